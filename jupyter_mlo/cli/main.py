@@ -1,0 +1,87 @@
+"""Entry point of ``jupyter-mlo``, which ``jupyter mlo`` starts."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from jupyter_mlo.errors import InvalidInput, MloError, PassphraseUnavailable
+
+if TYPE_CHECKING:
+    from jupyter_mlo.verbs.context import Context
+
+
+class TerminalPrompter:
+    """Asks on the controlling terminal; refuses at once where there is none."""
+
+    def text(self, question: str, *, default: str = "") -> str:
+        if not sys.stdin.isatty():
+            raise InvalidInput(
+                f"{question} was not given, and there is no terminal to ask at",
+                hint="pass it as an option; --help names it",
+            )
+        shown = f"{question} [{default}]: " if default else f"{question}: "
+        sys.stderr.write(shown)
+        sys.stderr.flush()
+        line = sys.stdin.readline()
+        if not line:
+            raise InvalidInput(f"{question}: the input ended", hint="answer the question, or pass it as an option")
+        return line.strip() or default
+
+    def secret(self, question: str) -> str:
+        import getpass
+
+        if not sys.stdin.isatty():
+            raise PassphraseUnavailable(
+                "a passphrase is needed, and there is no terminal to ask at",
+                hint="name a file in MLO_PASSPHRASE_FILE, or pass --passphrase-fd; "
+                "for unattended runs make a mandate: jupyter mlo mandate create --help",
+            )
+        return getpass.getpass(f"{question}: ", stream=sys.stderr)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run ``jupyter mlo``; the result is the exit status."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if arguments[:1] == ["--version"]:
+        from jupyter_mlo import __version__
+
+        print(__version__)
+        return 0
+    from jupyter_mlo.verbs.parser import overview, run_verb
+
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        print(overview(), end="")
+        return 0
+    try:
+        return run_verb(arguments, _context())
+    except MloError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_status
+    except KeyboardInterrupt:
+        print("\ninterrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # The reader of our output (head, less) has gone; what was asked for is done.
+        sys.stdout = None
+        return 0
+
+
+def _context() -> Context:
+    from datetime import UTC, datetime
+
+    from jupyter_mlo.config import load_settings
+    from jupyter_mlo.verbs.context import Context
+
+    return Context(
+        settings=load_settings(),
+        out=sys.stdout,
+        err=sys.stderr,
+        ask=TerminalPrompter(),
+        now=lambda: datetime.now(UTC),
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

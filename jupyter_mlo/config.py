@@ -1,0 +1,142 @@
+"""Frozen settings: where things are kept, and what the local policy asks.
+
+``MLO_HOME`` moves keys, trust, records, runs and the ledger together. ``mlo.toml`` in
+that home, and in the project's folder or one above it, holds the policy; a project may
+only tighten what the home says.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jupyter_mlo.errors import InvalidInput
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What the local policy asks."""
+
+    #: An unattributed run or cell is refused before it starts.
+    identity_required: bool = False
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Where everything is; all paths are absolute."""
+
+    home: Path
+    #: Sessions: emptied by the operating system or at logout, never part of a backup.
+    runtime: Path
+    policy: Policy
+    ledger_url: str
+
+    @property
+    def identities(self) -> Path:
+        """One folder per MLO: key, enrolments, profile."""
+        return self.home / "identities"
+
+    @property
+    def trust_file(self) -> Path:
+        """Pins and registrars that this installation trusts."""
+        return self.home / "trust.json"
+
+    @property
+    def registrar(self) -> Path:
+        """The registrar's key and its statements, where this home is a registrar's."""
+        return self.home / "registrar"
+
+    @property
+    def records(self) -> Path:
+        """Records of executed cells, one file per kernel."""
+        return self.home / "records"
+
+    @property
+    def runs(self) -> Path:
+        """One folder per papermill run: journal and statements made in its kernel."""
+        return self.home / "runs"
+
+    @property
+    def mandates(self) -> Path:
+        """Mandates created here."""
+        return self.home / "mandates"
+
+    @property
+    def outbox(self) -> Path:
+        """Statements that wait for the ledger."""
+        return self.home / "outbox"
+
+    @property
+    def ledger(self) -> Path:
+        """The embedded ledger and its checkpoint key."""
+        return self.home / "ledger"
+
+    @property
+    def session_file(self) -> Path:
+        """The session of this OS account for this home."""
+        name = hashlib.sha256(os.fsencode(self.home)).hexdigest()[:16]
+        return self.runtime / f"jupyter-mlo-session-{name}.json"
+
+
+def load_settings(environ: Mapping[str, str] | None = None, cwd: Path | None = None) -> Settings:
+    """Settings from the environment and ``mlo.toml``.
+
+    Raises:
+        InvalidInput: an ``mlo.toml`` cannot be read, or holds something unknown.
+    """
+    from jupyter_core.paths import jupyter_data_dir, jupyter_runtime_dir
+
+    env = os.environ if environ is None else environ
+    named = env.get("MLO_HOME")
+    home = Path(named).expanduser() if named else Path(jupyter_data_dir()) / "jupyter-mlo"
+    home = home.absolute()
+    own = _read_toml(home / "mlo.toml")
+    policy = _policy(own, home / "mlo.toml")
+    for folder in [start := (cwd or Path.cwd()), *start.parents]:
+        project = folder / "mlo.toml"
+        if project.is_file() and project != home / "mlo.toml":
+            tighter = _policy(_read_toml(project), project)
+            policy = Policy(policy.identity_required or tighter.identity_required)
+            break
+    ledger = own.get("ledger", {})
+    url = ledger.get("url") if isinstance(ledger, dict) else None
+    return Settings(
+        home=home,
+        runtime=Path(jupyter_runtime_dir()).absolute(),
+        policy=policy,
+        ledger_url=url or f"sqlite:///{home / 'ledger' / 'ledger.sqlite3'}",
+    )
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InvalidInput(f"{path} cannot be read: {error}", hint="mend or remove the file") from None
+
+
+def _policy(table: Mapping[str, Any], path: Path) -> Policy:
+    known = {"identity": {"required": bool}, "ledger": {"url": str}}
+    for section, members in table.items():
+        if section not in known or not isinstance(members, dict):
+            raise InvalidInput(
+                f"{path} has the unknown section [{section}]",
+                hint=f"known sections: {', '.join(known)}",
+            )
+        for name, value in members.items():
+            kind = known[section].get(name)
+            if kind is None or not isinstance(value, kind):
+                raise InvalidInput(
+                    f"{path}: {section}.{name} is unknown or not of the right type",
+                    hint=f"known in [{section}]: "
+                    + ", ".join(f"{key} ({form.__name__})" for key, form in known[section].items()),
+                )
+    identity = table.get("identity", {})
+    return Policy(identity_required=identity.get("required", False))

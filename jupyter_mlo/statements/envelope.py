@@ -1,0 +1,134 @@
+"""DSSE envelopes: the signed bytes of every statement, kept as they were signed.
+
+Source: the DSSE v1 protocol (https://github.com/secure-systems-lab/dsse/blob/v1.0.2/protocol.md)
+and envelope (``envelope.md``). One deviation, on the strict side: exactly one signature,
+as the Sigstore bundle v0.3 asks.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from jupyter_mlo.errors import StatementError
+from jupyter_mlo.identity.keys import PublicKey, SigningKey
+from jupyter_mlo.statements.canonical import canonical_bytes
+from jupyter_mlo.statements.strict_json import read_json
+
+PAYLOAD_TYPE = "application/vnd.in-toto+json"
+#: An envelope above this size (bytes of JSON text) is refused unread.
+MAX_ENVELOPE = 4 * 1024 * 1024
+
+
+def pae(payload: bytes, payload_type: str = PAYLOAD_TYPE) -> bytes:
+    """DSSE pre-authentication encoding: the bytes that are signed."""
+    kind = payload_type.encode()
+    return b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)
+
+
+@dataclass(frozen=True)
+class Envelope:
+    """A statement's payload as signed, and the one signature over it.
+
+    ``signature`` is ASN.1 DER (ECDSA P-256 with SHA-256); ``key_id`` is a hint until
+    :meth:`check_signature` has held it against a key.
+    """
+
+    payload: bytes
+    key_id: str
+    signature: bytes
+    payload_type: str = PAYLOAD_TYPE
+
+    @cached_property
+    def statement_id(self) -> str:
+        """SHA-256 (lower-case hex) of the PAE bytes; the same whatever the signature's bytes."""
+        return hashlib.sha256(pae(self.payload, self.payload_type)).hexdigest()
+
+    def check_signature(self, key: PublicKey) -> None:
+        """Raise :class:`StatementError` unless ``key`` signed this envelope and is the one it names."""
+        if self.key_id != key.key_id:
+            raise StatementError(
+                f"statement {self.statement_id[:12]} names key {self.key_id} "
+                f"but was held against {key.key_id}",
+                hint="the envelope's keyid was changed after signing, or the wrong key was given",
+            )
+        if not key.verifies(self.signature, pae(self.payload, self.payload_type)):
+            raise StatementError(
+                f"the signature of statement {self.statement_id[:12]} does not hold under {self.key_id}",
+                hint="the statement or its signature was changed after signing",
+            )
+
+    def to_json(self) -> dict[str, Any]:
+        """The envelope as the JSON object of the DSSE specification."""
+        return {
+            "payload": base64.b64encode(self.payload).decode(),
+            "payloadType": self.payload_type,
+            "signatures": [
+                {"keyid": self.key_id, "sig": base64.b64encode(self.signature).decode()}
+            ],
+        }
+
+    def to_bytes(self) -> bytes:
+        """The envelope as one line of canonical JSON (no trailing newline)."""
+        return canonical_bytes(self.to_json())
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Envelope:
+        """Read JSON text; raises :class:`StatementError` where it is not one envelope."""
+        if len(data) > MAX_ENVELOPE:
+            raise StatementError(
+                f"an envelope of {len(data)} bytes is larger than the limit of {MAX_ENVELOPE}",
+                hint="statements name large things by digest; this is none of ours",
+            )
+        return cls.from_json(read_json(data))
+
+    @classmethod
+    def from_json(cls, value: object) -> Envelope:
+        """Read a parsed JSON value; raises :class:`StatementError` where it is not one envelope."""
+        if not isinstance(value, Mapping):
+            raise _malformed("it is not a JSON object")
+        if set(value) != {"payload", "payloadType", "signatures"}:
+            raise _malformed("its members are not payload, payloadType and signatures")
+        signatures = value["signatures"]
+        if not isinstance(signatures, list) or len(signatures) != 1:
+            raise _malformed("it does not have exactly one signature")
+        entry = signatures[0]
+        if not isinstance(entry, Mapping) or set(entry) != {"keyid", "sig"}:
+            raise _malformed("its signature is not an object of keyid and sig")
+        if value["payloadType"] != PAYLOAD_TYPE:
+            raise _malformed(f"its payloadType is not {PAYLOAD_TYPE}")
+        key_id = entry["keyid"]
+        if not isinstance(key_id, str):
+            raise _malformed("its keyid is not a string")
+        return cls(
+            payload=_decode(value["payload"], "payload"),
+            key_id=key_id,
+            signature=_decode(entry["sig"], "sig"),
+        )
+
+
+def sign(statement: Mapping[str, Any], key: SigningKey) -> Envelope:
+    """Serialise ``statement`` once (RFC 8785) and sign exactly those bytes."""
+    payload = canonical_bytes(statement)
+    return Envelope(payload=payload, key_id=key.key_id, signature=key.sign(pae(payload)))
+
+
+def _decode(text: object, member: str) -> bytes:
+    if not isinstance(text, str):
+        raise _malformed(f"its {member} is not a string")
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        raise _malformed(f"its {member} is not base64") from None
+
+
+def _malformed(why: str) -> StatementError:
+    return StatementError(
+        f"this is not a DSSE envelope: {why}",
+        hint="see docs/formats.md, 'Envelope'",
+    )

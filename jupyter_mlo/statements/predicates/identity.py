@@ -1,0 +1,74 @@
+"""Enrolment, delegation and revocation: the statements that bind keys to MLOs."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from jupyter_mlo.statements.predicates.common import (
+    Activity,
+    HexDigest,
+    KeyId,
+    ModelName,
+    NotebookId,
+    Signed,
+    Strict,
+    Time,
+)
+
+PublicKeyText = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9+/]+=*$", max_length=512)]
+Kind = Literal["person", "team", "service", "assistant"]
+Everything = Literal["*"]
+
+
+class Enrolment(Signed):
+    """``mlo`` holds ``publicKey``. Signed by that key itself, or by a registrar (then with a handle)."""
+
+    kind: Kind
+    public_key: Annotated[PublicKeyText, Field(alias="publicKey")]
+    #: Opaque person handle, given by a registrar only.
+    handle: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{22}$")] | None = None
+
+
+class Scope(Strict):
+    """What a delegated key may do. An absent member permits nothing; ``"*"`` permits all."""
+
+    activities: list[Activity] | Everything = []
+    models: list[ModelName] | Everything = []
+    predicates: list[str] | Everything = []
+    #: ``mloCodeV1`` digests of the notebooks that may be run.
+    code: list[HexDigest] | Everything = []
+    #: Parameter names, each with the JSON texts of its permitted values or ``"*"``.
+    parameters: dict[str, list[str] | Everything] | Everything = {}
+    not_before: Annotated[Time, Field(alias="notBefore")]
+    not_after: Annotated[Time, Field(alias="notAfter")]
+    #: How many runs may be started under this delegation.
+    uses: Annotated[int, Field(ge=0, lt=2**53)] | Everything = 0
+    #: Kinds of delegation that the delegate may issue in turn.
+    delegate: list[Literal["session", "mandate", "assistant", "run"]] = []
+
+
+class Run(Strict):
+    """The one run, and the one notebook in it, that a ``run`` delegation is for."""
+
+    id: NotebookId
+    notebook: NotebookId
+
+
+class Delegation(Signed):
+    """``publicKey`` may act for ``mlo`` within ``scope``. Signed by ``keyId``."""
+
+    kind: Literal["session", "mandate", "assistant", "run"]
+    public_key: Annotated[PublicKeyText, Field(alias="publicKey")]
+    scope: Scope
+    run: Run | None = None
+
+
+class Revocation(Signed):
+    """A key or a delegation ends. Exactly one of ``revokes`` and ``revokesKey`` is given."""
+
+    revokes: HexDigest | None = None
+    revokes_key: Annotated[KeyId | None, Field(alias="revokesKey")] = None
+    reason: Literal["ended", "superseded", "left", "lost", "compromised"]
+    compromised_since: Annotated[Time | None, Field(alias="compromisedSince")] = None

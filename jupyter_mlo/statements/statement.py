@@ -1,0 +1,124 @@
+"""in-toto Statement v1: subject, predicate type, predicate, and who says it.
+
+Source: https://github.com/in-toto/attestation/blob/main/spec/v1/statement.md
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from jupyter_mlo.errors import StatementError
+from jupyter_mlo.statements.envelope import Envelope
+from jupyter_mlo.statements.predicates import identity, lifecycle, notebook, types
+from jupyter_mlo.statements.predicates.common import Signed
+from jupyter_mlo.statements.predicates.lifecycle import ResourceDescriptor, Standard
+from jupyter_mlo.statements.strict_json import read_json
+
+STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
+
+#: The model of every predicate that this version reads.
+MODELS: Mapping[str, type[Signed] | type[Standard]] = {
+    types.ENROLMENT: identity.Enrolment,
+    types.DELEGATION: identity.Delegation,
+    types.REVOCATION: identity.Revocation,
+    types.RECORD: notebook.Record,
+    types.STAMP: notebook.Stamp,
+    types.SEAL: notebook.Seal,
+    types.DATASET: lifecycle.Dataset,
+    types.EVIDENCE: lifecycle.Evidence,
+    types.PROVENANCE: lifecycle.Provenance,
+    types.TEST_RESULT: lifecycle.TestResult,
+}
+
+
+class _Wire(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    type_: Annotated[Literal["https://in-toto.io/Statement/v1"], Field(alias="_type")]
+    subject: Annotated[list[ResourceDescriptor], Field(min_length=1)]
+    predicate_type: Annotated[str, Field(alias="predicateType")]
+    predicate: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Statement:
+    """A statement that was read from an envelope. That it was read says nothing of its signature."""
+
+    envelope: Envelope
+    predicate_type: str
+    subject: tuple[ResourceDescriptor, ...]
+    predicate: Signed | Standard
+
+    @property
+    def statement_id(self) -> str:
+        """The statement's ID (see :class:`Envelope`)."""
+        return self.envelope.statement_id
+
+    @property
+    def mlo(self) -> str:
+        """The MLO ID for which the signer speaks."""
+        return self.predicate.mlo if isinstance(self.predicate, Signed) else self.predicate.mlo_id
+
+    @property
+    def time(self) -> str:
+        """The time that the signer claims."""
+        return (
+            self.predicate.time if isinstance(self.predicate, Signed) else self.predicate.mlo_time
+        )
+
+    @property
+    def delegation(self) -> str | None:
+        """Statement ID of the delegation acted under; None for an MLO's own key."""
+        if isinstance(self.predicate, Signed):
+            return self.predicate.delegation
+        return self.predicate.mlo_delegation
+
+
+def statement_json(
+    predicate_type: str, subject: list[dict[str, Any]], predicate: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The JSON object of a statement, ready to be signed."""
+    return {
+        "_type": STATEMENT_TYPE,
+        "subject": subject,
+        "predicateType": predicate_type,
+        "predicate": dict(predicate),
+    }
+
+
+def read_statement(envelope: Envelope) -> Statement:
+    """Parse and check the form of what an envelope says.
+
+    Raises:
+        StatementError: the payload is not a statement of a known predicate in the form
+            that ``docs/formats.md`` gives, or its predicate names another key than the envelope.
+    """
+    value = read_json(envelope.payload)
+    where = f"statement {envelope.statement_id[:12]}"
+    try:
+        wire = _Wire.model_validate(value)
+        model = MODELS.get(wire.predicate_type)
+        if model is None:
+            raise StatementError(
+                f"{where} has the unknown predicate type {wire.predicate_type!r}",
+                hint="a newer version of jupyter-mlo may know it",
+            )
+        predicate = model.model_validate(wire.predicate)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(str(part) for part in first["loc"]) or "the whole"
+        raise StatementError(
+            f"{where} is not well-formed: {place}: {first['msg']}",
+            hint="see docs/formats.md for the form of each predicate",
+        ) from None
+    key_id = predicate.key_id if isinstance(predicate, Signed) else predicate.mlo_key_id
+    if key_id != envelope.key_id:
+        raise StatementError(
+            f"{where} says it is signed by {key_id}, its envelope names {envelope.key_id}",
+            hint="the envelope's keyid was changed after signing",
+        )
+    return Statement(envelope, wire.predicate_type, tuple(wire.subject), predicate)

@@ -1,0 +1,42 @@
+"""What a verb is handed: settings, a clock, where to write, and how to ask a person."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol, TextIO
+
+from jupyter_mlo.config import Settings
+
+
+class Prompter(Protocol):
+    """Asks the person at the terminal or in the notebook."""
+
+    def text(self, question: str, *, default: str = "") -> str:
+        """One line of text; raises :class:`~jupyter_mlo.errors.InvalidInput` where nobody can be asked."""
+
+    def secret(self, question: str) -> str:
+        """One line that is not shown; raises
+        :class:`~jupyter_mlo.errors.PassphraseUnavailable` where nobody can be asked."""
+
+
+@dataclass(frozen=True)
+class Context:
+    """Everything a verb may touch outside its arguments."""
+
+    settings: Settings
+    out: TextIO
+    err: TextIO
+    ask: Prompter
+    now: Callable[[], datetime]
+    #: True when run as ``%mlo VERB`` in a kernel.
+    in_kernel: bool = False
+
+    def say(self, text: str = "") -> None:
+        """Write a line of result."""
+        print(text, file=self.out, flush=True)
+
+    def note(self, text: str) -> None:
+        """Write a line of progress or advice beside the result."""
+        print(text, file=self.err, flush=True)

@@ -1,0 +1,36 @@
+"""Fixtures that every test may use: a throw-away home, and settings that point there."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from jupyter_mlo.config import Settings, load_settings
+
+
+@pytest.fixture
+def home_env(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """A new HOME with nothing in it, in this process's environment and as a dict for children."""
+    places = {
+        "HOME": tmp_path / "home",
+        "MLO_HOME": tmp_path / "mlo",
+        "JUPYTER_DATA_DIR": tmp_path / "jupyter-data",
+        "JUPYTER_RUNTIME_DIR": tmp_path / "jupyter-runtime",
+        "JUPYTER_CONFIG_DIR": tmp_path / "jupyter-config",
+        "IPYTHONDIR": tmp_path / "ipython",
+    }
+    for name, place in places.items():
+        place.mkdir(mode=0o700)
+        monkeypatch.setenv(name, str(place))
+    for name in ("MLO_MANDATE", "MLO_RUN", "MLO_PASSPHRASE_FILE", "MLO_DEFAULT_ENGINE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(places["HOME"])
+    return dict(os.environ)
+
+
+@pytest.fixture
+def settings(home_env: dict[str, str]) -> Settings:
+    """Settings of the throw-away home."""
+    return load_settings(home_env)
