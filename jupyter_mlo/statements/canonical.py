@@ -1,0 +1,143 @@
+"""The JSON canonicalisation scheme: one value, one sequence of bytes.
+
+Source: RFC 8785. Strings (section 3.2.2.2) come out of msgspec exactly so; what differs is
+mended here: numbers (section 3.2.2.3, ECMAScript's ``Number::toString`` of the IEEE double)
+and the order of member names outside the Basic Multilingual Plane (section 3.2.3, UTF-16
+code units).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NoReturn
+
+import msgspec
+
+from jupyter_mlo.errors import StatementError
+
+#: Integers up to this size are doubles without loss, and are written as they are.
+_EXACT = 2**53
+#: Levels of nesting that are written; what we sign is far flatter.
+_MAX_DEPTH = 500
+
+_sorted = msgspec.json.Encoder(order="sorted").encode
+_as_given = msgspec.json.Encoder().encode
+
+
+def canonical_bytes(value: Any) -> bytes:
+    """``value`` as canonical JSON text in UTF-8.
+
+    Args:
+        value: dict, list, tuple, str, int, float, bool or None, to any depth up to 500.
+
+    Raises:
+        StatementError: NaN, an infinity, a number beyond the doubles, a lone surrogate, a
+            member name that is no string, or a value that JSON has no form for.
+    """
+    try:
+        if _is_plain(value):
+            return _sorted(value)
+        return _as_given(_ordered(value, 0))
+    except UnicodeEncodeError:
+        raise _refused("a string holds a lone surrogate") from None
+    except RecursionError:
+        raise _refused(f"it is nested deeper than {_MAX_DEPTH} levels") from None
+
+
+def number_text(number: float) -> str:
+    """A finite double as ECMAScript writes it (ECMA-262, ``Number::toString``, radix 10)."""
+    if number == 0.0:
+        return "0"  # negative zero as well
+    text = repr(number)
+    if text.endswith(".0"):
+        return text[:-2]
+    if "e" not in text:
+        return text if not text.startswith(("0.0000", "-0.0000")) else _laid_out(text)
+    return _laid_out(text)
+
+
+def _laid_out(text: str) -> str:
+    """Shortest digits as Python's ``repr`` finds them, laid out by ECMAScript's rules."""
+    sign = "-" if text[0] == "-" else ""
+    mantissa, _, exponent = text.lstrip("-").partition("e")
+    whole, _, fraction = mantissa.partition(".")
+    point = len(whole) + int(exponent or 0)
+    digits = (whole + fraction).lstrip("0")
+    point -= len(whole + fraction) - len(digits)
+    digits = digits.rstrip("0")
+    count = len(digits)
+    if count <= point <= 21:
+        return sign + digits + "0" * (point - count)
+    if 0 < point <= 21:
+        return f"{sign}{digits[:point]}.{digits[point:]}"
+    if -6 < point <= 0:
+        return f"{sign}0.{'0' * -point}{digits}"
+    rest = f".{digits[1:]}" if count > 1 else ""
+    return f"{sign}{digits[0]}{rest}e{point - 1:+d}"
+
+
+def utf16_order(name: str) -> bytes:
+    """Sort key of a member name: its UTF-16 code units (RFC 8785, section 3.2.3)."""
+    return name.encode("utf-16-be")
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether msgspec alone writes ``value`` canonically."""
+    kind = type(value)
+    if kind is str or kind is bool or value is None:
+        return True
+    if kind is dict:
+        for name, member in value.items():
+            if type(name) is not str or not (name.isascii() or max(name) < "\ud800"):
+                return False
+            if type(member) is not str and not _is_plain(member):
+                return False
+        return True
+    if kind is list or kind is tuple:
+        for member in value:
+            if type(member) is not str and not _is_plain(member):
+                return False
+        return True
+    return kind is int and -_EXACT <= value <= _EXACT
+
+
+def _ordered(value: Any, depth: int) -> Any:
+    """A copy of ``value`` that msgspec writes canonically without sorting."""
+    if depth > _MAX_DEPTH:
+        raise _refused(f"it is nested deeper than {_MAX_DEPTH} levels")
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        return str.__str__(value)
+    if isinstance(value, int):
+        return int(value) if -_EXACT <= value <= _EXACT else _number(value)
+    if isinstance(value, float):
+        return _number(value)
+    if isinstance(value, (list, tuple)):
+        return [_ordered(member, depth + 1) for member in value]
+    if isinstance(value, Mapping):
+        for name in value:
+            if not isinstance(name, str):
+                raise _refused(f"the member name {name!r} is no string")
+        return {
+            str.__str__(name): _ordered(value[name], depth + 1)
+            for name in sorted(value, key=utf16_order)
+        }
+    raise _refused(f"JSON has no form for {type(value).__name__}")
+
+
+def _number(value: float) -> msgspec.Raw:
+    try:
+        double = float(value)
+    except OverflowError:
+        raise _refused("a number is beyond the range of IEEE doubles") from None
+    if double != double or double in (float("inf"), float("-inf")):
+        raise _refused(f"JSON has no form for the number {double}")
+    return msgspec.Raw(number_text(double))
+
+
+def _refused(why: str) -> NoReturn:
+    raise StatementError(
+        f"this cannot be written as canonical JSON: {why}",
+        hint="see docs/formats.md, 'Notation'; every value must be plain JSON data",
+    )
