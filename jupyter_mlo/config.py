@@ -96,15 +96,14 @@ def load_settings(environ: Mapping[str, str] | None = None, cwd: Path | None = N
     home = Path(named).expanduser() if named else Path(jupyter_data_dir()) / "jupyter-mlo"
     home = home.absolute()
     own = _read_toml(home / "mlo.toml")
-    policy = _policy(own, home / "mlo.toml")
+    policy = _policy(own, home / "mlo.toml", _HOME_MEMBERS)
     for folder in [start := (cwd or Path.cwd()), *start.parents]:
         project = folder / "mlo.toml"
         if project.is_file() and project != home / "mlo.toml":
-            tighter = _policy(_read_toml(project), project)
+            tighter = _policy(_read_toml(project), project, _PROJECT_MEMBERS)
             policy = Policy(policy.identity_required or tighter.identity_required)
             break
-    ledger = own.get("ledger", {})
-    url = ledger.get("url") if isinstance(ledger, dict) else None
+    url = own.get("ledger", {}).get("url")
     return Settings(
         home=home,
         runtime=Path(jupyter_runtime_dir()).absolute(),
@@ -119,11 +118,18 @@ def _read_toml(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         return {}
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InvalidInput(f"{path} cannot be read: {error}", hint="mend or remove the file") from None
+        raise InvalidInput(
+            f"{path} cannot be read: {error}", hint="mend or remove the file"
+        ) from None
 
 
-def _policy(table: Mapping[str, Any], path: Path) -> Policy:
-    known = {"identity": {"required": bool}, "ledger": {"url": str}}
+_Members = Mapping[str, Mapping[str, type]]
+#: A project tightens the policy; where things are kept is not its to say.
+_PROJECT_MEMBERS: _Members = {"identity": {"required": bool}}
+_HOME_MEMBERS: _Members = {**_PROJECT_MEMBERS, "ledger": {"url": str}}
+
+
+def _policy(table: Mapping[str, Any], path: Path, known: _Members) -> Policy:
     for section, members in table.items():
         if section not in known or not isinstance(members, dict):
             raise InvalidInput(

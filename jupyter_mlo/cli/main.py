@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -26,7 +27,9 @@ class TerminalPrompter:
         sys.stderr.flush()
         line = sys.stdin.readline()
         if not line:
-            raise InvalidInput(f"{question}: the input ended", hint="answer the question, or pass it as an option")
+            raise InvalidInput(
+                f"{question}: the input ended", hint="answer the question, or pass it as an option"
+            )
         return line.strip() or default
 
     def secret(self, question: str) -> str:
@@ -44,6 +47,34 @@ class TerminalPrompter:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run ``jupyter mlo``; the result is the exit status."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        status = _run(arguments)
+        sys.stdout.flush()
+    except MloError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_status
+    except KeyboardInterrupt:
+        print("\ninterrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # Whoever read our output (head, less) has gone: what was asked for is done, and
+        # nothing is left to write to when the interpreter flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:
+        if os.environ.get("MLO_DEBUG"):
+            raise
+        print(
+            "error: jupyter mlo failed in a way that it should not: "
+            f"{type(error).__name__}: {error}\n"
+            "  hint: this is a fault of ours; MLO_DEBUG=1 shows where, for a report",
+            file=sys.stderr,
+        )
+        return 70
+    return status
+
+
+def _run(arguments: Sequence[str]) -> int:
     if arguments[:1] == ["--version"]:
         from jupyter_mlo import __version__
 
@@ -54,18 +85,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not arguments or arguments[0] in ("-h", "--help", "help"):
         print(overview(), end="")
         return 0
-    try:
-        return run_verb(arguments, _context())
-    except MloError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_status
-    except KeyboardInterrupt:
-        print("\ninterrupted", file=sys.stderr)
-        return 130
-    except BrokenPipeError:
-        # The reader of our output (head, less) has gone; what was asked for is done.
-        sys.stdout = None
-        return 0
+    return run_verb(arguments, _context())
 
 
 def _context() -> Context:

@@ -14,11 +14,16 @@ class Prompter(Protocol):
     """Asks the person at the terminal or in the notebook."""
 
     def text(self, question: str, *, default: str = "") -> str:
-        """One line of text; raises :class:`~jupyter_mlo.errors.InvalidInput` where nobody can be asked."""
+        """One line of text.
+
+        Raises :class:`~jupyter_mlo.errors.InvalidInput` where nobody can be asked.
+        """
 
     def secret(self, question: str) -> str:
-        """One line that is not shown; raises
-        :class:`~jupyter_mlo.errors.PassphraseUnavailable` where nobody can be asked."""
+        """One line that is not shown.
+
+        Raises :class:`~jupyter_mlo.errors.PassphraseUnavailable` where nobody can be asked.
+        """
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from jupyter_mlo.verbs.context import Context
 
 @dataclass(frozen=True)
 class Verb:
-    """A verb's module below ``jupyter_mlo.verbs``, its one-line summary, and whether ``%mlo`` has it."""
+    """A verb's module below ``jupyter_mlo.verbs``, its summary, and whether ``%mlo`` has it."""
 
     module: str
     summary: str
@@ -32,7 +32,9 @@ VERBS: dict[str, Verb] = {
     "enroll": Verb("enroll", "make your MLO ID, profile and key"),
     "login": Verb("login", "open a session: from now on what you run is attributed to you"),
     "logout": Verb("logout", "end the session"),
-    "status": Verb("status", "who you are here, under what, for how long; and what needs attention"),
+    "status": Verb(
+        "status", "who you are here, under what, for how long; and what needs attention"
+    ),
     "activity": Verb("activity", "say what you are doing, and on which model"),
     "seal": Verb("seal", "write the stamps that records vouch for, and seal a notebook"),
     "verify": Verb("verify", "check who ran which cell and whether anything was changed since"),

@@ -1,0 +1,69 @@
+"""Settings: MLO_HOME moves everything, and a project may only tighten the policy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from jupyter_mlo.config import load_settings
+from jupyter_mlo.errors import InvalidInput
+
+
+def test_mlo_home_moves_keys_trust_records_runs_and_ledger_together(tmp_path: Path) -> None:
+    settings = load_settings({"MLO_HOME": str(tmp_path / "here")}, cwd=tmp_path)
+    places = [
+        settings.identities,
+        settings.trust_file,
+        settings.registrar,
+        settings.records,
+        settings.runs,
+        settings.mandates,
+        settings.outbox,
+        settings.ledger,
+    ]
+    assert all(place.is_relative_to(tmp_path / "here") for place in places)
+    assert str(tmp_path / "here") in settings.ledger_url
+
+
+def test_two_homes_have_two_session_files(tmp_path: Path) -> None:
+    one = load_settings({"MLO_HOME": str(tmp_path / "one")}, cwd=tmp_path)
+    two = load_settings({"MLO_HOME": str(tmp_path / "two")}, cwd=tmp_path)
+    assert one.session_file != two.session_file
+    assert not one.session_file.is_relative_to(one.home)
+
+
+@pytest.mark.parametrize(
+    ("home", "project", "required"),
+    [(False, True, True), (True, False, True), (False, False, False), (True, True, True)],
+)
+def test_a_project_tightens_the_policy_and_never_loosens_it(
+    tmp_path: Path, home: bool, project: bool, required: bool
+) -> None:
+    for folder, value in (("home", home), ("project", project)):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "mlo.toml").write_text(
+            f"[identity]\nrequired = {str(value).lower()}\n"
+        )
+    below = tmp_path / "project" / "deep" / "down"
+    below.mkdir(parents=True)
+    settings = load_settings({"MLO_HOME": str(tmp_path / "home")}, cwd=below)
+    assert settings.policy.identity_required is required
+
+
+def test_a_project_cannot_move_the_ledger(tmp_path: Path) -> None:
+    (tmp_path / "mlo.toml").write_text('[ledger]\nurl = "sqlite:////elsewhere.sqlite3"\n')
+    with pytest.raises(InvalidInput, match="ledger"):
+        load_settings({"MLO_HOME": str(tmp_path / "home")}, cwd=tmp_path)
+
+
+@pytest.mark.parametrize(
+    "text", ["[identity]\nrequired = 1\n", "[idendity]\nrequired = true\n", "x = [", "\xff"]
+)
+def test_what_is_not_understood_in_mlo_toml_is_named_and_refused(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "mlo.toml"
+    path.write_bytes(text.encode("latin-1"))
+    with pytest.raises(InvalidInput) as caught:
+        load_settings({"MLO_HOME": str(tmp_path / "home")}, cwd=tmp_path)
+    assert str(path) in caught.value.message
+    assert caught.value.hint
