@@ -1,0 +1,86 @@
+# Two commands do all the set-up on a machine with Python ≥ 3.11, git and make:
+#
+#   make demo    install into .venv and run the whole story on this machine
+#   make test    install what the tests need and run every check
+#
+# PYTHON=/path/to/python3.12 chooses the interpreter.
+
+SHELL := /bin/sh
+VENV := .venv
+BIN := $(VENV)/bin
+PYTHON ?=
+PYTEST_ARGS ?=
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+.PHONY: help demo test lint bench docs clean
+
+help:
+	@echo "make demo    install into $(VENV) and run the whole story in ./demo"
+	@echo "make test    install what tests need; lint, types, import contracts, tests"
+	@echo "make lint    lint, types and import contracts only"
+	@echo "make bench   measure against the peers and print the table"
+	@echo "make docs    write docs/commands.md and docs/demo.svg anew from what the commands say"
+	@echo "make clean   remove ./demo, caches and $(VENV)"
+
+demo: $(VENV)/.installed-demo
+	@echo "==> Running: jupyter mlo demo --dir demo"
+	@$(BIN)/jupyter mlo demo --dir demo
+
+test: lint
+	@echo "==> Tests: pytest"
+	@$(BIN)/python -m pytest -q $(PYTEST_ARGS)
+	@echo "==> All checks passed"
+
+lint: $(VENV)/.installed-test
+	@echo "==> Lint: ruff check, ruff format --check"
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --quiet --check .
+	@echo "==> Types: mypy --strict"
+	@$(BIN)/mypy --no-error-summary
+	@echo "==> Import contracts: lint-imports"
+	@$(BIN)/lint-imports > $(VENV)/lint-imports.txt || { cat $(VENV)/lint-imports.txt; exit 1; }
+
+bench: $(VENV)/.installed-test
+	@echo "==> Benchmarks: python -m benchmarks (some minutes; nothing else should run meanwhile)"
+	@$(BIN)/python -m benchmarks
+
+docs: $(VENV)/.installed-test
+	@echo "==> docs/commands.md from the parsers"
+	@$(BIN)/python docs/make_commands.py
+	@echo "==> docs/demo.svg from a run of the demo"
+	@$(BIN)/python docs/make_cast.py
+
+clean:
+	@echo "==> Removing ./demo, caches and $(VENV)"
+	@rm -rf demo build dist $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+
+# An interpreter that is new enough: the one named, else the first found.
+$(VENV)/.made:
+	@for candidate in $(if $(PYTHON),"$(PYTHON)",python3 python3.13 python3.12 python3.11 python); do \
+	    if "$$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+	        found="$$candidate"; break; \
+	    fi; \
+	done; \
+	if [ -z "$$found" ]; then \
+	    echo "error: no Python 3.11 or newer was found$(if $(PYTHON), at $(PYTHON), as python3 on PATH)" >&2; \
+	    echo "  hint: install one, or name it: make PYTHON=/path/to/python3.12 $(MAKECMDGOALS)" >&2; \
+	    exit 1; \
+	fi; \
+	echo "==> Making $(VENV) with $$("$$found" --version)"; \
+	"$$found" -m venv $(VENV) || { \
+	    rm -rf $(VENV); \
+	    echo "error: $$found cannot make virtual environments" >&2; \
+	    echo "  hint: on Debian and Ubuntu: apt install python3-venv" >&2; \
+	    exit 1; \
+	}
+	@touch $@
+
+$(VENV)/.installed-demo: $(VENV)/.made pyproject.toml
+	@echo "==> Installing jupyter-mlo and what the demo computes with into $(VENV) (a minute or two)"
+	@$(PIP) install --editable '.[demo]'
+	@touch $@
+
+$(VENV)/.installed-test: $(VENV)/.made pyproject.toml
+	@echo "==> Installing jupyter-mlo and what its tests need into $(VENV) (a minute or two)"
+	@$(PIP) install --editable '.[test]'
+	@touch $@ $(VENV)/.installed-demo
