@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -21,6 +21,7 @@ from jupyter_mlo.statements.canonical import canonical_bytes
 from jupyter_mlo.statements.strict_json import read_json
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
+STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 #: An envelope above this size (bytes of JSON text) is refused unread.
 MAX_ENVELOPE = 4 * 1024 * 1024
 
@@ -50,7 +51,7 @@ class Envelope:
         return hashlib.sha256(pae(self.payload, self.payload_type)).hexdigest()
 
     def check_signature(self, key: PublicKey) -> None:
-        """Raise :class:`StatementError` unless ``key`` signed this envelope and is the one it names."""
+        """Raise :class:`StatementError` unless ``key`` signed this and is the one it names."""
         if self.key_id != key.key_id:
             raise StatementError(
                 f"statement {self.statement_id[:12]} names key {self.key_id} "
@@ -59,7 +60,8 @@ class Envelope:
             )
         if not key.verifies(self.signature, pae(self.payload, self.payload_type)):
             raise StatementError(
-                f"the signature of statement {self.statement_id[:12]} does not hold under {self.key_id}",
+                f"the signature of statement {self.statement_id[:12]} does not hold "
+                f"under {self.key_id}",
                 hint="the statement or its signature was changed after signing",
             )
 
@@ -112,6 +114,18 @@ class Envelope:
         )
 
 
+def statement_json(
+    predicate_type: str, subject: Sequence[Mapping[str, Any]], predicate: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The JSON object of an in-toto Statement v1, ready to be signed."""
+    return {
+        "_type": STATEMENT_TYPE,
+        "subject": list(subject),
+        "predicateType": predicate_type,
+        "predicate": predicate,
+    }
+
+
 def sign(statement: Mapping[str, Any], key: SigningKey) -> Envelope:
     """Serialise ``statement`` once (RFC 8785) and sign exactly those bytes."""
     payload = canonical_bytes(statement)
@@ -122,9 +136,13 @@ def _decode(text: object, member: str) -> bytes:
     if not isinstance(text, str):
         raise _malformed(f"its {member} is not a string")
     try:
-        return base64.b64decode(text, validate=True)
+        data = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
         raise _malformed(f"its {member} is not base64") from None
+    if base64.b64encode(data).decode() != text:
+        # Unused bits of the last character, surplus padding: two texts of one envelope.
+        raise _malformed(f"its {member} is not in the one base64 form of its bytes")
+    return data
 
 
 def _malformed(why: str) -> StatementError:

@@ -12,13 +12,13 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from jupyter_mlo.errors import StatementError
+from jupyter_mlo.statements.envelope import STATEMENT_TYPE as STATEMENT_TYPE
 from jupyter_mlo.statements.envelope import Envelope
+from jupyter_mlo.statements.envelope import statement_json as statement_json
 from jupyter_mlo.statements.predicates import identity, lifecycle, notebook, types
 from jupyter_mlo.statements.predicates.common import Signed
 from jupyter_mlo.statements.predicates.lifecycle import ResourceDescriptor, Standard
 from jupyter_mlo.statements.strict_json import read_json
-
-STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 
 #: The model of every predicate that this version reads.
 MODELS: Mapping[str, type[Signed] | type[Standard]] = {
@@ -46,7 +46,7 @@ class _Wire(BaseModel):
 
 @dataclass(frozen=True)
 class Statement:
-    """A statement that was read from an envelope. That it was read says nothing of its signature."""
+    """A statement that was read from an envelope; its signature has not been checked by that."""
 
     envelope: Envelope
     predicate_type: str
@@ -76,18 +76,6 @@ class Statement:
         if isinstance(self.predicate, Signed):
             return self.predicate.delegation
         return self.predicate.mlo_delegation
-
-
-def statement_json(
-    predicate_type: str, subject: list[dict[str, Any]], predicate: Mapping[str, Any]
-) -> dict[str, Any]:
-    """The JSON object of a statement, ready to be signed."""
-    return {
-        "_type": STATEMENT_TYPE,
-        "subject": subject,
-        "predicateType": predicate_type,
-        "predicate": dict(predicate),
-    }
 
 
 def read_statement(envelope: Envelope) -> Statement:

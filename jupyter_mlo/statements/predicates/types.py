@@ -1,4 +1,4 @@
-"""The type URIs of all predicates, and which of them a run's leaf key may sign.
+"""The type URIs of all predicates, and which of them record what happened.
 
 This module is imported in kernels' hot paths and must stay free of heavy imports.
 """
@@ -22,6 +22,9 @@ TEST_RESULT: Final = "https://in-toto.io/attestation/test-result/v0.1"
 
 #: Predicates that record what happened: all that sessions, mandates and runs may sign.
 RECORDING: Final = frozenset({RECORD, STAMP, SEAL, DATASET, EVIDENCE, PROVENANCE, TEST_RESULT})
+
+#: Predicates whose specification is not ours: our members stand in them as ``mlo_…``.
+STANDARD: Final = frozenset({PROVENANCE, TEST_RESULT})
 
 #: Activities for which an identifier is presented (DESIGN: "Words").
 ACTIVITIES: Final = (
