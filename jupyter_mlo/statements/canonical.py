@@ -8,7 +8,7 @@ code units).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
 import msgspec
@@ -24,11 +24,17 @@ _sorted = msgspec.json.Encoder(order="sorted").encode
 _as_given = msgspec.json.Encoder().encode
 
 
-def canonical_bytes(value: Any) -> bytes:
+#: Gives what stands for a value that RFC 8785 has no form for: NaN, an infinity (numbers
+#: beyond the doubles come as one), or a string with a lone surrogate.
+Odd = Callable[[float | str], Any]
+
+
+def canonical_bytes(value: Any, *, odd: Odd | None = None) -> bytes:
     """``value`` as canonical JSON text in UTF-8.
 
     Args:
         value: dict, list, tuple, str, int, float, bool or None, to any depth up to 500.
+        odd: what stands for values without a form; by default they are refused.
 
     Raises:
         StatementError: NaN, an infinity, a number beyond the doubles, a lone surrogate, a
@@ -36,8 +42,12 @@ def canonical_bytes(value: Any) -> bytes:
     """
     try:
         if _is_plain(value):
-            return _sorted(value)
-        return _as_given(_ordered(value, 0))
+            try:
+                return _sorted(value)
+            except UnicodeEncodeError:
+                if odd is None:
+                    raise
+        return _as_given(_ordered(value, 0, odd or _refuse_odd))
     except UnicodeEncodeError:
         raise _refused("a string holds a lone surrogate") from None
     except RecursionError:
@@ -94,50 +104,65 @@ def _is_plain(value: Any) -> bool:
                 return False
         return True
     if kind is list or kind is tuple:
-        for member in value:
-            if type(member) is not str and not _is_plain(member):
-                return False
-        return True
+        return all(type(member) is str or _is_plain(member) for member in value)
     return kind is int and -_EXACT <= value <= _EXACT
 
 
-def _ordered(value: Any, depth: int) -> Any:
+def _ordered(value: Any, depth: int, odd: Odd) -> Any:
     """A copy of ``value`` that msgspec writes canonically without sorting."""
     if depth > _MAX_DEPTH:
         raise _refused(f"it is nested deeper than {_MAX_DEPTH} levels")
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, str):
-        return str.__str__(value)
+        text = str.__str__(value)
+        return odd(text) if has_lone_surrogate(text) else text
     if isinstance(value, int):
-        return int(value) if -_EXACT <= value <= _EXACT else _number(value)
+        return int(value) if -_EXACT <= value <= _EXACT else _number(value, odd)
     if isinstance(value, float):
-        return _number(value)
+        return _number(value, odd)
     if isinstance(value, (list, tuple)):
-        return [_ordered(member, depth + 1) for member in value]
+        return [_ordered(member, depth + 1, odd) for member in value]
     if isinstance(value, Mapping):
         for name in value:
             if not isinstance(name, str):
                 raise _refused(f"the member name {name!r} is no string")
         return {
-            str.__str__(name): _ordered(value[name], depth + 1)
+            str.__str__(name): _ordered(value[name], depth + 1, odd)
             for name in sorted(value, key=utf16_order)
         }
     raise _refused(f"JSON has no form for {type(value).__name__}")
 
 
-def _number(value: float) -> msgspec.Raw:
+def has_lone_surrogate(text: str) -> bool:
+    """Whether UTF-8 has no form for ``text``."""
+    if text.isascii():
+        return False
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return True
+    return False
+
+
+def _number(value: float, odd: Odd) -> Any:
     try:
         double = float(value)
     except OverflowError:
-        raise _refused("a number is beyond the range of IEEE doubles") from None
-    if double != double or double in (float("inf"), float("-inf")):
-        raise _refused(f"JSON has no form for the number {double}")
-    return msgspec.Raw(number_text(double))
+        double = float("inf") if value > 0 else float("-inf")
+    if double - double != 0.0:
+        return odd(double)
+    return msgspec.Raw(number_text(double).encode())
 
 
-def _refused(why: str) -> NoReturn:
-    raise StatementError(
+def _refuse_odd(value: float | str) -> NoReturn:
+    if isinstance(value, str):
+        raise _refused("a string holds a lone surrogate")
+    raise _refused(f"JSON has no form for the number {value}")
+
+
+def _refused(why: str) -> StatementError:
+    return StatementError(
         f"this cannot be written as canonical JSON: {why}",
         hint="see docs/formats.md, 'Notation'; every value must be plain JSON data",
     )
