@@ -12,8 +12,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from jupyter_mlo.errors import StatementError
+from jupyter_mlo.statements.envelope import PAYLOAD_TYPE, Envelope
 from jupyter_mlo.statements.envelope import STATEMENT_TYPE as STATEMENT_TYPE
-from jupyter_mlo.statements.envelope import Envelope
 from jupyter_mlo.statements.envelope import statement_json as statement_json
 from jupyter_mlo.statements.predicates import identity, lifecycle, notebook, types
 from jupyter_mlo.statements.predicates.common import Signed
@@ -35,11 +35,17 @@ MODELS: Mapping[str, type[Signed] | type[Standard]] = {
 }
 
 
+class Subject(ResourceDescriptor):
+    """What a statement is about: always named by digest."""
+
+    digest: Annotated[dict[str, str], Field(min_length=1)]
+
+
 class _Wire(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
 
     type_: Annotated[Literal["https://in-toto.io/Statement/v1"], Field(alias="_type")]
-    subject: Annotated[list[ResourceDescriptor], Field(min_length=1)]
+    subject: Annotated[list[Subject], Field(min_length=1)]
     predicate_type: Annotated[str, Field(alias="predicateType")]
     predicate: dict[str, Any]
 
@@ -50,7 +56,7 @@ class Statement:
 
     envelope: Envelope
     predicate_type: str
-    subject: tuple[ResourceDescriptor, ...]
+    subject: tuple[Subject, ...]
     predicate: Signed | Standard
 
     @property
@@ -62,6 +68,31 @@ class Statement:
     def mlo(self) -> str:
         """The MLO ID for which the signer speaks."""
         return self.predicate.mlo if isinstance(self.predicate, Signed) else self.predicate.mlo_id
+
+    @property
+    def key_id(self) -> str:
+        """The signer's key, as predicate and envelope both name it."""
+        return self.envelope.key_id
+
+    @property
+    def activity(self) -> str | None:
+        """Why the identifier was presented; None where the predicate has no activity."""
+        return self._member("activity")
+
+    @property
+    def model(self) -> str | None:
+        """The model that was acted on, if the statement names one."""
+        return self._member("model")
+
+    @property
+    def run(self) -> str | None:
+        """The run to which the statement belongs, if it names one."""
+        return self._member("run") if self.predicate_type != types.DELEGATION else None
+
+    def _member(self, name: str) -> str | None:
+        prefix = "" if isinstance(self.predicate, Signed) else "mlo_"
+        value: str | None = getattr(self.predicate, prefix + name, None)
+        return value
 
     @property
     def time(self) -> str:
@@ -85,17 +116,23 @@ def read_statement(envelope: Envelope) -> Statement:
         StatementError: the payload is not a statement of a known predicate in the form
             that ``docs/formats.md`` gives, or its predicate names another key than the envelope.
     """
-    value = read_json(envelope.payload)
     where = f"statement {envelope.statement_id[:12]}"
+    if envelope.payload_type != PAYLOAD_TYPE:
+        raise StatementError(
+            f"{where} is of the type {envelope.payload_type!r}",
+            hint=f"statements are {PAYLOAD_TYPE}",
+        )
+    value = read_json(envelope.payload)
     try:
-        wire = _Wire.model_validate(value)
+        wire = _Wire.model_validate(value, by_alias=True, by_name=False)
         model = MODELS.get(wire.predicate_type)
         if model is None:
             raise StatementError(
                 f"{where} has the unknown predicate type {wire.predicate_type!r}",
                 hint="a newer version of jupyter-mlo may know it",
             )
-        predicate = model.model_validate(wire.predicate)
+        # Only names as they stand in the format: two names of one member would be two readings.
+        predicate = model.model_validate(wire.predicate, by_alias=True, by_name=False)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(str(part) for part in first["loc"]) or "the whole"

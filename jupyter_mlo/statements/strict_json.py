@@ -8,23 +8,44 @@ may hold none of them (RFC 8785, section 3.1, asks for I-JSON, RFC 7493).
 from __future__ import annotations
 
 import json
+import math
 from typing import Any, NoReturn
 
+import msgspec
+
 from jupyter_mlo.errors import StatementError
+from jupyter_mlo.statements.canonical import canonical_bytes
 
 #: Levels of nesting that are read.
 MAX_DEPTH = 64
 
+_decode = msgspec.json.Decoder().decode
+
 
 def read_json(data: bytes) -> Any:
     """Parse UTF-8 JSON text; raises :class:`StatementError` for anything ambiguous."""
+    # What is written again as the same bytes has one reading only: nearly all that is read
+    # here is canonical, and takes a third of the time this way.
+    if data.count(b"{") + data.count(b"[") <= MAX_DEPTH:
+        try:
+            value = _decode(data)
+            if canonical_bytes(value) == data:
+                return value
+        except (msgspec.DecodeError, UnicodeDecodeError, StatementError):
+            pass
+    return _read_slowly(data)
+
+
+def _read_slowly(data: bytes) -> Any:
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError:
         raise _bad("it is not UTF-8") from None
     _check_depth(text)
     try:
-        value = json.loads(text, object_pairs_hook=_object, parse_constant=_constant)
+        value = json.loads(
+            text, object_pairs_hook=_object, parse_constant=_constant, parse_float=_number
+        )
     except json.JSONDecodeError as error:
         raise _bad(f"it is not JSON ({error.msg} at character {error.pos})") from None
     except (RecursionError, ValueError) as error:
@@ -66,6 +87,13 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(value) != len(pairs):
         raise ValueError("it has two members of one name")
     return value
+
+
+def _number(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError(f"the number {text[:40]} is beyond the doubles")
+    return number
 
 
 def _constant(name: str) -> NoReturn:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, model_validator
 
 from jupyter_mlo.statements.predicates.common import (
     Activity,
@@ -23,7 +23,7 @@ Everything = Literal["*"]
 
 
 class Enrolment(Signed):
-    """``mlo`` holds ``publicKey``. Signed by that key itself, or by a registrar (then with a handle)."""
+    """``mlo`` holds ``publicKey``. Signed by that key, or by a registrar (with a handle)."""
 
     kind: Kind
     public_key: Annotated[PublicKeyText, Field(alias="publicKey")]
@@ -64,6 +64,12 @@ class Delegation(Signed):
     scope: Scope
     run: Run | None = None
 
+    @model_validator(mode="after")
+    def _run_only_for_runs(self) -> Self:
+        if (self.kind == "run") != (self.run is not None):
+            raise ValueError("run is given exactly where kind is run")
+        return self
+
 
 class Revocation(Signed):
     """A key or a delegation ends. Exactly one of ``revokes`` and ``revokesKey`` is given."""
@@ -71,4 +77,13 @@ class Revocation(Signed):
     revokes: HexDigest | None = None
     revokes_key: Annotated[KeyId | None, Field(alias="revokesKey")] = None
     reason: Literal["ended", "superseded", "left", "lost", "compromised"]
+    #: From when on the key may have been in other hands.
     compromised_since: Annotated[Time | None, Field(alias="compromisedSince")] = None
+
+    @model_validator(mode="after")
+    def _one_thing_and_since_when(self) -> Self:
+        if (self.revokes is None) == (self.revokes_key is None):
+            raise ValueError("exactly one of revokes and revokesKey is given")
+        if self.reason == "compromised" and self.compromised_since is None:
+            raise ValueError("a compromise says compromisedSince")
+        return self

@@ -25,10 +25,10 @@ Number = Annotated[float, Field(allow_inf_nan=False)]
 
 
 class Standard(BaseModel):
-    """A predicate whose specification is not ours: unknown members are kept, ours begin with ``mlo_``."""
+    """Another specification's predicate: unknown members are kept, ours begin with ``mlo_``."""
 
     model_config = ConfigDict(
-        extra="allow", frozen=True, populate_by_name=True, hide_input_in_errors=True
+        extra="allow", frozen=True, strict=True, populate_by_name=True, hide_input_in_errors=True
     )
 
     mlo_id: MloId
@@ -45,7 +45,9 @@ class Standard(BaseModel):
 class ResourceDescriptor(BaseModel):
     """in-toto v1 ResourceDescriptor: at least one of name, uri and digest says which resource."""
 
-    model_config = ConfigDict(extra="allow", frozen=True, populate_by_name=True)
+    model_config = ConfigDict(
+        extra="allow", frozen=True, strict=True, populate_by_name=True, hide_input_in_errors=True
+    )
 
     name: str | None = None
     uri: str | None = None
@@ -58,7 +60,9 @@ class ResourceDescriptor(BaseModel):
 class BuildDefinition(BaseModel):
     """SLSA v1: what was run, with which parameters, on what."""
 
-    model_config = ConfigDict(extra="allow", frozen=True, populate_by_name=True)
+    model_config = ConfigDict(
+        extra="allow", frozen=True, strict=True, populate_by_name=True, hide_input_in_errors=True
+    )
 
     build_type: Annotated[str, Field(alias="buildType")]
     external_parameters: Annotated[dict[str, Any], Field(alias="externalParameters")]
@@ -71,7 +75,7 @@ class BuildDefinition(BaseModel):
 class Builder(BaseModel):
     """SLSA v1: who ran it: for us the engine and its version."""
 
-    model_config = ConfigDict(extra="allow", frozen=True)
+    model_config = ConfigDict(extra="allow", frozen=True, strict=True, hide_input_in_errors=True)
 
     id: str
     version: dict[str, str] = {}
@@ -80,7 +84,9 @@ class Builder(BaseModel):
 class BuildMetadata(BaseModel):
     """SLSA v1: which invocation, from when to when."""
 
-    model_config = ConfigDict(extra="allow", frozen=True, populate_by_name=True)
+    model_config = ConfigDict(
+        extra="allow", frozen=True, strict=True, populate_by_name=True, hide_input_in_errors=True
+    )
 
     invocation_id: Annotated[str, Field(alias="invocationId")]
     started_on: Annotated[Time, Field(alias="startedOn")]
@@ -90,7 +96,7 @@ class BuildMetadata(BaseModel):
 class RunDetails(BaseModel):
     """SLSA v1: builder, metadata, and what came out beside the subject."""
 
-    model_config = ConfigDict(extra="allow", frozen=True)
+    model_config = ConfigDict(extra="allow", frozen=True, strict=True, hide_input_in_errors=True)
 
     builder: Builder
     metadata: BuildMetadata

@@ -53,7 +53,7 @@ class Update(Strict):
 
 
 class Emission(Strict):
-    """One output as a front end holds it after the cell: its digest, and its display if it has one."""
+    """One output as a front end holds it after the cell: its digest, and its display if any."""
 
     output: ShortDigest
     display: ShortDigest | None = None
