@@ -63,17 +63,9 @@ def wheel(built: Path) -> Path:
 def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The prefix of an installation of the wheel without this tree."""
     prefix = tmp_path_factory.mktemp("prefix")
+    pip = "-m pip --disable-pip-version-check install -q --no-deps --no-index --ignore-installed"
     subprocess.run(
-        [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--no-index"]
-        + [
-            "--disable-pip-version-check",
-            "--ignore-installed",
-            "--prefix",
-            str(prefix),
-            str(wheel),
-        ],
-        check=True,
-        timeout=120,
+        [sys.executable, *pip.split(), "--prefix", str(prefix), str(wheel)], check=True, timeout=120
     )
     return prefix
 
