@@ -1,0 +1,188 @@
+"""What of a cell and of its outputs is digested, in the one form that all front ends keep.
+
+The forms are those of docs/formats.md, "Cell", "Source" and "Output". Here they are values;
+:mod:`jupyter_mlo.notebook.digests` writes them as RFC 8785 JSON and hashes that.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from jupyter_mlo.errors import NotebookError
+from jupyter_mlo.notebook.canonical_text import MARK
+from jupyter_mlo.notebook.streams import terminal_text
+
+#: Levels of arrays and objects in an output or in the attachments, these being the first.
+MAX_DEPTH = 128
+CELL_TYPES = frozenset({"code", "markdown", "raw"})
+
+_SPACE = str.maketrans("", "", " \t\n\r")
+_BINARY = re.compile(
+    r"(?:image|audio|video|font)/(?!.*\+xml$)|application/(?:pdf|octet-stream)$", re.DOTALL
+)
+
+
+class Undigestable(NotebookError):
+    """A cell has no digest, because two readers may see two different things in it."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason, hint="open the notebook in Jupyter, mend the cell and save it")
+        self.reason = reason
+
+
+def joined(value: object, what: str) -> str:
+    """Text that may be split into lines, as one string."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list) and all(isinstance(line, str) for line in value):
+        return "".join(value)
+    raise Undigestable(f"{what} is neither a string nor a list of strings")
+
+
+def canonical_outputs(outputs: Iterable[Any]) -> list[dict[str, Any]]:
+    """The canonical forms of a cell's outputs, adjacent streams of one name merged."""
+    forms: list[dict[str, Any]] = []
+    texts: list[str] = []
+    for position, output in enumerate(outputs):
+        what = f"output {position}"
+        if not isinstance(output, Mapping):
+            raise Undigestable(f"{what} is not an object")
+        if output.get("output_type") != "stream":
+            _end_stream(forms, texts)
+            forms.append(_canonical_other(output, what))
+            continue
+        name, text = _stream(output, what)
+        if not texts or forms[-1]["name"] != name:
+            _end_stream(forms, texts)
+            forms.append({"name": name, "output_type": "stream"})
+        texts.append(text)
+    _end_stream(forms, texts)
+    return forms
+
+
+def canonical_output(output: Mapping[str, Any]) -> dict[str, Any]:
+    """The canonical form of one output that stands alone."""
+    return canonical_outputs([output])[0]
+
+
+def canonical_attachments(attachments: object) -> dict[str, Any]:
+    """The canonical form of a cell's attachments; empty where the cell's form has none."""
+    if attachments is None:
+        return {}
+    if not isinstance(attachments, Mapping):
+        raise Undigestable("attachments is not an object")
+    form = {}
+    for name, bundle in attachments.items():
+        if not isinstance(bundle, Mapping):
+            raise Undigestable("an attachment is not an object")
+        form[name] = canonical_bundle(bundle)
+    check_value(form)
+    return form
+
+
+def canonical_bundle(bundle: Mapping[str, Any]) -> dict[str, Any]:
+    """A MIME bundle: lines joined as nbformat does, base64 without white space."""
+    form = {}
+    for mime, value in bundle.items():
+        if (
+            isinstance(value, list)
+            and not is_json_mime(mime)
+            and all(isinstance(line, str) for line in value)
+        ):
+            value = "".join(value)
+        if isinstance(value, str) and is_binary_mime(mime):
+            value = value.translate(_SPACE)
+        form[mime] = value
+    return form
+
+
+def is_json_mime(mime: str) -> bool:
+    """Whether values of this MIME type are JSON data, in which lists are data."""
+    return mime == "application/json" or (
+        mime.startswith("application/") and mime.endswith("+json")
+    )
+
+
+def is_binary_mime(mime: str) -> bool:
+    """Whether values of this MIME type are base64, in which white space means nothing."""
+    return _BINARY.match(mime) is not None
+
+
+def check_value(value: Any, depth: int = 1) -> None:
+    """Raise :class:`Undigestable` for what makes JSON data ambiguous or too deep."""
+    if isinstance(value, Mapping):
+        for name, member in value.items():
+            if name == MARK:
+                raise Undigestable(f"it holds a member named {MARK}")
+            if not isinstance(name, str):
+                raise Undigestable("it holds a member whose name is not a string")
+            if type(member) is not str:
+                _check_nested(member, depth)
+    elif isinstance(value, (list, tuple)):
+        for member in value:
+            if type(member) is not str and type(member) is not float:
+                _check_nested(member, depth)
+
+
+def _check_nested(member: Any, depth: int) -> None:
+    if isinstance(member, (Mapping, list, tuple)):
+        if depth >= MAX_DEPTH:
+            raise Undigestable(f"it is nested deeper than {MAX_DEPTH} levels")
+        check_value(member, depth + 1)
+
+
+def _stream(output: Mapping[str, Any], what: str) -> tuple[str, str]:
+    name = output.get("name", "stdout")
+    if not isinstance(name, str):
+        raise Undigestable(f"{what}: the stream's name is not a string")
+    return name, joined(output.get("text", ""), f"{what}: the stream's text")
+
+
+def _end_stream(forms: Sequence[dict[str, Any]], texts: list[str]) -> None:
+    if texts:
+        forms[-1]["text"] = terminal_text("".join(texts))
+        texts.clear()
+
+
+def _canonical_other(output: Mapping[str, Any], what: str) -> dict[str, Any]:
+    kind = output.get("output_type")
+    form: dict[str, Any]
+    if kind in ("display_data", "execute_result"):
+        form = {
+            "data": canonical_bundle(_object(output, "data", what)),
+            "metadata": _object(output, "metadata", what),
+            "output_type": kind,
+        }
+    elif kind == "error":
+        form = {
+            "ename": output.get("ename", ""),
+            "evalue": output.get("evalue", ""),
+            "output_type": kind,
+            "traceback": output.get("traceback", []),
+        }
+    elif isinstance(kind, str):
+        form = {
+            name: value
+            for name, value in output.items()
+            if name not in ("execution_count", "transient")
+        }
+        if "text" in form:
+            form["text"] = joined(form["text"], f"{what}: text")
+    else:
+        raise Undigestable(f"{what} has no output_type")
+    metadata = form.get("metadata")
+    if isinstance(metadata, Mapping) and "mlo" in metadata:
+        form["metadata"] = {name: value for name, value in metadata.items() if name != "mlo"}
+    check_value(form)
+    return form
+
+
+def _object(output: Mapping[str, Any], member: str, what: str) -> Mapping[str, Any]:
+    value = output.get(member)
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise Undigestable(f"{what}: {member} is not an object")
+    return value

@@ -1,0 +1,117 @@
+"""``mloCellV1``, ``mloSourceV1`` and ``mloOutputV1``: 32-byte values, forms in docs/formats.md."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from jupyter_mlo.errors import StatementError
+from jupyter_mlo.notebook.canonical_cell import (
+    CELL_TYPES,
+    Undigestable,
+    canonical_attachments,
+    canonical_outputs,
+    check_value,
+)
+from jupyter_mlo.notebook.canonical_text import value_json
+
+
+@dataclass(frozen=True)
+class CellDigests:
+    """The three digests of one cell, and how many outputs there are after merging streams."""
+
+    cell: bytes
+    source: bytes
+    outputs: tuple[bytes, ...]
+
+
+class CellContent(Protocol):
+    """What of a cell the digest covers."""
+
+    @property
+    def kind(self) -> str:
+        """``code``, ``markdown`` or ``raw``."""
+
+    @property
+    def source(self) -> str:
+        """The source, lines joined."""
+
+    @property
+    def attachments(self) -> Any:
+        """Attachments as in the file, or None."""
+
+    @property
+    def outputs(self) -> list[Any]:
+        """Outputs as in the file."""
+
+
+def short(digest: bytes) -> str:
+    """base64url without padding: the form inside our own predicates."""
+    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+
+
+def from_short(text: str) -> bytes:
+    """The bytes that :func:`short` wrote."""
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+
+
+def source_digest(source: str) -> bytes:
+    """``mloSourceV1`` of a cell's source, lines joined."""
+    return hashlib.sha256(value_json(source)).digest()
+
+
+def output_digest(output: Mapping[str, Any]) -> bytes:
+    """``mloOutputV1`` of one output that stands alone; raises :class:`Undigestable`."""
+    (digest,) = output_digests([output])
+    return digest
+
+
+def output_digests(outputs: Iterable[Any]) -> list[bytes]:
+    """``mloOutputV1`` of each output, adjacent streams of one name counting as one."""
+    return [hashlib.sha256(text).digest() for text in _output_texts(outputs)]
+
+
+def json_digest(value: Any) -> bytes:
+    """SHA-256 over any JSON value's canonical text; raises :class:`Undigestable`."""
+    check_value(value)
+    return hashlib.sha256(_text(value)).digest()
+
+
+def cell_digest(cell: CellContent) -> bytes:
+    """``mloCellV1``; raises :class:`Undigestable`."""
+    return cell_digests(cell).cell
+
+
+def cell_digests(cell: CellContent) -> CellDigests:
+    """All digests of a cell at once; raises :class:`Undigestable`."""
+    if cell.kind not in CELL_TYPES:
+        raise Undigestable(f"the cell's type {cell.kind!r:.40} is unknown")
+    source = value_json(cell.source)
+    attachments = canonical_attachments(cell.attachments)
+    outputs = _output_texts(cell.outputs) if cell.kind == "code" else []
+    members = []
+    if attachments:
+        members.append(b'"attachments":' + _text(attachments))
+    members.append(b'"cell_type":"%b"' % cell.kind.encode())
+    if cell.kind == "code":
+        members.append(b'"outputs":[%b]' % b",".join(outputs))
+    members.append(b'"source":' + source)
+    return CellDigests(
+        hashlib.sha256(b"{%b}" % b",".join(members)).digest(),
+        hashlib.sha256(source).digest(),
+        tuple(hashlib.sha256(text).digest() for text in outputs),
+    )
+
+
+def _output_texts(outputs: Iterable[Any]) -> list[bytes]:
+    return [_text(form) for form in canonical_outputs(outputs)]
+
+
+def _text(form: Any) -> bytes:
+    try:
+        return value_json(form)
+    except StatementError as error:
+        raise Undigestable(error.message.rpartition(": ")[2]) from None
