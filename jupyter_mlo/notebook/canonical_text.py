@@ -79,6 +79,14 @@ class StringHash:
         for each in self._escaped:
             each.update(b'{"$mlo":["escaped","')
 
+    def copy(self) -> StringHash:
+        """A second object in the same state, with hashes of its own."""
+        twin = StringHash.__new__(StringHash)
+        twin._plain = [each.copy() for each in self._plain]
+        twin._escaped = [each.copy() for each in self._escaped]
+        twin._odd = self._odd
+        return twin
+
     def update(self, text: str) -> None:
         """Take the next piece; no surrogate pair may be cut in two."""
         for piece in slices(text):

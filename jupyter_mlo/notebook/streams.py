@@ -28,7 +28,7 @@ def terminal_text(text: str) -> str:
     if "\r" not in text and "\b" not in text:
         return text
     terminal = TerminalText()
-    return terminal.feed(text) + terminal.finish()
+    return terminal.feed(text) + terminal.last_line()
 
 
 class StreamDigest:
@@ -48,10 +48,11 @@ class StreamDigest:
         """Take more text of the stream."""
         self._text.update(self._terminal.feed(text))
 
-    def finish(self) -> bytes:
-        """The digest of all text; nothing can be added any more."""
-        self._text.update(self._terminal.finish())
-        (digest,) = self._text.finish()
+    def digest(self) -> bytes:
+        """The digest of all text so far; more may come afterwards."""
+        text = self._text.copy()
+        text.update(self._terminal.last_line())
+        (digest,) = text.finish()
         digest.update(b"}")
         return digest.digest()
 
@@ -75,9 +76,9 @@ class TerminalText:
             self._feed(text[start : start + _SLICE]) for start in range(0, len(text), _SLICE)
         )
 
-    def finish(self) -> str:
-        """The last line, without a line feed; the next piece of text begins a new text."""
-        return self._take_line()
+    def last_line(self) -> str:
+        """The line that further text can still change."""
+        return _text(self._left + self._right[::-1]) + "".join(self._pieces)
 
     def _feed(self, text: str) -> str:
         if not self._right and "\r" not in text and "\b" not in text:
@@ -126,16 +127,9 @@ class TerminalText:
         del self._right[-len(units) :]
 
     def _take_line(self) -> str:
-        if self._left or self._right:
-            self._left.extend(self._right[::-1])
-            line = self._left.tobytes().decode(_UTF16, "surrogatepass")
-            del self._left[:], self._right[:]
-            return line + self._take_pieces() if self._pieces else line
-        return self._take_pieces()
-
-    def _take_pieces(self) -> str:
-        line = "".join(self._pieces)
+        line = self.last_line()
         self._pieces.clear()
+        del self._left[:], self._right[:]
         return line
 
 
@@ -143,3 +137,7 @@ def _units(text: str) -> array[int]:
     units: array[int] = array("H")
     units.frombytes(text.encode(_UTF16, "surrogatepass"))
     return units
+
+
+def _text(units: array[int]) -> str:
+    return units.tobytes().decode(_UTF16, "surrogatepass")
