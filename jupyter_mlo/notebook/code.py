@@ -49,10 +49,8 @@ def code_digest(notebook: Code) -> str:
     """
     injected = injected_position(notebook)
     tagged = _first(notebook, PARAMETERS)
-    if injected is not None:
-        before = injected
-    else:
-        before = 0 if tagged is None else tagged + 1
+    added = 0 if tagged is None else tagged + 1
+    before = added if injected is None else injected
     sources = [
         (position, cell.source)
         for position, cell in enumerate(notebook.cells)
@@ -68,7 +66,7 @@ def code_digest(notebook: Code) -> str:
 
 
 def injected_position(notebook: Code) -> int | None:
-    """Position of the cell that papermill would replace with parameters; None if it would add one."""
+    """Position of the cell that papermill would replace; None where it would add one."""
     return _first(notebook, INJECTED)
 
 
