@@ -50,6 +50,12 @@ class Envelope:
         """SHA-256 (lower-case hex) of the PAE bytes; the same whatever the signature's bytes."""
         return hashlib.sha256(pae(self.payload, self.payload_type)).hexdigest()
 
+    def holds_under(self, key: PublicKey) -> bool:
+        """Whether ``key`` signed this envelope and is the one it names."""
+        return self.key_id == key.key_id and key.verifies(
+            self.signature, pae(self.payload, self.payload_type)
+        )
+
     def check_signature(self, key: PublicKey) -> None:
         """Raise :class:`StatementError` unless ``key`` signed this and is the one it names."""
         if self.key_id != key.key_id:
@@ -58,7 +64,7 @@ class Envelope:
                 f"but was held against {key.key_id}",
                 hint="the envelope's keyid was changed after signing, or the wrong key was given",
             )
-        if not key.verifies(self.signature, pae(self.payload, self.payload_type)):
+        if not self.holds_under(key):
             raise StatementError(
                 f"the signature of statement {self.statement_id[:12]} does not hold "
                 f"under {self.key_id}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import Annotated, Literal
 
@@ -12,8 +13,20 @@ HexDigest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 ShortDigest = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{43}$")]
 KeyId = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
 Nonce = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{22}$")]
+_NATIVE = re.compile(r"mlo:[0-9A-HJKMNP-TV-Z]{4}(-[0-9A-HJKMNP-TV-Z]{4}){2}")
+
+
+def _is_in_one_form(mlo: str) -> str:
+    # Without this, mlo:7k3d… and mlo:7K3D… would be two MLOs that look like one.
+    if mlo.startswith("mlo:") and not _NATIVE.fullmatch(mlo):
+        raise ValueError("a native MLO ID has one form: mlo:XXXX-XXXX-XXXX")
+    return mlo
+
+
 MloId = Annotated[
-    str, StringConstraints(pattern=r"^[a-z][a-z0-9+.-]*:[\x21-\x7e]+$", max_length=2048)
+    str,
+    StringConstraints(pattern=r"^[a-z][a-z0-9+.-]*:[\x21-\x7e]+$", max_length=2048),
+    AfterValidator(_is_in_one_form),
 ]
 NotebookId = Annotated[str, StringConstraints(pattern=r"^urn:uuid:[0-9a-f-]{36}$")]
 Activity = Literal[

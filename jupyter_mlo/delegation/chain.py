@@ -1,0 +1,270 @@
+"""The walk from a signature to the MLO who answers for it.
+
+Pure: statements, what is trusted, what is revoked and the clock are arguments. The rules
+are those of ``docs/formats.md``, "Delegation and scope", "The walk".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+from jupyter_mlo.delegation.assurance import Assurance, Standing, Standings
+from jupyter_mlo.delegation.links import MAX_DEPTH, KeyCache, Link, delegate, require, signing_key
+from jupyter_mlo.delegation.pool import Pool, names_key, names_statement, read_key
+from jupyter_mlo.delegation.revocation import Links, Revocations
+from jupyter_mlo.delegation.roles import Role, may_sign
+from jupyter_mlo.delegation.scope import Scope
+from jupyter_mlo.errors import MloError, Refused, StatementError
+from jupyter_mlo.statements.predicates import types
+from jupyter_mlo.statements.predicates.identity import Delegation, Enrolment, Revocation
+from jupyter_mlo.statements.predicates.notebook import Record
+from jupyter_mlo.statements.statement import Statement
+from jupyter_mlo.statements.times import from_text, to_text
+
+if TYPE_CHECKING:
+    from jupyter_mlo.delegation.trust import Trust
+
+__all__ = [
+    "MAX_DEPTH",
+    "Assurance",
+    "Attribution",
+    "KeyCache",
+    "Pool",
+    "attribute",
+    "attribute_many",
+]
+
+#: How far ahead of the verifier's clock a statement may say it was made.
+FUTURE_TOLERANCE: Final = timedelta(minutes=5)
+#: Signatures that one thread checks before it asks for more.
+_SHARE: Final = 32
+
+
+@dataclass(frozen=True)
+class Attribution:
+    """Who answers for a statement, by which chain, and how sure that is here."""
+
+    mlo: str
+    #: The MLO's own key (a registrar's own, where the statement is a registrar's).
+    key_id: str
+    #: The key that signed.
+    leaf_key_id: str
+    #: Delegations from the own key's down to the signing key's.
+    delegation_ids: tuple[str, ...]
+    assurance: Assurance
+    #: Opaque person handle, given by a registrar that is trusted here.
+    handle: str | None
+    #: What the signing key is.
+    kind: Role
+    #: What the signing key may do; None for an own key.
+    scope: Scope | None
+    #: ``person``, ``team``, ``service`` or ``assistant``; empty for a registrar's statement.
+    mlo_kind: str = ""
+
+
+def attribute(
+    statement: Statement,
+    *,
+    pool: Pool,
+    trust: Trust,
+    revocations: Revocations | None = None,
+    now: datetime,
+    key_cache: KeyCache | None = None,
+) -> Attribution:
+    """Who answers for ``statement``.
+
+    Args:
+        pool: enrolments, delegations and revocations at hand; none is trusted for being there.
+        trust: pins and registrars of the verifier's own configuration.
+        revocations: as this verifier sees them; by default those in ``pool``, with nothing logged.
+        now: the verifier's clock; nothing may say that it was made well after it.
+        key_cache: hand in the same one for many statements.
+
+    Raises:
+        StatementError: a signature in the chain does not hold, or a link is not well-formed.
+        Refused: the chain is incomplete, or does not permit this statement; the message
+            names what refuses.
+    """
+    (result,) = attribute_many(
+        [statement],
+        pool=pool,
+        trust=trust,
+        revocations=revocations,
+        now=now,
+        key_cache=key_cache,
+        workers=1,
+    )
+    if isinstance(result, MloError):
+        raise result
+    return result
+
+
+def attribute_many(
+    statements: Sequence[Statement],
+    *,
+    pool: Pool,
+    trust: Trust,
+    revocations: Revocations | None = None,
+    now: datetime,
+    key_cache: KeyCache | None = None,
+    workers: int = 2,
+) -> list[Attribution | MloError]:
+    """:func:`attribute` for each, in order; what it would raise stands in the list instead.
+
+    Signatures are checked on ``workers`` threads: the cryptography library lets go of the
+    interpreter's lock while it computes.
+    """
+    cache = key_cache or KeyCache()
+    standings = cache.standings(pool, trust, revocations)
+    links: list[Link | MloError] = []
+    for statement in statements:
+        try:
+            links.append(signing_key(statement, pool, cache))
+        except MloError as error:
+            links.append(error.with_traceback(None))
+    failures = _signature_failures(statements, links, workers)
+    results: list[Attribution | MloError] = []
+    for statement, link, failure in zip(statements, links, failures, strict=True):
+        try:
+            if isinstance(link, MloError):
+                raise link
+            if failure is not None:
+                raise failure
+            results.append(_judge(statement, link, standings, now))
+        except MloError as error:
+            results.append(error.with_traceback(None))
+    return results
+
+
+def _signature_failures(
+    statements: Sequence[Statement], links: Sequence[Link | MloError], workers: int
+) -> list[MloError | None]:
+    def check(start: int) -> list[MloError | None]:
+        found: list[MloError | None] = []
+        end = start + _SHARE
+        for statement, link in zip(statements[start:end], links[start:end], strict=True):
+            try:
+                if isinstance(link, Link):
+                    statement.envelope.check_signature(link.key)
+                found.append(None)
+            except StatementError as error:
+                found.append(error.with_traceback(None))
+        return found
+
+    starts = range(0, len(statements), _SHARE)
+    if workers < 2 or len(starts) < 2:
+        return [failure for start in starts for failure in check(start)]
+    with ThreadPoolExecutor(min(workers, len(starts))) as threads:
+        return [failure for found in threads.map(check, starts) for failure in found]
+
+
+def _judge(statement: Statement, link: Link, standings: Standings, now: datetime) -> Attribution:
+    """Everything about a statement whose signature holds that depends on who signed it."""
+    where = f"statement {statement.statement_id[:12]}"
+    if statement.mlo != link.mlo:
+        raise Refused(
+            f"{where} speaks for {statement.mlo}, and its key acts for {link.mlo}",
+            hint="one MLO stands in a whole chain; this one was put together from two",
+        )
+    predicate = statement.predicate
+    if not may_sign(link.role, statement.predicate_type):
+        raise Refused(
+            f"{where} is signed by a key of role {link.role.value!r}, which may not sign "
+            f"{types.short_name(statement.predicate_type)} statements",
+            hint="docs/formats.md, 'Predicates', says which key may sign what",
+        )
+    made = from_text(predicate.started if isinstance(predicate, Record) else statement.time)
+    if max(made, from_text(statement.time)) > now + FUTURE_TOLERANCE:
+        raise Refused(
+            f"{where} says it was made at {statement.time}, and it is {to_text(now)}",
+            hint="one of the two clocks is wrong",
+        )
+    if isinstance(predicate, Delegation):
+        delegate(statement, link)
+    elif isinstance(predicate, Enrolment | Revocation):
+        _check_identity_statement(statement, link)
+    elif link.scope is not None:
+        require(
+            link.scope.permits(
+                predicate=statement.predicate_type,
+                activity=statement.activity,
+                model=statement.model,
+                at=made,
+            ),
+            where,
+        )
+        _check_run(statement, link, where)
+    standings.revocations.check(
+        statement,
+        from_text(statement.time),
+        Links(link.mlo, link.own_key_id, link.key_ids, link.delegation_ids),
+    )
+    if link.role is Role.REGISTRAR:
+        found = _registrars_standing(statement, link, standings)
+    else:
+        found = standings.of(link.mlo, link.own_key_id)
+    return Attribution(
+        mlo=link.mlo,
+        key_id=link.own_key_id,
+        leaf_key_id=link.key_ids[-1],
+        delegation_ids=link.delegation_ids,
+        assurance=found.assurance,
+        handle=found.handle,
+        kind=link.role,
+        scope=link.scope,
+        mlo_kind=found.mlo_kind,
+    )
+
+
+def _check_run(statement: Statement, link: Link, where: str) -> None:
+    if link.run is None:
+        return
+    notebook = getattr(statement.predicate, "notebook", None)
+    if statement.run != link.run.id or notebook not in (None, link.run.notebook):
+        raise Refused(
+            f"{where} is for the run {statement.run or 'of no name'}, and its key is for the run "
+            f"{link.run.id} only",
+            hint="each run has a key of its own",
+        )
+
+
+def _check_identity_statement(statement: Statement, link: Link) -> None:
+    predicate = statement.predicate
+    right = True
+    if isinstance(predicate, Enrolment):
+        key_id = read_key(predicate.public_key).key_id
+        right = names_key(statement, key_id)
+        right = right and (link.role is Role.REGISTRAR) == (key_id != statement.key_id)
+        right = right and (link.role is Role.REGISTRAR or predicate.handle is None)
+    elif isinstance(predicate, Revocation):
+        right = (
+            names_key(statement, predicate.revokes_key or "")
+            if predicate.revokes is None
+            else names_statement(statement, predicate.revokes)
+        )
+    if not right:
+        raise Refused(
+            f"statement {statement.statement_id[:12]} has another subject than its predicate names",
+            hint="see docs/formats.md, 'Predicates'",
+        )
+
+
+def _registrars_standing(statement: Statement, link: Link, standings: Standings) -> Standing:
+    registrar = link.own_key_id
+    if registrar not in standings.trust.registrars:
+        raise Refused(
+            f"statement {statement.statement_id[:12]} is signed by {registrar}, which is neither "
+            f"a key of {link.mlo} nor a registrar that is trusted here",
+            hint="if it should be trusted: jupyter mlo trust add --help",
+        )
+    if isinstance(statement.predicate, Enrolment) and not standings.registrar_holds(statement):
+        raise Refused(
+            f"the enrolment {statement.statement_id[:12]} was taken back, "
+            "or its registrar's key was",
+            hint="ask the registrar",
+        )
+    return Standing(Assurance.ENROLLED, "")

@@ -1,0 +1,148 @@
+"""The statements that bind keys to MLOs, as they came, by what one looks for.
+
+Nothing in a pool is trusted because it is there: a pool comes out of notebooks, exports
+and ledgers alike, and its signatures are checked by whoever walks along them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+from jupyter_mlo.errors import MloError
+from jupyter_mlo.identity.keys import PublicKey
+from jupyter_mlo.statements.envelope import Envelope
+from jupyter_mlo.statements.predicates import identity, types
+from jupyter_mlo.statements.statement import Statement, read_statement
+
+
+@lru_cache(maxsize=4096)
+def read_key(text: str) -> PublicKey:
+    """:meth:`PublicKey.from_text`, remembered: one key signs thousands of statements."""
+    return PublicKey.from_text(text)
+
+
+#: An envelope whose payload holds none of these is of no use here, and is not read.
+_TELLTALES = tuple(uri.encode() for uri in (types.ENROLMENT, types.DELEGATION, types.REVOCATION))
+
+#: One statement ID may come with several signatures, of which some may not hold: whoever
+#: puts a broken copy first must not hide the whole one behind it.
+Variants = tuple[Statement, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Pool:
+    """Enrolments, delegations and revocations, read. Immutable."""
+
+    #: MLO ID → its enrolments, by itself and by registrars.
+    enrolments: Mapping[str, Variants] = field(default_factory=dict)
+    #: Statement ID → the delegation.
+    delegations: Mapping[str, Variants] = field(default_factory=dict)
+    #: What is revoked (statement ID or key ID) → the revocations of it.
+    revocations: Mapping[str, Variants] = field(default_factory=dict)
+    #: Key ID → the text of the public key, out of any enrolment that carries it.
+    keys: Mapping[str, str] = field(default_factory=dict)
+    #: Key ID → the MLOs that it enrols itself for; ours has one, a forger's may have any.
+    holders: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    #: Statement ID → why that envelope could not be read.
+    unreadable: Mapping[str, str] = field(default_factory=dict)
+    #: (statement ID, signature, key ID) → whether it holds. Facts, so later pools share them;
+    #: without this a file full of broken copies would cost one check for each of its stamps.
+    _checked: dict[tuple[str, bytes, str], bool] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def of(cls, envelopes: Iterable[Envelope]) -> Pool:
+        """Read and index; statements of other predicates are passed over."""
+        return cls().also(envelopes)
+
+    def also(self, envelopes: Iterable[Envelope]) -> Pool:
+        """This pool and more."""
+        enrolments = _copy(self.enrolments)
+        delegations = _copy(self.delegations)
+        revocations = _copy(self.revocations)
+        keys = dict(self.keys)
+        holders = dict(self.holders)
+        unreadable = dict(self.unreadable)
+        seen = {_identity(statement.envelope) for statement in self._statements()}
+        for envelope in envelopes:
+            if not any(uri in envelope.payload for uri in _TELLTALES):
+                continue
+            if _identity(envelope) in seen:
+                continue
+            seen.add(_identity(envelope))
+            try:
+                statement = read_statement(envelope)
+                predicate = statement.predicate
+                if isinstance(predicate, identity.Enrolment):
+                    key_id = read_key(predicate.public_key).key_id
+                    keys[key_id] = predicate.public_key
+                    if key_id == statement.key_id:
+                        held = holders.get(key_id, ())
+                        holders[key_id] = tuple(dict.fromkeys((*held, statement.mlo)))
+                    _add(enrolments, statement.mlo, statement)
+                elif isinstance(predicate, identity.Delegation):
+                    _add(delegations, statement.statement_id, statement)
+                elif isinstance(predicate, identity.Revocation):
+                    _add(revocations, predicate.revokes or predicate.revokes_key or "", statement)
+            except MloError as error:
+                unreadable[envelope.statement_id] = error.message
+        return Pool(
+            _frozen(enrolments),
+            _frozen(delegations),
+            _frozen(revocations),
+            keys,
+            holders,
+            unreadable,
+            self._checked,
+        )
+
+    def holds(self, statement: Statement, key: PublicKey) -> bool:
+        """Whether ``key`` signed ``statement``, checked once."""
+        envelope = statement.envelope
+        fact = (envelope.statement_id, envelope.signature, key.key_id)
+        known = self._checked.get(fact)
+        if known is None:
+            known = self._checked[fact] = envelope.holds_under(key)
+        return known
+
+    def _statements(self) -> Iterator[Statement]:
+        for index in (self.enrolments, self.delegations, self.revocations):
+            for statements in index.values():
+                yield from statements
+
+    def key(self, key_id: str) -> PublicKey | None:
+        """The public key whose fingerprint ``key_id`` is; the text proves itself by its hash."""
+        text = self.keys.get(key_id)
+        return None if text is None else read_key(text)
+
+
+def _identity(envelope: Envelope) -> tuple[str, str, bytes]:
+    return envelope.statement_id, envelope.key_id, envelope.signature
+
+
+def _add(index: dict[str, list[Statement]], name: str, statement: Statement) -> None:
+    index.setdefault(name, []).append(statement)
+
+
+def _copy(index: Mapping[str, Variants]) -> dict[str, list[Statement]]:
+    return {name: list(held) for name, held in index.items()}
+
+
+def _frozen(index: Mapping[str, list[Statement]]) -> dict[str, Variants]:
+    return {name: tuple(held) for name, held in index.items()}
+
+
+def names_key(statement: Statement, key_id: str) -> bool:
+    """Whether the one subject of ``statement`` is the key ``key_id``, with its SHA-256."""
+    return _names(statement, key_id, {"sha256": key_id.removeprefix("sha256:")})
+
+
+def names_statement(statement: Statement, statement_id: str) -> bool:
+    """Whether the one subject is that statement, by its ID."""
+    return _names(statement, statement_id, {"mloStatementV1": statement_id})
+
+
+def _names(statement: Statement, name: str, digest: dict[str, str]) -> bool:
+    subject = statement.subject
+    return len(subject) == 1 and subject[0].name == name and subject[0].digest == digest
