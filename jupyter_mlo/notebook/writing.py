@@ -19,6 +19,7 @@ from typing import Any
 import msgspec
 
 from jupyter_mlo.errors import NotebookError
+from jupyter_mlo.statements.canonical import is_plain
 
 #: Members that live only in memory: nbformat takes them out when it writes.
 _TRANSIENT = ("orig_nbformat", "orig_nbformat_minor", "signature")
@@ -121,15 +122,21 @@ def laid_out(value: Any, indent: str, unit: int = 1, *, sort: bool = True) -> by
         sort: whether members are sorted by name.
     """
     try:
-        compact = json.dumps(
-            value, ensure_ascii=False, sort_keys=sort, separators=(",", ":"), default=_ascii
-        )
-        text = msgspec.json.format(compact.encode("utf-8", "backslashreplace"), indent=unit)
+        text = msgspec.json.format(_compact(value, sort), indent=unit)
     except msgspec.MsgspecError:
         text = json.dumps(
             value, ensure_ascii=False, sort_keys=sort, indent=unit, default=_ascii
         ).encode("utf-8", "backslashreplace")
     return text.replace(b"\n", b"\n" + indent.encode()) if indent else text
+
+
+def _compact(value: Any, sort: bool) -> bytes:
+    if is_plain(value):
+        with contextlib.suppress(UnicodeEncodeError):
+            return msgspec.json.encode(value, order="sorted" if sort else None)
+    return json.dumps(
+        value, ensure_ascii=False, sort_keys=sort, separators=(",", ":"), default=_ascii
+    ).encode("utf-8", "backslashreplace")
 
 
 def _ascii(value: object) -> str:

@@ -41,7 +41,7 @@ def canonical_bytes(value: Any, *, odd: Odd | None = None) -> bytes:
             member name that is no string, or a value that JSON has no form for.
     """
     try:
-        if _is_plain(value):
+        if is_plain(value):
             try:
                 return _sorted(value)
             except UnicodeEncodeError:
@@ -91,20 +91,20 @@ def utf16_order(name: str) -> bytes:
     return name.encode("utf-16-be")
 
 
-def _is_plain(value: Any) -> bool:
-    """Whether msgspec alone writes ``value`` canonically."""
+def is_plain(value: Any) -> bool:
+    """Whether msgspec alone writes ``value`` canonically: no floats, above all."""
     kind = type(value)
     if kind is str or kind is bool or value is None:
         return True
-    if kind is dict:
+    if isinstance(value, dict):
         for name, member in value.items():
             if type(name) is not str or not (name.isascii() or max(name) < "\ud800"):
                 return False
-            if type(member) is not str and not _is_plain(member):
+            if type(member) is not str and not is_plain(member):
                 return False
         return True
     if kind is list or kind is tuple:
-        return all(type(member) is str or _is_plain(member) for member in value)
+        return all(type(member) is str or is_plain(member) for member in value)
     return kind is int and -_EXACT <= value <= _EXACT
 
 
