@@ -73,6 +73,21 @@ class ObservedOutputs:
             else:
                 self._held.clear()
 
+    def branched(self) -> ObservedOutputs:
+        """A second object that goes on from here on its own.
+
+        Its last stream is complete: what comes next stands behind it. So the recorder follows
+        front ends that add outputs of their own (typed answers) beside those that do not.
+        """
+        branch = ObservedOutputs()
+        branch._held = [
+            _Held(digest=held.digest_now(), display=held.display) for held in self._held
+        ]
+        branch._updates = dict(self._updates)
+        branch._clear_before_next = self._clear_before_next
+        branch.clears = self.clears
+        return branch
+
     def digests(self) -> list[bytes]:
         """``mloOutputV1`` of every output that a front end holds now."""
         return [held.digest_now() for held in self._held]
