@@ -11,17 +11,24 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from jupyter_mlo.delegation.pool import Pool, names_key, names_statement
 from jupyter_mlo.delegation.scope import CLOCK_TOLERANCE
+from jupyter_mlo.delegation.signer import Signer
 from jupyter_mlo.errors import Refused
+from jupyter_mlo.statements.envelope import Envelope
+from jupyter_mlo.statements.predicates import types
 from jupyter_mlo.statements.predicates.identity import Enrolment, Revocation
 from jupyter_mlo.statements.statement import Statement
+from jupyter_mlo.statements.subjects import key_subject, statement_subject
 from jupyter_mlo.statements.times import from_text, to_text
 
 if TYPE_CHECKING:
     from jupyter_mlo.delegation.trust import Trust
+
+
+Reason = Literal["ended", "superseded", "left", "lost", "compromised"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +77,41 @@ def taken_away(
         if logged.at is None or logged.at >= compromised_since:
             return f"it is not proven to be older than {since}, when the key came into other hands"
     return ""
+
+
+def make_revocation(
+    signer: Signer,
+    *,
+    now: datetime,
+    reason: Reason,
+    delegation: str | None = None,
+    key_id: str | None = None,
+    compromised_since: datetime | None = None,
+) -> Envelope:
+    """Take back a delegation (by statement ID) or a key (by key ID), one of the two.
+
+    Args:
+        signer: the MLO's own key, or a registrar's acting for that MLO.
+        compromised_since: since when the key may have been in other hands; required where
+            ``reason`` is ``compromised``.
+
+    Raises:
+        Refused: ``signer`` is a delegated key.
+    """
+    if (delegation is None) == (key_id is None):
+        raise ValueError("a revocation revokes one delegation or one key")
+    if reason == "compromised" and compromised_since is None:
+        raise ValueError("a compromise says since when")
+    predicate: dict[str, Any] = {"reason": reason}
+    if delegation is not None:
+        subject = statement_subject(delegation)
+        predicate["revokes"] = delegation
+    else:
+        subject = key_subject(str(key_id))
+        predicate["revokesKey"] = key_id
+    if compromised_since is not None:
+        predicate["compromisedSince"] = to_text(compromised_since)
+    return signer.sign(types.REVOCATION, [subject], predicate, now)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,118 @@
+"""The leaf key of one run: what a run's kernel is given instead of the session or mandate.
+
+It may put metrics, data and results on record for that run and nothing else; it issues no
+further keys and ends by itself. Read in kernels: imports nothing heavy.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from jupyter_mlo.delegation.roles import Role, signable
+from jupyter_mlo.delegation.scope import EVERYTHING, Scope, intersect
+from jupyter_mlo.delegation.signer import Signer
+from jupyter_mlo.errors import KeyFileError, Refused, StatementError
+from jupyter_mlo.identity.keys import SigningKey
+from jupyter_mlo.identity.private_files import read_private, write_private
+from jupyter_mlo.statements.predicates import types
+from jupyter_mlo.statements.strict_json import read_json
+from jupyter_mlo.statements.subjects import key_subject
+from jupyter_mlo.statements.times import from_text
+
+
+def delegate_run(
+    signer: Signer, run_id: str, notebook_id: str, now: datetime, lasts: timedelta
+) -> Signer:
+    """Delegate from a session, mandate or own key to a new key for one run.
+
+    Activity and model are those of ``signer``, where it has chosen any, else all that it
+    may name; the key ends after ``lasts`` or with ``signer``, whichever comes first.
+
+    Args:
+        run_id: ``urn:uuid:…`` of the run.
+        notebook_id: ``urn:uuid:…`` of the notebook that the run writes.
+
+    Raises:
+        Refused: ``signer`` may not delegate now, or may not act on its activity or model.
+    """
+    key = SigningKey.generate()
+    scope = _scope(signer, now, lasts).to_json()
+    run = {"id": run_id, "notebook": notebook_id}
+    delegation = signer.sign(
+        types.DELEGATION,
+        [key_subject(key.key_id)],
+        {
+            "kind": "run",
+            "publicKey": key.public.to_text(),
+            "scope": scope,
+            "run": run,
+        },
+        now,
+    )
+    return Signer(
+        mlo=signer.mlo,
+        key=key,
+        delegation=delegation.statement_id,
+        chain=(*signer.chain, delegation),
+        kind="run",
+        scope_json=scope,
+        activity=signer.activity,
+        model=signer.model,
+        expires=from_text(scope["notAfter"]),
+        checkpoint=signer.checkpoint,
+        run=run,
+    )
+
+
+def write_run(signer: Signer, path: Path) -> None:
+    """Keep a run's signer in a file of mode 0600, for the kernel that ``MLO_RUN`` tells of it."""
+    write_private(path, json.dumps(signer.to_json()).encode())
+
+
+def load_run(path: Path) -> Signer:
+    """The signer that :func:`write_run` kept; one that has ended refuses when it signs.
+
+    Raises:
+        KeyFileError: the file is missing, damaged, or others could read it.
+    """
+    try:
+        signer = Signer.from_json(read_json(read_private(path, what="run key file")))
+    except FileNotFoundError:
+        raise KeyFileError(
+            f"the run key file {path} is missing",
+            hint="the run that wrote it has ended; what it did stays on record",
+        ) from None
+    except StatementError as error:
+        raise KeyFileError(
+            f"the run key file {path} is damaged: {error.message}", hint="run the notebook again"
+        ) from None
+    if signer.kind != "run":
+        raise KeyFileError(
+            f"{path} holds the key of a {signer.kind}, not of a run",
+            hint="MLO_RUN is set by the engine; do not set it yourself",
+        )
+    return signer
+
+
+def _scope(signer: Signer, now: datetime, lasts: timedelta) -> Scope:
+    own = Scope(
+        activities=frozenset({signer.activity}) if signer.activity else EVERYTHING,
+        models=frozenset({signer.model}) if signer.model else EVERYTHING,
+        predicates=signable(Role.RUN),
+        code=frozenset(),
+        parameters={},
+        not_before=now,
+        not_after=now + lasts,
+    )
+    if signer.scope is None:
+        return own
+    permission = signer.scope.permits(activity=signer.activity, model=signer.model)
+    if not permission:
+        raise Refused(
+            f"the {signer.kind} of {signer.mlo} does not permit this run: {permission.reason} "
+            f"({permission.element})",
+            hint="choose an activity and a model that it permits, or have a wider one made",
+        )
+    return intersect(signer.scope, own)
