@@ -1,0 +1,166 @@
+"""Whom this installation trusts: pinned keys and registrars, by its own decision only.
+
+``trust.json`` in the home is the only source. Nothing that comes with a notebook, a
+bundle or a ledger is ever added to it by itself.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shlex
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from jupyter_mlo.config import Settings
+from jupyter_mlo.errors import InvalidInput, NotFound, Refused
+from jupyter_mlo.identity.private_files import locked, write_private
+from jupyter_mlo.identity.safe_text import terminal_safe
+from jupyter_mlo.statements.predicates.common import KeyId, MloId
+
+
+@dataclass(frozen=True)
+class Trust:
+    """Pins and registrars, as the rules use them."""
+
+    #: MLO ID → IDs of the keys that are known to be that MLO's.
+    pins: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    #: Key ID of a registrar → what it is called here.
+    registrars: Mapping[str, str] = field(default_factory=dict)
+
+    def pin(self, mlo: str, key_id: str, *, replacing: bool = False) -> Trust:
+        """This trust, with ``key_id`` known as ``mlo``'s.
+
+        Raises:
+            Refused: another key is pinned for ``mlo``, and it is not to be replaced.
+        """
+        pinned = self.pins.get(mlo, frozenset())
+        if pinned and key_id not in pinned and not replacing:
+            raise Refused(
+                f"{mlo} is pinned here with another key: {', '.join(sorted(pinned))}",
+                hint="a second key is how an impostor would look. Ask that MLO, by another way "
+                "than the one this key came by; if it is theirs, add --replace",
+            )
+        keys = frozenset({key_id}) if replacing else pinned | {key_id}
+        return replace(self, pins={**self.pins, mlo: keys})
+
+    def unpin(self, mlo: str, key_id: str | None = None) -> Trust:
+        """This trust without ``mlo``'s key, or without all of them; raises :class:`NotFound`."""
+        pinned = self.pins.get(mlo, frozenset())
+        going = pinned if key_id is None else pinned & {key_id}
+        if not going:
+            what = mlo if key_id is None else f"the key {key_id} of {mlo}"
+            raise NotFound(f"{what} is not pinned here", hint="jupyter mlo trust list")
+        pins = {**self.pins, mlo: pinned - going}
+        return replace(self, pins={name: keys for name, keys in pins.items() if keys})
+
+    def trust_registrar(self, key_id: str, name: str) -> Trust:
+        """This trust, with a registrar; one that is trusted already gets the new name."""
+        return replace(self, registrars={**self.registrars, key_id: name})
+
+    def distrust_registrar(self, key_id: str) -> Trust:
+        """This trust without a registrar; raises :class:`NotFound`."""
+        if key_id not in self.registrars:
+            raise NotFound(f"{key_id} is no registrar here", hint="jupyter mlo trust list")
+        rest = {known: name for known, name in self.registrars.items() if known != key_id}
+        return replace(self, registrars=rest)
+
+
+class _Stored(BaseModel):
+    """``trust.json``."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    version: Literal[1] = 1
+    pins: dict[MloId, list[KeyId]] = {}
+    registrars: dict[KeyId, str] = {}
+
+
+class TrustStore:
+    """Reads and writes ``settings.trust_file``."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._path: Path = settings.trust_file
+
+    def load(self) -> Trust:
+        """What is trusted here; nothing where nothing was ever said.
+
+        Raises:
+            InvalidInput: the file is damaged, or others can write it. It is never taken as
+                empty then: that would turn conflicts into mere strangers.
+        """
+        try:
+            with self._path.open("rb") as file:
+                status = os.fstat(file.fileno())
+                content = file.read()
+        except FileNotFoundError:
+            return Trust()
+        except OSError as error:
+            raise InvalidInput(
+                f"{self._path} cannot be read: {error.strerror}",
+                hint=f"see who may read it: ls -l {shlex.quote(str(self._path))}",
+            ) from None
+        if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+            raise InvalidInput(
+                f"{self._path} can be written by others (mode {stat.S_IMODE(status.st_mode):04o})",
+                hint=f"chmod 600 {shlex.quote(str(self._path))}; then see what stands in it: "
+                "jupyter mlo trust list",
+            )
+        try:
+            stored = _Stored.model_validate_json(content)
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_input=False)[0]
+            place = terminal_safe(".".join(map(str, first["loc"]))) or "the file"
+            raise InvalidInput(
+                f"{self._path} is damaged: {place}: {first['msg']}",
+                hint="restore it from a backup, or move it away and add what you trust anew",
+            ) from None
+        return Trust(
+            pins={mlo: frozenset(keys) for mlo, keys in stored.pins.items() if keys},
+            registrars=stored.registrars,
+        )
+
+    def save(self, trust: Trust) -> None:
+        """Keep ``trust`` in place of what was there. To change it, hold :meth:`lock`."""
+        stored = _Stored(
+            pins={mlo: sorted(keys) for mlo, keys in sorted(trust.pins.items())},
+            registrars=dict(sorted(trust.registrars.items())),
+        )
+        write_private(self._path, stored.model_dump_json(indent=2).encode() + b"\n")
+
+    def add(self, mlo: str, key_id: str, *, replacing: bool = False) -> Trust:
+        """:meth:`Trust.pin`, and keep it."""
+        with self.lock():
+            trust = self.load().pin(mlo, key_id, replacing=replacing)
+            self.save(trust)
+        return trust
+
+    def add_registrar(self, key_id: str, name: str) -> Trust:
+        """:meth:`Trust.trust_registrar`, and keep it."""
+        with self.lock():
+            trust = self.load().trust_registrar(key_id, name)
+            self.save(trust)
+        return trust
+
+    def remove(self, mlo: str, key_id: str | None = None) -> Trust:
+        """:meth:`Trust.unpin`, and keep it."""
+        with self.lock():
+            trust = self.load().unpin(mlo, key_id)
+            self.save(trust)
+        return trust
+
+    def remove_registrar(self, key_id: str) -> Trust:
+        """:meth:`Trust.distrust_registrar`, and keep it."""
+        with self.lock():
+            trust = self.load().distrust_registrar(key_id)
+            self.save(trust)
+        return trust
+
+    def lock(self) -> contextlib.AbstractContextManager[None]:
+        """Keep other processes from changing trust meanwhile."""
+        return locked(self._path.with_suffix(".lock"))

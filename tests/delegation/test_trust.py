@@ -1,0 +1,119 @@
+"""Trust: only what somebody said here, and a second key for a known MLO is a conflict."""
+
+from __future__ import annotations
+
+import stat
+import subprocess
+import sys
+
+import pytest
+
+from jupyter_mlo.config import Settings
+from jupyter_mlo.delegation.trust import Trust, TrustStore
+from jupyter_mlo.errors import InvalidInput, NotFound, Refused
+
+ADA = "mlo:7K3D-9QXA-2MFB"
+GRACE = "mlo:1M0D-9QXA-2MF5"
+KEY, OTHER = "sha256:" + "ab" * 32, "sha256:" + "cd" * 32
+
+
+@pytest.fixture
+def store(settings: Settings) -> TrustStore:
+    return TrustStore(settings)
+
+
+def test_at_first_nobody_is_trusted(store: TrustStore) -> None:
+    assert store.load() == Trust()
+
+
+def test_what_was_added_is_there_for_the_next_process(
+    store: TrustStore, settings: Settings
+) -> None:
+    store.add(ADA, KEY)
+    store.add_registrar(OTHER, "Bank")
+    assert TrustStore(settings).load() == Trust({ADA: frozenset({KEY})}, {OTHER: "Bank"})
+    assert stat.S_IMODE(settings.trust_file.stat().st_mode) == 0o600
+
+
+def test_a_second_key_is_a_conflict_unless_it_replaces_the_first(store: TrustStore) -> None:
+    store.add(ADA, KEY)
+    store.add(ADA, KEY)
+    with pytest.raises(Refused, match=f"{ADA} is pinned here with another key: {KEY}") as caught:
+        store.add(ADA, OTHER)
+    assert "--replace" in caught.value.hint
+    assert store.load().pins[ADA] == {KEY}
+    store.add(ADA, OTHER, replacing=True)
+    assert store.load().pins[ADA] == {OTHER}
+
+
+def test_what_was_removed_is_gone(store: TrustStore) -> None:
+    store.add(ADA, KEY)
+    store.add(GRACE, KEY)
+    store.remove(ADA)
+    assert store.load().pins == {GRACE: {KEY}}
+    with pytest.raises(NotFound, match=f"{ADA} is not pinned here"):
+        store.remove(ADA)
+    with pytest.raises(NotFound, match=f"the key {OTHER} of {GRACE} is not pinned"):
+        store.remove(GRACE, OTHER)
+    store.remove(GRACE, KEY)
+    assert store.load() == Trust()
+
+
+def test_registrars_come_and_go(store: TrustStore) -> None:
+    store.add_registrar(KEY, "Bank")
+    store.add_registrar(KEY, "The Bank")
+    assert store.load().registrars == {KEY: "The Bank"}
+    store.remove_registrar(KEY)
+    with pytest.raises(NotFound, match="no registrar here"):
+        store.remove_registrar(KEY)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "[]",
+        '{"version": 2}',
+        '{"pins": {"Ada": []}}',
+        f'{{"pins": {{"{ADA}": ["sha256:abc"]}}}}',
+        f'{{"pins": {{"{ADA}": "{KEY}"}}}}',
+        '{"roots": {}}',
+    ],
+)
+def test_a_damaged_file_is_never_taken_for_an_empty_one(
+    store: TrustStore, settings: Settings, content: str
+) -> None:
+    settings.trust_file.write_text(content)
+    with pytest.raises(InvalidInput, match=r"trust\.json is damaged") as caught:
+        store.load()
+    assert "backup" in caught.value.hint
+    with pytest.raises(InvalidInput):
+        store.add(ADA, KEY)
+    assert settings.trust_file.read_text() == content
+
+
+@pytest.mark.parametrize("mode", [0o620, 0o602, 0o666])
+def test_a_file_that_others_can_write_is_refused(
+    store: TrustStore, settings: Settings, mode: int
+) -> None:
+    store.add(ADA, KEY)
+    settings.trust_file.chmod(mode)
+    with pytest.raises(InvalidInput, match="can be written by others") as caught:
+        store.load()
+    assert "chmod 600" in caught.value.hint
+    settings.trust_file.chmod(0o644)
+    assert store.load().pins
+
+
+def test_processes_that_add_at_once_lose_nothing(store: TrustStore, settings: Settings) -> None:
+    code = (
+        "import sys\n"
+        "from jupyter_mlo.config import load_settings\n"
+        "from jupyter_mlo.delegation.trust import TrustStore\n"
+        "store = TrustStore(load_settings())\n"
+        "for i in range(5):\n"
+        "    store.add_registrar('sha256:' + f'{int(sys.argv[1])}{i}' * 32, 'r')\n"
+    )
+    children = [subprocess.Popen([sys.executable, "-c", code, str(n)]) for n in range(1, 5)]
+    assert [child.wait(60) for child in children] == [0] * 4
+    assert len(store.load().registrars) == 20
