@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
 from jupyter_mlo.errors import StatementError
+from jupyter_mlo.identity.safe_text import terminal_safe
 from jupyter_mlo.statements.canonical import canonical_bytes
 from jupyter_mlo.statements.predicates.types import short_name
 from jupyter_mlo.statements.times import from_text, to_text
@@ -170,7 +171,8 @@ class Scope:
                 if text not in values:
                     return Permission(
                         f"parameters.{name}",
-                        f"it does not permit the value {text[:80]} of parameter {name!r}, "
+                        f"it does not permit the value {terminal_safe(text, limit=80)} "
+                        f"of parameter {name[:80]!r}, "
                         f"only {_shown(values)}",
                     )
         return PERMITTED
@@ -259,7 +261,7 @@ def _plain(names: Names) -> list[str] | Everything:
 def _shown(names: Names) -> str:
     listed = sorted(names)
     more = f" and {len(listed) - 8} more" if len(listed) > 8 else ""
-    return (", ".join(name[:80] for name in listed[:8]) + more) or "none"
+    return (", ".join(terminal_safe(name, limit=80) for name in listed[:8]) + more) or "none"
 
 
 def _code_reason(permitted: Names, code: str) -> str:

@@ -1,0 +1,75 @@
+"""Where a home keeps the public parts of the mandates that were made in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from jupyter_mlo.config import Settings
+from jupyter_mlo.delegation.mandates import Mandate, MandateFile, read_content, verified
+from jupyter_mlo.delegation.pool import Pool
+from jupyter_mlo.delegation.revocation import Revocations
+from jupyter_mlo.delegation.trust import Trust
+from jupyter_mlo.errors import MloError, NotFound
+from jupyter_mlo.identity.private_files import read_private, write_private
+from jupyter_mlo.identity.safe_text import terminal_safe
+from jupyter_mlo.statements.envelope import Envelope
+
+
+class MandateStore:
+    """The public parts of the mandates that were made in this home, and their revocations."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._root = settings.mandates
+
+    def add(self, file: MandateFile) -> Mandate:
+        """Keep the public part."""
+        mandate = verified(file, "the new mandate")
+        write_private(self._root / f"{mandate.mandate_id}.json", file.without_key().to_bytes())
+        return mandate
+
+    def add_revocation(self, mandate_id: str, revocation: Envelope) -> None:
+        """Keep what revokes a mandate, so that it is known here without the ledger."""
+        write_private(self._root / f"{mandate_id}.revocation", revocation.to_bytes())
+
+    def all(self) -> tuple[list[Mandate], list[MloError]]:
+        """Every mandate made here, those that end first at the top; and what cannot be read."""
+        found: list[Mandate] = []
+        problems: list[MloError] = []
+        for path in sorted(self._root.glob("*.json")):
+            try:
+                found.append(read_content(read_private(path, what="mandate"), str(path)))
+            except MloError as error:
+                problems.append(error)
+        found.sort(key=lambda mandate: (mandate.scope.not_after, mandate.mandate_id))
+        return found, problems
+
+    def find(self, text: str) -> Mandate:
+        """The mandate whose ID begins with ``text``; raises :class:`NotFound`."""
+        found, problems = self.all()
+        named = [one for one in found if text and one.mandate_id.startswith(text.lower())]
+        if len(named) == 1:
+            return named[0]
+        shown = terminal_safe(text, limit=80)
+        if named:
+            ids = ", ".join(one.mandate_id[:16] for one in named)
+            raise NotFound(f"{len(named)} mandates begin with {shown}: {ids}", hint="type more")
+        hint = "jupyter mlo mandate list"
+        if problems:
+            hint += f"; could not be read: {'; '.join(one.message for one in problems)}"
+        raise NotFound(f"no mandate {shown} was made in this home", hint=hint)
+
+    def revocation(self, mandate_id: str) -> Envelope | None:
+        """What revokes a mandate, where that was done here."""
+        try:
+            content = read_private(self._root / f"{mandate_id}.revocation", what="revocation")
+        except FileNotFoundError:
+            return None
+        return Envelope.from_bytes(content)
+
+    def revocations_for(
+        self, mandate: Mandate, trust: Trust, more: Iterable[Envelope] = ()
+    ) -> Revocations:
+        """What is known here that may end ``mandate``; ``more`` comes from the ledger."""
+        own = self.revocation(mandate.mandate_id)
+        known = [*mandate.chain, *([own] if own else []), *more]
+        return Revocations(Pool.of(known), trust)

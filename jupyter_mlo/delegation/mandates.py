@@ -1,0 +1,336 @@
+"""Mandates: a notebook runs unattended on an MLO's behalf, that notebook and nothing else.
+
+A mandate is a key to which the MLO's own key delegates for some days, bound to the code of
+one notebook, an activity, models and parameters. The private key stands only in the file
+that is handed out; the home where it was made keeps the public part, to list and revoke.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
+
+from jupyter_mlo.delegation.links import KeyCache, Link
+from jupyter_mlo.delegation.pool import Pool
+from jupyter_mlo.delegation.revocation import Links, Revocations
+from jupyter_mlo.delegation.roles import Role
+from jupyter_mlo.delegation.scope import Everything, Names, Scope
+from jupyter_mlo.delegation.signer import Signer
+from jupyter_mlo.errors import InvalidInput, KeyFileError, MloError, Refused
+from jupyter_mlo.identity.keys import SigningKey
+from jupyter_mlo.identity.private_files import read_private
+from jupyter_mlo.identity.safe_text import terminal_safe
+from jupyter_mlo.statements.canonical import canonical_bytes
+from jupyter_mlo.statements.envelope import Envelope
+from jupyter_mlo.statements.predicates import types
+from jupyter_mlo.statements.strict_json import read_json
+from jupyter_mlo.statements.subjects import key_subject
+from jupyter_mlo.statements.times import to_text
+
+#: What runs for longer should be looked at by a person now and then.
+LONGEST: Final = timedelta(days=366)
+
+#: Parameter name → its permitted values, or ``"*"`` for any.
+Permitted = Mapping[str, Sequence[Any] | Everything]
+
+
+class MandateFile(BaseModel):
+    """A mandate as it is written: ``key`` only in the file that is handed out."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True)
+
+    version: Literal[1] = 1
+    #: The notebook's file name, for people; what counts is the code digest in the scope.
+    notebook: Annotated[str, StringConstraints(max_length=1024)]
+    #: Enrolments, then the delegation itself: DSSE envelopes.
+    chain: list[dict[str, Any]]
+    #: PKCS#8, base64.
+    key: str | None = None
+
+    def to_bytes(self) -> bytes:
+        """The file's content."""
+        return self.model_dump_json(indent=2).encode() + b"\n"
+
+    def without_key(self) -> Self:
+        """The public part."""
+        return self.model_copy(update={"key": None})
+
+
+@dataclass(frozen=True, eq=False)
+class Mandate:
+    """A mandate that was read and whose chain holds; nothing is said of trust or revocation."""
+
+    notebook: str
+    chain: tuple[Envelope, ...]
+    link: Link
+    #: None in the public part that its maker keeps.
+    key: SigningKey | None
+
+    @property
+    def mandate_id(self) -> str:
+        """Statement ID of the delegation."""
+        return self.chain[-1].statement_id
+
+    @property
+    def mlo(self) -> str:
+        """On whose behalf."""
+        return self.link.mlo
+
+    @cached_property
+    def scope(self) -> Scope:
+        """What it permits."""
+        assert self.link.scope is not None
+        return self.link.scope
+
+    @property
+    def label(self) -> str:
+        """How messages call it."""
+        name = terminal_safe(self.notebook, limit=80)
+        return f"the mandate {self.mandate_id[:12]} of {self.mlo} for {name}"
+
+    @property
+    def links(self) -> Links:
+        """Its chain, as far as revocations can touch it."""
+        link = self.link
+        return Links(link.mlo, link.own_key_id, link.key_ids, link.delegation_ids)
+
+    def signer(self, now: datetime, checkpoint: Mapping[str, Any] | None = None) -> Signer:
+        """The hand that signs under it; activity and model are chosen where it permits just one.
+
+        Raises:
+            Refused: it is not in force ``now``.
+            KeyFileError: this is only the public part.
+        """
+        if self.key is None:
+            raise KeyFileError(
+                f"{self.label} was handed out; here is only its public part",
+                hint="name the file that jupyter mlo mandate create wrote",
+            )
+        self._require_time(now)
+        return Signer(
+            mlo=self.mlo,
+            key=self.key,
+            delegation=self.mandate_id,
+            chain=self.chain,
+            kind="mandate",
+            scope_json=self.scope.to_json(),
+            activity=_only(self.scope.activities),
+            model=_only(self.scope.models),
+            expires=self.scope.not_after,
+            checkpoint=checkpoint,
+        )
+
+    def _require_time(self, now: datetime) -> None:
+        permission = self.scope.permits(at=now)
+        if not permission:
+            began = permission.element == "notAfter"
+            raise Refused(
+                f"{self.label} is not in force: {permission.reason} ({permission.element})",
+                hint="make a new one: jupyter mlo mandate create --help"
+                if began
+                else "wait until then, or correct this machine's clock",
+            )
+
+
+def create_mandate(
+    signer: Signer,
+    *,
+    notebook: str,
+    code: str,
+    activities: Sequence[str],
+    models: Sequence[str],
+    parameters: Permitted | Everything,
+    now: datetime,
+    lasts: timedelta,
+) -> MandateFile:
+    """Delegate to a new key for one notebook.
+
+    Args:
+        signer: the MLO's own key.
+        notebook: the file's name, for people.
+        code: ``mloCodeV1`` of the notebook, hex.
+        parameters: what a run may inject; nothing where empty.
+        lasts: from ``now``; at most :data:`LONGEST`.
+
+    Raises:
+        InvalidInput: ``lasts`` is not positive or too long.
+    """
+    if not timedelta() < lasts <= LONGEST:
+        raise InvalidInput(
+            f"a mandate of {lasts} is not made: it lasts up to {LONGEST.days} days",
+            hint="make a new one before it ends; the notebook can stay as it is",
+        )
+    key = SigningKey.generate()
+    scope = {
+        "activities": list(activities),
+        "models": list(models),
+        "predicates": sorted(types.RECORDING),
+        "code": [code],
+        "parameters": _texts(parameters),
+        "uses": "*",
+        "delegate": [Role.RUN.value],
+        "notBefore": to_text(now),
+        "notAfter": to_text(now + lasts),
+    }
+    delegation = signer.sign(
+        types.DELEGATION,
+        [key_subject(key.key_id)],
+        {"kind": "mandate", "publicKey": key.public.to_text(), "scope": scope},
+        now,
+    )
+    return MandateFile(
+        notebook=notebook,
+        chain=[envelope.to_json() for envelope in (*signer.chain, delegation)],
+        key=base64.b64encode(key.to_pkcs8()).decode(),
+    )
+
+
+def read_mandate(value: str | Path) -> Mandate:
+    """Read a mandate from a file, or from its text (JSON, or base64 of it, as in a secret).
+
+    Raises:
+        KeyFileError: the file is missing, damaged or readable by others; what was read is no
+            mandate; or its chain does not hold.
+    """
+    text = _content_of(value) if isinstance(value, str) else None
+    if text is not None:
+        return read_content(text, "the mandate that was given as a value")
+    path = Path(value).expanduser()
+    try:
+        content = read_private(path, what="mandate file")
+    except FileNotFoundError:
+        raise KeyFileError(
+            f"the mandate file {path} does not exist",
+            hint="MLO_MANDATE names the file that jupyter mlo mandate create wrote, or holds "
+            "its content",
+        ) from None
+    mandate = read_content(content, f"the mandate file {path}")
+    if mandate.key is None:
+        raise KeyFileError(
+            f"the mandate file {path} has no private key",
+            hint="it is the public part that its maker keeps; name the file that was handed out",
+        )
+    return mandate
+
+
+def check_run(
+    mandate: Mandate,
+    *,
+    code: str,
+    parameters: Mapping[str, Any],
+    activity: str | None,
+    model: str | None,
+    now: datetime,
+    revocations: Revocations | None = None,
+) -> None:
+    """Raise :class:`Refused`, naming the element, unless this run may start.
+
+    Args:
+        code: ``mloCodeV1`` of the notebook about to run, hex.
+        parameters: what is to be injected, name → JSON value.
+        activity, model: what the run says it is for.
+        revocations: those known here, see ``MandateStore.revocations_for``.
+    """
+    if revocations is not None:
+        revocations.check_in_force(mandate.links, mandate.label)
+    mandate._require_time(now)
+    permission = mandate.scope.permits(
+        code=code, activity=activity, model=model, parameters=parameters
+    )
+    if permission:
+        return
+    if permission.element == "code":
+        message = f"the notebook was changed, or is another: {permission.reason}"
+        hint = "run it as it was, or make a new mandate for it as it is: jupyter mlo mandate create"
+    else:
+        message = permission.reason
+        hint = f"see what it permits: jupyter mlo mandate show {mandate.mandate_id[:12]}"
+    raise Refused(
+        f"{mandate.label} does not permit this run: {message} ({permission.element})", hint=hint
+    )
+
+
+def _content_of(text: str) -> bytes | None:
+    """The JSON text that an environment variable holds; None where it names a file."""
+    stripped = text.strip()
+    if stripped.startswith("{"):
+        return stripped.encode()
+    try:
+        decoded = base64.b64decode("".join(stripped.split()), validate=True)
+    except (binascii.Error, ValueError):
+        return None
+    return decoded if decoded.lstrip().startswith(b"{") else None
+
+
+def read_content(content: bytes, where: str) -> Mandate:
+    """A mandate, with its key or without; ``where`` is what messages call it.
+
+    Raises:
+        KeyFileError: it is no mandate, or its chain does not hold.
+    """
+    try:
+        return verified(MandateFile.model_validate(read_json(content)), where)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = terminal_safe(".".join(map(str, first["loc"]))) or "the whole"
+        why = f"{place}: {first['msg']}"
+    except KeyFileError:
+        raise
+    except MloError as error:
+        why = error.message
+    raise KeyFileError(
+        f"{where} is damaged, or is no mandate: {why}",
+        hint="have a new one made: jupyter mlo mandate create --help",
+    )
+
+
+def verified(file: MandateFile, where: str) -> Mandate:
+    """The mandate in ``file``, once its chain and its key have been checked against each other."""
+    chain = tuple(map(Envelope.from_json, file.chain))
+    if not chain:
+        raise KeyFileError(f"{where} has no chain", hint="have a new one made")
+    link = KeyCache().walk(chain[-1].statement_id, Pool.of(chain))
+    if link.role is not Role.MANDATE:
+        raise KeyFileError(
+            f"{where} holds a delegation of kind {link.role.value!r}",
+            hint="have one made with: jupyter mlo mandate create",
+        )
+    key = None
+    if file.key is not None:
+        try:
+            key = SigningKey.from_pkcs8(base64.b64decode(file.key, validate=True))
+        except (binascii.Error, ValueError):
+            raise KeyFileError(
+                f"the key in {where} is not base64", hint="have a new one made"
+            ) from None
+        if key.key_id != link.key.key_id:
+            raise KeyFileError(
+                f"the key in {where} is not the one that the MLO's own key delegated to",
+                hint="its parts come from two mandates; name the file as it was handed out",
+            )
+    return Mandate(file.notebook, chain, link, key)
+
+
+def _texts(parameters: Permitted | Everything) -> dict[str, list[str] | str] | str:
+    if isinstance(parameters, str):
+        return parameters
+    return {
+        name: values
+        if isinstance(values, str)
+        else sorted(canonical_bytes(value).decode() for value in values)
+        for name, values in parameters.items()
+    }
+
+
+def _only(names: Names) -> str | None:
+    if isinstance(names, str) or len(names) != 1:
+        return None
+    return next(iter(names))
