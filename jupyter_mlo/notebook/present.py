@@ -1,0 +1,128 @@
+"""A notebook's cells as they stand now: digested, with their stamps, as a seal would list them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from jupyter_mlo.errors import NotebookError
+from jupyter_mlo.notebook.cells import Cell
+from jupyter_mlo.notebook.digests import json_digest, short, source_digest
+from jupyter_mlo.notebook.layout import read_reference, read_stamp
+from jupyter_mlo.notebook.matching import Present
+from jupyter_mlo.notebook.reading import Notebook, Undigestable
+from jupyter_mlo.notebook.seals import Sealable, SealedCell
+from jupyter_mlo.statements.envelope import Envelope
+
+#: Longest name of a kernelspec that statements take over.
+MAX_NAME = 256
+
+
+@dataclass(frozen=True)
+class PresentCell:
+    """One cell as it is now."""
+
+    cell: Cell
+    #: As a seal would list it.
+    listed: SealedCell
+    #: The stamp that it carries, readable or not.
+    stamp: Envelope | None
+    #: Why what stands in place of a stamp is none; empty where there is one, or nothing.
+    stamp_problem: str
+    #: Why the cell has no digest; empty where it has one.
+    undigestable: str
+
+    @property
+    def carries_stamp(self) -> bool:
+        """Whether something stands where stamps stand."""
+        return self.stamp is not None or bool(self.stamp_problem)
+
+    @property
+    def executed(self) -> bool:
+        """A code cell that has outputs or a prompt number."""
+        cell = self.cell
+        return cell.kind == "code" and (bool(cell.outputs) or cell.execution_count is not None)
+
+    def references(self) -> list[tuple[int, str]]:
+        """The light references in its outputs, each with the output's place in the file."""
+        return [
+            (at, found)
+            for at, output in enumerate(self.cell.outputs)
+            if (found := read_reference(output)) is not None
+        ]
+
+    def to_match(self) -> Present:
+        """What of it is held against records."""
+        digests = self.cell.digests
+        return Present(
+            position=self.cell.position,
+            id=self.cell.id,
+            source=short(digests.source),
+            outputs=tuple(short(digest) for digest in digests.outputs),
+            count=self.cell.execution_count,
+            references=frozenset(found for _, found in self.references()),
+        )
+
+
+def present_cells(notebook: Notebook) -> list[PresentCell]:
+    """All cells of a notebook, each digested once."""
+    return [present_cell(cell) for cell in notebook.cells]
+
+
+def present_cell(cell: Cell) -> PresentCell:
+    """One cell, digested; what cannot be digested is said so."""
+    stamp, problem = read_stamp(cell.metadata)
+    undigestable = ""
+    digest = None
+    try:
+        digest, source = cell.digests.cell, cell.digests.source
+    except Undigestable as error:
+        undigestable, source = error.reason, source_digest(cell.source)
+    listed = SealedCell(
+        kind=cell.kind,
+        id=cell.id or None,
+        cell=digest,
+        source=source,
+        stamp=bytes.fromhex(stamp.statement_id) if stamp is not None else None,
+    )
+    return PresentCell(cell, listed, stamp, problem, undigestable)
+
+
+def kernelspec_name(notebook: Notebook) -> str | None:
+    """The kernelspec's name; None where there is none, and where it is no name of sane length."""
+    name = notebook.kernel_name
+    return name if name is not None and len(name) <= MAX_NAME else None
+
+
+def widgets_digest(metadata: Mapping[str, object]) -> str | None:
+    """b64u digest of the widget state; None where there is none.
+
+    Raises:
+        Undigestable: two readers may see two different things in it.
+    """
+    widgets = metadata.get("widgets")
+    return None if widgets is None else short(json_digest(widgets))
+
+
+def sealable(notebook: Notebook, cells: Sequence[SealedCell]) -> Sealable:
+    """All that a seal binds.
+
+    Raises:
+        NotebookError: the notebook's own members are such that no seal can say them.
+    """
+    if not 0 <= notebook.nbformat_minor <= 9999:
+        raise NotebookError(
+            f"nbformat_minor {notebook.nbformat_minor!r:.20} is no number that a seal can name",
+            hint="open the notebook in Jupyter and save it",
+        )
+    if notebook.kernel_name is not None and kernelspec_name(notebook) is None:
+        raise NotebookError(
+            f"the kernelspec's name is longer than {MAX_NAME} characters",
+            hint="choose the kernel anew in Jupyter and save the notebook",
+        )
+    return Sealable(
+        cells=cells,
+        nbformat=f"{notebook.nbformat}.{notebook.nbformat_minor}",
+        kernelspec=kernelspec_name(notebook),
+        widgets=widgets_digest(notebook.metadata),
+    )

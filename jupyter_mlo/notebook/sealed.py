@@ -1,0 +1,147 @@
+"""What the seals in a notebook say, as far as they may be believed.
+
+A seal counts if somebody answers for it, it is of this notebook, and what was kept of its list
+of cells leads to the root that it signed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from jupyter_mlo.notebook.claims import FORGED, Claim
+from jupyter_mlo.notebook.digests import from_short, short
+from jupyter_mlo.notebook.layout import NotebookEntries, SealEntry
+from jupyter_mlo.notebook.seals import Proof, SealedCell, cells_root, notebook_digest
+
+
+@dataclass(frozen=True)
+class Believed:
+    """A seal that counts, and the lines of its list that are proven."""
+
+    claim: Claim
+    #: The whole list: of the newest seal only.
+    cells: tuple[SealedCell, ...] = ()
+    proofs: tuple[Proof, ...] = ()
+
+    @property
+    def time(self) -> str:
+        """When its signer says that it was made."""
+        return self.claim.seal.time
+
+    @property
+    def statement_id(self) -> str:
+        """Its statement ID, hex."""
+        return self.claim.envelope.statement_id
+
+    def lines(self) -> Iterator[SealedCell]:
+        """Every line that is proven."""
+        yield from self.cells
+        yield from (proof.cell for proof in self.proofs)
+
+
+@dataclass(frozen=True)
+class Sealed:
+    """The seals of one notebook."""
+
+    newest: Believed | None = None
+    #: Newest first.
+    older: tuple[Believed, ...] = ()
+    #: The newest seal's claim, believed or not; None where there is no seal.
+    claim: Claim | None = None
+    #: Why the newest seal does not count; empty where it does, and where there is none.
+    refused: str = ""
+    #: What of the seals is not as it was, in words: each is an alteration.
+    problems: tuple[str, ...] = ()
+    #: What else a reader should know.
+    notes: tuple[str, ...] = ()
+
+    def believed(self) -> Iterator[Believed]:
+        """All seals that count, newest first."""
+        if self.newest is not None:
+            yield self.newest
+        yield from self.older
+
+    def newest_time(self) -> str:
+        """When the newest seal that counts was made; empty where that is not the last one."""
+        return self.newest.time if self.newest is not None else ""
+
+
+def judge_seals(
+    entries: NotebookEntries, claims: Sequence[Claim], present: Sequence[SealedCell]
+) -> Sealed:
+    """Hold the seals that stand in a notebook against each other and against their lists.
+
+    Args:
+        claims: those of ``entries.seals``, in order.
+        present: the notebook's cells as they are now.
+    """
+    if not claims:
+        return Sealed()
+    problems: list[str] = []
+    notes: list[str] = []
+    newest, refused = _newest(entries, claims[0], entries.seals[0], present, problems)
+    older = []
+    for claim, entry in zip(claims[1:], entries.seals[1:], strict=True):
+        why = _refusal(claim, entries)
+        where = f"an older seal ({claim.envelope.statement_id[:12]})"
+        if claim.refused and not claim.forged:
+            notes.append(f"{where} does not count here: {why}")
+        elif why or entry.problem:
+            problems.append(f"{where}: {why or entry.problem}")
+        else:
+            seal = claim.seal
+            holding = []
+            for proof in entry.proofs:
+                if proof.holds(seal.cells.count, from_short(seal.cells.root)):
+                    holding.append(proof)
+                else:
+                    problems.append(
+                        f"{where} of {seal.time}: the proof of its cell {proof.position + 1} "
+                        "does not lead to the signed root"
+                    )
+            older.append(Believed(claim, proofs=tuple(holding)))
+    times = [seal.time for seal in older]
+    if times != sorted(times, reverse=True):
+        problems.append("the older seals do not stand in their order, newest first")
+    if len({claim.envelope.statement_id for claim in claims}) < len(claims):
+        problems.append("one seal stands there twice")
+    return Sealed(newest, tuple(older), claims[0], refused, tuple(problems), tuple(notes))
+
+
+def _refusal(claim: Claim, entries: NotebookEntries) -> str:
+    if claim.refused:
+        return claim.refused
+    seal = claim.seal
+    if seal.notebook != entries.notebook:
+        return f"copied: it seals another notebook ({seal.notebook})"
+    digest = notebook_digest(
+        seal.cells.count, seal.cells.root, seal.nbformat, seal.kernelspec, seal.widgets
+    )
+    if claim.subject("mloNotebookV1") != digest:
+        return f"{FORGED}: its subject is not what it says of the notebook"
+    return ""
+
+
+def _newest(
+    entries: NotebookEntries,
+    claim: Claim,
+    entry: SealEntry,
+    present: Sequence[SealedCell],
+    problems: list[str],
+) -> tuple[Believed | None, str]:
+    why = _refusal(claim, entries)
+    if why:
+        return None, why
+    seal = claim.seal
+    if seal.parent != entries.parent:
+        problems.append(f"metadata.mlo.parent is {entries.parent}, and the seal says {seal.parent}")
+    for cells in (entry.cells, tuple(present)):
+        if cells is None or len(cells) != seal.cells.count:
+            continue
+        if short(cells_root(cells)) == seal.cells.root:
+            if cells is not entry.cells:
+                problems.append("the list of cells beside the newest seal was altered")
+            return Believed(claim, cells=cells), ""
+    what = entry.problem or "the list of cells beside it does not lead to the signed root"
+    return None, f"altered: {what}"

@@ -1,0 +1,231 @@
+"""Seals: the ordered list of a notebook's cells, its signed Merkle root, and proofs of old entries.
+
+The rules of ``docs/formats.md``, "Seal". The list beside the newest seal is one line a cell,
+from which the signed root is computed again; of older seals single lines are kept, each with
+its inclusion proof (RFC 9162, section 2.1.3). Everything here is pure.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from jupyter_mlo.errors import NotebookError
+from jupyter_mlo.ledger.merkle import (
+    HASH_SIZE,
+    inclusion_holds,
+    inclusion_proof,
+    leaf_hash,
+    root_of,
+    tree_of,
+)
+from jupyter_mlo.statements.canonical import canonical_bytes
+from jupyter_mlo.statements.envelope import Envelope
+from jupyter_mlo.statements.predicates import types
+
+if TYPE_CHECKING:
+    from jupyter_mlo.delegation.signer import Signer
+
+MEANINGS: Final = ("held", "authored", "reviewed", "approved")
+#: Written in the list of cells in place of a digest or a stamp that is not there.
+ABSENT: Final = "-"
+
+_LETTERS: Final = {"code": "c", "markdown": "m", "raw": "r"}
+_KINDS: Final = {letter: kind for kind, letter in _LETTERS.items()}
+
+
+def b64u(data: bytes) -> str:
+    """Base64url without padding (RFC 4648, section 5)."""
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
+
+
+def from_b64u(text: str) -> bytes:
+    """The bytes of unpadded base64url in its one form; raises ValueError for any other text."""
+    try:
+        data = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+    except binascii.Error as error:
+        raise ValueError(str(error)) from None
+    if b64u(data) != text:  # padding inside, or unused bits set
+        raise ValueError("not in the one form")
+    return data
+
+
+@dataclass(frozen=True, slots=True)
+class SealedCell:
+    """A cell as a seal lists it: what it was, what it held, which stamp it carried.
+
+    ``cell`` is the 32-byte ``mloCellV1``, None for a cell that cannot be digested; ``source``
+    the ``mloSourceV1``; ``stamp`` the 32-byte statement ID of its stamp, if it had one.
+    """
+
+    kind: str
+    id: str | None
+    cell: bytes | None
+    source: bytes
+    stamp: bytes | None
+
+    def line(self) -> str:
+        """The cell's entry in the list beside a seal, as compact text."""
+        return " ".join(
+            (
+                _LETTERS[self.kind],
+                self.id or "",
+                b64u(self.cell) if self.cell else ABSENT,
+                b64u(self.source),
+                b64u(self.stamp) if self.stamp else ABSENT,
+            )
+        )
+
+    @classmethod
+    def from_line(cls, line: object) -> SealedCell:
+        """Read a list entry; raises ValueError where it is none."""
+        if not isinstance(line, str):
+            raise ValueError("not a string")
+        # The id is what its tool made of it, and may hold spaces: the rest is cut off both ends.
+        head, *digests = line.rsplit(" ", 3)
+        if len(digests) != 3 or head[:1] not in _KINDS or head[1:2] != " ":
+            raise ValueError("not of the form 'type id cell source stamp'")
+        cell, source, stamp = (None if part == ABSENT else _digest(part) for part in digests)
+        if source is None:
+            raise ValueError("no digest of the source")
+        return cls(_KINDS[head[0]], head[2:] or None, cell, source, stamp)
+
+    def leaf(self, position: int) -> bytes:
+        """The hash of the Merkle leaf that the seal signs for this cell at ``position``."""
+        content = [
+            position,
+            self.kind,
+            self.id,
+            b64u(self.cell) if self.cell else None,
+            b64u(self.source),
+            b64u(self.stamp) if self.stamp else None,
+        ]
+        return leaf_hash(canonical_bytes(content))
+
+
+def _digest(text: str) -> bytes:
+    data = from_b64u(text)
+    if len(data) != HASH_SIZE:
+        raise ValueError("not a SHA-256")
+    return data
+
+
+def cells_root(cells: Sequence[SealedCell]) -> bytes:
+    """The RFC 9162 root over the cells' leaves, in order."""
+    return root_of([cell.leaf(position) for position, cell in enumerate(cells)])
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """A line of an older seal's list, and the way from its leaf to the signed root."""
+
+    position: int
+    cell: SealedCell
+    path: tuple[bytes, ...]
+
+    def text(self) -> str:
+        """The proof as it stands in the notebook, under its position."""
+        return f"{b64u(b''.join(self.path)) or ABSENT} {self.cell.line()}"
+
+    @classmethod
+    def from_text(cls, position: object, text: object) -> Proof:
+        """Read a proof; raises ValueError where it is none."""
+        if not isinstance(text, str) or not isinstance(position, str) or len(position) > 15:
+            raise ValueError("not a string")
+        path, _, line = text.partition(" ")
+        hashes = b"" if path == ABSENT else from_b64u(path)
+        if len(hashes) % HASH_SIZE or not position.isdecimal() or str(int(position)) != position:
+            raise ValueError("not of the form 'path type id cell source stamp' under a position")
+        steps = tuple(hashes[at : at + HASH_SIZE] for at in range(0, len(hashes), HASH_SIZE))
+        return cls(int(position), SealedCell.from_line(line), steps)
+
+    def holds(self, count: int, root: bytes) -> bool:
+        """Whether the line stood at its position in the list of ``count`` cells under ``root``."""
+        leaf = self.cell.leaf(self.position)
+        return inclusion_holds(leaf, self.position, count, self.path, root)
+
+
+def make_proofs(cells: Sequence[SealedCell], positions: Sequence[int]) -> list[Proof]:
+    """The proofs of some lines of a whole list."""
+    node = tree_of([cell.leaf(position) for position, cell in enumerate(cells)])
+    return [
+        Proof(position, cells[position], tuple(inclusion_proof(position, len(cells), node)))
+        for position in positions
+    ]
+
+
+def notebook_digest(
+    count: int, root: str, nbformat: str, kernelspec: str | None, widgets: str | None
+) -> str:
+    """``mloNotebookV1`` in hex; ``root`` and ``widgets`` are b64u."""
+    whole = {
+        "cells": count,
+        "kernelspec": kernelspec,
+        "nbformat": nbformat,
+        "root": root,
+        "widgets": widgets,
+    }
+    return hashlib.sha256(canonical_bytes(whole)).hexdigest()
+
+
+@dataclass(frozen=True)
+class Sealable:
+    """All that a seal binds, as it stands in a notebook now."""
+
+    cells: Sequence[SealedCell]
+    nbformat: str
+    #: Name of the kernelspec.
+    kernelspec: str | None
+    #: b64u digest of the widget state.
+    widgets: str | None
+
+
+def make_seal(
+    signer: Signer,
+    sealable: Sealable,
+    *,
+    notebook: str,
+    parent: str | None,
+    previous: str | None,
+    meaning: str,
+    now: datetime,
+) -> Envelope:
+    """Sign a seal.
+
+    Args:
+        notebook: the notebook's ID; ``parent`` that of the notebook from which a run made it.
+        previous: statement ID of the seal before this one.
+        meaning: one of :data:`MEANINGS`.
+
+    Raises:
+        Refused: the signer may not seal, now or at all.
+        NotebookError: there is no such meaning.
+    """
+    if meaning not in MEANINGS:
+        raise NotebookError(
+            f"a seal cannot mean {meaning!r}", hint=f"one of: {', '.join(MEANINGS)}"
+        )
+    count, root = len(sealable.cells), b64u(cells_root(sealable.cells))
+    digest = notebook_digest(count, root, sealable.nbformat, sealable.kernelspec, sealable.widgets)
+    predicate: dict[str, Any] = {
+        "notebook": notebook,
+        "parent": parent,
+        "meaning": meaning,
+        "cells": {"count": count, "root": root},
+        "nbformat": sealable.nbformat,
+        "kernelspec": sealable.kernelspec,
+        "widgets": sealable.widgets,
+        "previous": previous,
+    }
+    subject = [{"name": notebook, "digest": {"mloNotebookV1": digest}}]
+    return signer.sign(types.SEAL, subject, _without_nulls(predicate), now)
+
+
+def _without_nulls(predicate: Mapping[str, Any]) -> dict[str, Any]:
+    """Optional members that say nothing are left out: they would count in every notebook."""
+    return {name: value for name, value in predicate.items() if value is not None}
