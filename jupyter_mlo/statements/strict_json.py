@@ -2,13 +2,15 @@
 
 Duplicate names, NaN, infinities, lone surrogates and nesting beyond :data:`MAX_DEPTH`
 each let two readers see two different values in the same signed bytes, so signed JSON
-may hold none of them (RFC 8785, section 3.1, asks for I-JSON, RFC 7493).
+may hold none of them (RFC 8785, section 3.1, asks for I-JSON, RFC 7493). Numbers are
+IEEE doubles: an integer that no double holds exactly is read as the nearest one.
 """
 
 from __future__ import annotations
 
 import json
 import math
+import re
 from typing import Any, NoReturn
 
 import msgspec
@@ -19,14 +21,16 @@ from jupyter_mlo.statements.canonical import canonical_bytes
 #: Levels of nesting that are read.
 MAX_DEPTH = 64
 
+_EXACT = 2**53
 _decode = msgspec.json.Decoder().decode
+_long_number = re.compile(rb"\d{16}").search
 
 
 def read_json(data: bytes) -> Any:
     """Parse UTF-8 JSON text; raises :class:`StatementError` for anything ambiguous."""
     # What is written again as the same bytes has one reading only: nearly all that is read
     # here is canonical, and takes a third of the time this way.
-    if data.count(b"{") + data.count(b"[") <= MAX_DEPTH:
+    if data.count(b"{") + data.count(b"[") <= MAX_DEPTH and not _long_number(data):
         try:
             value = _decode(data)
             if canonical_bytes(value) == data:
@@ -44,7 +48,11 @@ def _read_slowly(data: bytes) -> Any:
     _check_depth(text)
     try:
         value = json.loads(
-            text, object_pairs_hook=_object, parse_constant=_constant, parse_float=_number
+            text,
+            object_pairs_hook=_object,
+            parse_constant=_constant,
+            parse_float=_number,
+            parse_int=_integer,
         )
     except json.JSONDecodeError as error:
         raise _bad(f"it is not JSON ({error.msg} at character {error.pos})") from None
@@ -87,6 +95,16 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(value) != len(pairs):
         raise ValueError("it has two members of one name")
     return value
+
+
+def _integer(text: str) -> int | float:
+    number = int(text)
+    if abs(number) <= _EXACT:
+        return number
+    try:
+        return float(number)
+    except OverflowError:
+        raise ValueError(f"the number {text[:40]} is beyond the doubles") from None
 
 
 def _number(text: str) -> float:

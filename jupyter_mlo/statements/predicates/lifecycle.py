@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from jupyter_mlo.statements.predicates.common import (
     Activity,
@@ -43,7 +43,7 @@ class Standard(BaseModel):
 
 
 class ResourceDescriptor(BaseModel):
-    """in-toto v1 ResourceDescriptor: at least one of name, uri and digest says which resource."""
+    """in-toto v1 ResourceDescriptor; uri, digest or content says which resource."""
 
     model_config = ConfigDict(
         extra="allow", frozen=True, strict=True, populate_by_name=True, hide_input_in_errors=True
@@ -55,6 +55,12 @@ class ResourceDescriptor(BaseModel):
     content: str | None = None
     media_type: Annotated[str | None, Field(alias="mediaType")] = None
     annotations: dict[str, Any] | None = None
+
+    @model_validator(mode="after")
+    def _says_which(self) -> Self:
+        if self.uri is None and self.digest is None and self.content is None:
+            raise ValueError("a resource has a uri, a digest or content")
+        return self
 
 
 class BuildDefinition(BaseModel):
