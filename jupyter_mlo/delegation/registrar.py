@@ -9,9 +9,10 @@ handle and no name.
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -101,19 +102,26 @@ class Registrar:
 
     @classmethod
     def create(cls, settings: Settings, name: str, passphrase: str, *, now: datetime) -> Registrar:
-        """Make the registrar of this home; raises :class:`Refused` where there is one."""
-        existing = cls._store(settings).all()
-        if existing:
-            raise Refused(
-                f"this home has a registrar already: {existing[0].label}",
-                hint="enrol with it, or set MLO_HOME to make another elsewhere",
-            )
+        """Make the registrar of this home; raises :class:`Refused` where there is one already."""
+        cls.refuse_second(settings)
         mlo, key = new_mlo_id(), SigningKey.generate()
         enrolment = enrol_oneself(mlo, "service", key, now=now)
         identity = cls._store(settings).create(
             Profile(name=name), "service", key, passphrase, enrolment.to_bytes(), mlo=mlo
         )
         return cls(identity, settings)
+
+    @classmethod
+    def refuse_second(cls, settings: Settings) -> None:
+        """Raise :class:`Refused` where this home has a registrar, or an unreadable one."""
+        store = cls._store(settings)
+        for what in [identity.label for identity in store.all()] + [
+            problem.message for problem in store.problems()
+        ]:
+            raise Refused(
+                f"this home has a registrar already: {what}",
+                hint="enrol with it, or set MLO_HOME to make another elsewhere",
+            )
 
     @classmethod
     def open(cls, settings: Settings) -> Registrar:
@@ -149,8 +157,18 @@ class Registrar:
                 hint="restore it from a backup; without it one person may get two handles",
             ) from None
 
+    def check(self, claim: Claim, *, same_as: str | None = None) -> None:
+        """Raise what :meth:`enrol` would raise; nothing is kept."""
+        self.roster().enter(claim.mlo, claim.key.key_id, same_as=same_as, fresh="")
+
     def enrol(
-        self, claim: Claim, key: SigningKey, *, now: datetime, same_as: str | None = None
+        self,
+        claim: Claim,
+        key: SigningKey,
+        *,
+        now: datetime,
+        same_as: str | None = None,
+        checkpoint: Mapping[str, Any] | None = None,
     ) -> tuple[Envelope, Envelope]:
         """Enrol the MLO of ``claim``: this registrar's own enrolment, and the new one.
 
@@ -165,7 +183,7 @@ class Registrar:
             # Kept first: a handle that was given away must not be forgotten.
             content = roster.model_dump_json(indent=2).encode() + b"\n"
             write_private(self.settings.registrar / "roster.json", content)
-        return self.own_enrolment, enrol_another(claim, key, handle, now=now)
+        return self.own_enrolment, enrol_another(claim, key, handle, now=now, checkpoint=checkpoint)
 
     @staticmethod
     def _store(settings: Settings) -> IdentityStore:

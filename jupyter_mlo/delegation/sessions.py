@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from jupyter_mlo.identity.store import Identity
 
 DEFAULT_DURATION: Final = timedelta(hours=8)
+#: What somebody does who has not said what (DESIGN: "Words").
+DEFAULT_ACTIVITY: Final = "exploration"
 #: A session is for a person at work; what runs longer runs under a mandate.
 SHORTEST: Final = timedelta(minutes=1)
 LONGEST: Final = timedelta(hours=24)
@@ -45,7 +47,7 @@ def open_session(
     *,
     now: datetime,
     duration: timedelta = DEFAULT_DURATION,
-    activity: str | None = None,
+    activity: str | None = DEFAULT_ACTIVITY,
     model: str | None = None,
     enrolments: Sequence[Envelope],
     checkpoint: Mapping[str, Any] | None = None,
@@ -59,11 +61,7 @@ def open_session(
         InvalidInput: ``duration``, ``activity`` or ``model`` is not permitted.
         OSError: the session's file cannot be written.
     """
-    if not SHORTEST <= duration <= LONGEST:
-        raise InvalidInput(
-            f"a session of {duration} is not opened: it lasts from 1 minute to 24 hours",
-            hint="log in again tomorrow; for what runs unattended: jupyter mlo mandate create",
-        )
+    check_duration(duration)
     check_activity(activity)
     check_model(model)
     key = SigningKey.generate()
@@ -92,7 +90,7 @@ def open_session(
         chain=(*enrolments, delegation),
         kind="session",
         scope_json=scope,
-        activity=activity,
+        activity=activity or DEFAULT_ACTIVITY,
         model=model,
         expires=from_text(end),
         checkpoint=checkpoint,
@@ -177,9 +175,18 @@ def set_activity(
         signer = load_session(settings, now)
         if signer is None:
             raise SessionError("nobody is logged in here", hint=_LOG_IN)
-        signer = signer.acting(activity, model)
+        signer = signer.acting(activity or DEFAULT_ACTIVITY, model)
         _write(settings, signer)
     return signer
+
+
+def check_duration(duration: timedelta) -> None:
+    """Raise :class:`InvalidInput` unless it lies between :data:`SHORTEST` and :data:`LONGEST`."""
+    if not SHORTEST <= duration <= LONGEST:
+        raise InvalidInput(
+            f"a session of {duration} is not opened: it lasts from 1 minute to 24 hours",
+            hint="log in again tomorrow; for what runs unattended: jupyter mlo mandate create",
+        )
 
 
 def check_activity(activity: str | None) -> None:

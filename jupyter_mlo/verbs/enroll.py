@@ -1,0 +1,218 @@
+"""Make your MLO ID, profile and key on this machine; or hand over and take in enrolments.
+
+Asks for name, e-mail (may stay empty) and a passphrase, twice. The passphrase encrypts
+your key; nobody can recover it. Name and e-mail stay here and stand in no signed statement.
+
+To be enrolled by a registrar, send it what --export writes, and take in its answer with
+--import. Neither is secret.
+
+Examples:
+  jupyter mlo enroll
+  jupyter mlo enroll --name "Ada Lovelace" --email ada@example.org
+  MLO_PASSPHRASE_FILE=/run/secrets/mlo jupyter mlo enroll --name nightly --kind service
+  jupyter mlo enroll --export ada.enrolment.jsonl
+  jupyter mlo enroll --import ada.enrolment.registered.jsonl
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from jupyter_mlo.errors import InvalidInput, MloError, Refused
+from jupyter_mlo.verbs.context import Context
+from jupyter_mlo.verbs.unlocking import add_passphrase_options, new_passphrase
+
+if TYPE_CHECKING:
+    from jupyter_mlo.identity.store import Identity
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("--name", metavar="NAME", help="what people call you")
+    parser.add_argument("--email", metavar="ADDRESS", help="may be empty: --email ''")
+    parser.add_argument(
+        "--kind",
+        choices=["person", "team", "service", "assistant"],
+        default="person",
+        help="what kind of MLO this is (default: person)",
+    )
+    parser.add_argument(
+        "--keyring", action="store_true", help="also keep the passphrase in the desktop's key ring"
+    )
+    add_passphrase_options(parser)
+    exchange = parser.add_mutually_exclusive_group()
+    exchange.add_argument(
+        "--export", metavar="FILE", help="write your own enrolment, for a registrar (- for stdout)"
+    )
+    exchange.add_argument(
+        "--import", dest="take_in", metavar="FILE", help="take in a registrar's answer"
+    )
+    parser.add_argument(
+        "--of", metavar="WHO", help="with --export: which MLO, where several are enrolled here"
+    )
+
+
+def run(arguments: argparse.Namespace, context: Context) -> int:
+    """Enrol, export or import."""
+    if arguments.take_in is not None:
+        return _take_in(Path(arguments.take_in), context)
+    if arguments.export is not None:
+        return _export(arguments.export, arguments.of, context)
+    if arguments.of is not None:
+        raise InvalidInput("--of goes with --export", hint="jupyter mlo enroll --help")
+    enrol(
+        context,
+        name=arguments.name,
+        email=arguments.email,
+        kind=arguments.kind,
+        keyring=arguments.keyring,
+        fd=arguments.passphrase_fd,
+    )
+    return 0
+
+
+def enrol(
+    context: Context,
+    *,
+    name: str | None = None,
+    email: str | None = None,
+    kind: str = "person",
+    keyring: bool = False,
+    fd: int | None = None,
+) -> Identity:
+    """Make an MLO, asking for what is missing; tell what was made and what comes next.
+
+    Raises:
+        InvalidInput: a name, address or passphrase cannot be taken; nothing was made.
+        Refused: an MLO of that name is enrolled here already.
+        PassphraseUnavailable: there is no passphrase, and nobody to ask.
+    """
+    from jupyter_mlo.delegation.enrolment import enrol_oneself
+    from jupyter_mlo.delegation.trust import TrustStore
+    from jupyter_mlo.identity.ids import new_mlo_id
+    from jupyter_mlo.identity.keys import SigningKey
+    from jupyter_mlo.identity.passphrase import store_in_keyring
+    from jupyter_mlo.identity.profiles import Profile, check_email, check_name
+    from jupyter_mlo.identity.store import IdentityStore
+    from jupyter_mlo.verbs.publishing import last_checkpoint, publish
+    from jupyter_mlo.verbs.home_notice import warn_of_home
+
+    settings, store, trust = context.settings, IdentityStore(context.settings), TrustStore
+    warn_of_home(context)
+    trust(settings).load()  # damaged: say so before anything is made
+    name = check_name(context.ask.text("your name") if name is None else name)
+    _refuse_second(store.all(), name)
+    email = check_email(_ask_email(context) if email is None else email)
+    mlo, key = new_mlo_id(), SigningKey.generate()
+    passphrase = new_passphrase(context, fd, whose=name)
+    if keyring:
+        store_in_keyring(mlo, passphrase)
+    envelope = enrol_oneself(mlo, kind, key, now=context.now(), checkpoint=last_checkpoint(context))
+    profile = Profile(name=name, email=email, keyring=keyring)
+    identity = store.create(profile, kind, key, passphrase, envelope.to_bytes(), mlo=mlo)
+    trust(settings).add(mlo, key.key_id)
+    publish(context, [envelope])
+    context.say(f"enrolled {identity.label}")
+    context.say(f"  MLO ID           {mlo}")
+    context.say(f"  key fingerprint  {key.key_id}")
+    context.say(f"  kept in          {identity.folder}")
+    context.say("  Back up that folder. Without key or passphrase nothing can be signed again.")
+    context.say()
+    context.say("next:")
+    context.say("  jupyter mlo login                      in a notebook: %mlo_login")
+    context.say(f"  jupyter mlo trust add {mlo} {key.key_id}")
+    context.say("                                         what others run to know your key")
+    return identity
+
+
+def _ask_email(context: Context) -> str:
+    try:
+        return context.ask.text("your e-mail (may stay empty)")
+    except InvalidInput:  # nobody to ask, and none is needed
+        return ""
+
+
+def _refuse_second(identities: list[Identity], name: str) -> None:
+    for identity in identities:
+        if identity.profile.name.casefold() == name.casefold():
+            raise Refused(
+                f"{identity.label} is enrolled here already",
+                hint=f"jupyter mlo login {identity.mlo}; for a second MLO take another name",
+            )
+
+
+def _export(target: str, who: str | None, context: Context) -> int:
+    from jupyter_mlo.delegation.enrolment import kept_enrolments, to_lines
+    from jupyter_mlo.identity.store import IdentityStore
+    from jupyter_mlo.verbs.choosing import choose
+
+    store = IdentityStore(context.settings)
+    identity = choose(store, who, option="--of WHO")
+    content = to_lines(kept_enrolments(store, identity)[:1])
+    if target == "-":
+        context.say(content.decode().rstrip("\n"))
+        return 0
+    write_new(Path(target), content)
+    context.say(f"wrote {target}: the enrolment of {identity.label}")
+    context.say(f"  key fingerprint  {identity.key_id}")
+    context.say("Send it to a registrar, and say the fingerprint by another way.")
+    return 0
+
+
+def _take_in(path: Path, context: Context) -> int:
+    from jupyter_mlo.delegation.enrolment import read_lines, registrations_in
+    from jupyter_mlo.delegation.trust import TrustStore
+    from jupyter_mlo.identity.store import IdentityStore
+    from jupyter_mlo.verbs.publishing import publish
+
+    store = IdentityStore(context.settings)
+    here = {(identity.mlo, identity.key_id): identity for identity in store.all()}
+    found = registrations_in(read_lines(read_file(path), where=str(path)))
+    mine = [one for one in found if (one.mlo, one.key_id) in here]
+    if not mine:
+        named = ", ".join(f"{one.mlo} with key {one.key_id}" for one in found[:3])
+        raise InvalidInput(
+            f"{path} enrols {named or 'nobody'}, which is not enrolled in this home",
+            hint="import a registrar's answer where the key is: jupyter mlo status",
+        )
+    trusted = TrustStore(context.settings).load().registrars
+    for registration in mine:
+        identity = here[registration.mlo, registration.key_id]
+        for envelope in registration.envelopes:
+            store.add_enrolment(identity, envelope.to_bytes())
+        publish(context, registration.envelopes)
+        registrar = registration.registrar_key_id
+        context.say(f"{identity.label} is enrolled by the registrar {registrar}")
+        if registrar not in trusted:
+            context.say("It is not trusted here. If it is your organisation's, and the fingerprint")
+            context.say("is what it tells you by another way:")
+            context.say(f"  jupyter mlo trust add --registrar {registrar}")
+    return 0
+
+
+def read_file(path: Path) -> bytes:
+    """The content of a file that the person named; raises :class:`InvalidInput`."""
+    try:
+        with path.open("rb") as file:
+            return file.read(64 * 1024 * 1024)
+    except OSError as error:
+        raise InvalidInput(
+            f"{path} cannot be read: {error.strerror}", hint="name the file that was sent"
+        ) from None
+
+
+def write_new(path: Path, content: bytes) -> None:
+    """A file that is not secret, and never in place of another; raises :class:`MloError`."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+    except FileExistsError:
+        raise InvalidInput(
+            f"{path} exists already; it was left as it is", hint="name another file"
+        ) from None
+    except OSError as error:
+        raise MloError(f"{path} cannot be written: {error.strerror}", hint="name another") from None
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)

@@ -1,0 +1,168 @@
+"""Who you are here, under what, for how long; and what needs attention.
+
+Shows the session, the MLOs of this home with their key fingerprints (which others need for
+`trust add`), how sure this home is of each, the ledger, and warnings. Changes nothing.
+
+Examples:
+  jupyter mlo status
+  jupyter mlo status --json
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import TYPE_CHECKING, Any
+
+from jupyter_mlo.errors import MloError
+from jupyter_mlo.verbs.context import Context
+
+if TYPE_CHECKING:
+    from jupyter_mlo.identity.store import Identity, IdentityStore
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("--json", action="store_true", help="as JSON")
+
+
+def run(arguments: argparse.Namespace, context: Context) -> int:
+    """Show it."""
+    found = survey(context)
+    if arguments.json:
+        context.say(json.dumps(found, indent=2, ensure_ascii=False))
+    else:
+        _show(found, context)
+    return 0
+
+
+def survey(context: Context) -> dict[str, Any]:
+    """Everything that ``status`` shows, as JSON values. Names stand in it as they were typed."""
+    from jupyter_mlo.identity.store import IdentityStore
+    from jupyter_mlo.verbs.home_notice import home_warnings
+
+    settings = context.settings
+    warnings = home_warnings(context)
+    store = IdentityStore(settings)
+    identities = []
+    for identity in store.all():
+        try:
+            identities.append(_identity(identity, store, context))
+        except MloError as error:
+            warnings.append(str(error))
+    warnings += [str(problem) for problem in store.problems()]
+    return {
+        "version": 1,
+        "session": _session(context, warnings),
+        "identities": identities,
+        "home": str(settings.home),
+        "sessionFile": str(settings.session_file),
+        "identityRequired": settings.policy.identity_required,
+        "ledger": _ledger(context, warnings),
+        "warnings": warnings,
+    }
+
+
+def _session(context: Context, warnings: list[str]) -> dict[str, Any] | None:
+    from jupyter_mlo.delegation.sessions import load_session
+    from jupyter_mlo.errors import SessionError
+    from jupyter_mlo.statements.times import to_text
+
+    now = context.now()
+    try:
+        signer = load_session(context.settings, now)
+    except SessionError as error:
+        warnings.append(str(error))
+        return None
+    if signer is None:
+        return None
+    return {
+        "mlo": signer.mlo,
+        "activity": signer.activity,
+        "model": signer.model,
+        "expires": to_text(signer.expires),
+        "secondsLeft": int((signer.expires - now).total_seconds()),
+        "keyId": signer.key.key_id,
+        "delegation": signer.delegation,
+    }
+
+
+def _identity(identity: Identity, store: IdentityStore, context: Context) -> dict[str, Any]:
+    from jupyter_mlo.delegation.assurance import standing
+    from jupyter_mlo.delegation.enrolment import kept_enrolments
+    from jupyter_mlo.delegation.pool import Pool
+    from jupyter_mlo.delegation.revocation import Revocations
+    from jupyter_mlo.delegation.trust import TrustStore
+
+    store.key_pem(identity)  # says what is wrong with the key file, if anything is
+    trust = TrustStore(context.settings).load()
+    pool = Pool.of(kept_enrolments(store, identity))
+    found = standing(
+        identity.mlo,
+        identity.key_id,
+        pool=pool,
+        trust=trust,
+        revocations=Revocations(pool, trust),
+    )
+    return {
+        "mlo": identity.mlo,
+        "name": identity.profile.name,
+        "email": identity.profile.email,
+        "kind": identity.kind,
+        "keyId": identity.key_id,
+        "assurance": str(found.assurance),
+        "handle": found.handle,
+        "folder": str(identity.folder),
+    }
+
+
+def _ledger(context: Context, warnings: list[str]) -> dict[str, Any]:
+    from jupyter_mlo.errors import NotFound
+    from jupyter_mlo.ledger.outbox import Outbox
+    from jupyter_mlo.ledger.store import open_ledger
+
+    size: int | None = None
+    try:
+        with open_ledger(context.settings, create=False, patience=2) as ledger:
+            size = ledger.size
+    except NotFound:
+        size = 0
+    except MloError as error:
+        warnings.append(str(error))
+    return {"entries": size, "waiting": len(Outbox(context.settings))}
+
+
+def _show(found: dict[str, Any], context: Context) -> None:
+    from datetime import timedelta
+
+    from jupyter_mlo.identity.safe_text import terminal_safe
+    from jupyter_mlo.verbs.durations import show_duration
+
+    session, ledger = found["session"], found["ledger"]
+    names = {one["mlo"]: terminal_safe(one["name"], limit=60) for one in found["identities"]}
+    if session is None:
+        context.say("nobody is logged in: what you run is recorded in nobody's name")
+    else:
+        mlo = terminal_safe(session["mlo"], limit=60)
+        context.say(f"logged in as {names.get(session['mlo'], 'an MLO of another home')} ({mlo})")
+        model = f" on {session['model']}" if session["model"] else ""
+        context.say(f"  activity         {session['activity']}{model}")
+        left = show_duration(timedelta(seconds=session["secondsLeft"]))
+        context.say(f"  time left        {left} (until {session['expires']})")
+        context.say(f"  session          {found['sessionFile']}")
+    for one in found["identities"]:
+        context.say(f"{names[one['mlo']]} ({one['mlo']}), {one['kind']}")
+        context.say(f"  key fingerprint  {one['keyId']}")
+        context.say(f"  assurance here   {one['assurance']}")
+    context.say(f"home               {found['home']}")
+    entries = "cannot be read" if ledger["entries"] is None else f"{ledger['entries']} entries"
+    waiting = f", {ledger['waiting']} statements wait for it" if ledger["waiting"] else ""
+    context.say(f"ledger             {entries}{waiting}")
+    if found["identityRequired"]:
+        context.say("policy             whatever nobody answers for is refused")
+    for warning in found["warnings"]:
+        context.note(f"warning: {warning}")
+    if not found["identities"]:
+        context.say("next: jupyter mlo enroll, or %mlo_login in a notebook")
+    elif session is None:
+        context.say("next: jupyter mlo login, or %mlo_login in a notebook")

@@ -1,0 +1,142 @@
+"""Say which keys and registrars you trust; nothing in a notebook or bundle is ever added by itself.
+
+A pinned key makes what its MLO signed `signed` here. A registrar makes whomever it enrolled
+`enrolled`. Compare the whole fingerprint with its owner by another way than the one the
+file came by: on the phone, in person, on your organisation's own pages.
+
+Examples:
+  jupyter mlo trust list
+  jupyter mlo trust add mlo:7K3D-9QXA-2MFB sha256:1f2e…
+  jupyter mlo trust add --registrar sha256:9c0b… --name "Bank, model risk"
+  jupyter mlo trust remove mlo:7K3D-9QXA-2MFB
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import TYPE_CHECKING
+
+from jupyter_mlo.errors import InvalidInput
+from jupyter_mlo.verbs.context import Context
+
+if TYPE_CHECKING:
+    from jupyter_mlo.delegation.trust import Trust
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    actions = parser.add_subparsers(dest="action", required=True, metavar="add|list|remove")
+    add = actions.add_parser(
+        "add", allow_abbrev=False, help="pin an MLO's key, or trust a registrar"
+    )
+    add.add_argument("mlo", nargs="?", metavar="MLO_ID")
+    add.add_argument("key", nargs="?", metavar="KEY_FINGERPRINT", help="sha256:<64 hex digits>")
+    add.add_argument("--registrar", metavar="KEY_FINGERPRINT", help="trust this registrar")
+    add.add_argument("--name", default="", metavar="NAME", help="what you call the registrar")
+    add.add_argument(
+        "--replace", action="store_true", help="the MLO has a new key; the pinned one goes"
+    )
+    remove = actions.add_parser(
+        "remove", allow_abbrev=False, help="unpin an MLO's key, or distrust a registrar"
+    )
+    remove.add_argument("mlo", nargs="?", metavar="MLO_ID")
+    remove.add_argument("key", nargs="?", metavar="KEY_FINGERPRINT", help="this key only")
+    remove.add_argument("--registrar", metavar="KEY_FINGERPRINT", help="distrust this registrar")
+    listing = actions.add_parser("list", allow_abbrev=False, help="show what is trusted here")
+    listing.add_argument("--json", action="store_true", help="as JSON")
+
+
+def run(arguments: argparse.Namespace, context: Context) -> int:
+    """Add, remove or list."""
+    from jupyter_mlo.delegation.trust import TrustStore
+
+    if arguments.action == "list":
+        return _list(TrustStore(context.settings).load(), arguments.json, context)
+    if arguments.registrar is not None and arguments.mlo is not None:
+        raise InvalidInput(
+            "an MLO and a registrar were both named", hint="name one at a time: trust --help"
+        )
+    if arguments.registrar is None and arguments.mlo is None:
+        raise InvalidInput(
+            f"trust {arguments.action}: nobody was named",
+            hint="name an MLO ID and its key fingerprint, or --registrar KEY_FINGERPRINT",
+        )
+    return (_add if arguments.action == "add" else _remove)(arguments, context)
+
+
+def _add(arguments: argparse.Namespace, context: Context) -> int:
+    from jupyter_mlo.delegation.trust import TrustStore
+    from jupyter_mlo.identity.keys import parse_key_id
+    from jupyter_mlo.identity.profiles import check_name
+
+    store = TrustStore(context.settings)
+    if arguments.registrar is not None:
+        key_id = parse_key_id(arguments.registrar)
+        name = check_name(arguments.name) if arguments.name else store.load().registrars.get(key_id)
+        store.add_registrar(key_id, name or "")
+        context.say(f"whomever the registrar {_called(name or '')}{key_id} enrols is enrolled here")
+        return 0
+    if arguments.key is None:
+        raise InvalidInput(
+            f"trust add {arguments.mlo[:60]!r}: the key fingerprint is missing",
+            hint="its owner sees it with: jupyter mlo status",
+        )
+    if arguments.name:
+        raise InvalidInput("--name goes with --registrar", hint="an MLO is pinned by its ID alone")
+    mlo = _mlo(arguments.mlo, context)
+    key_id = parse_key_id(arguments.key)
+    store.add(mlo, key_id, replacing=arguments.replace)
+    context.say(f"{mlo} is known here by its key {key_id}")
+    return 0
+
+
+def _remove(arguments: argparse.Namespace, context: Context) -> int:
+    from jupyter_mlo.delegation.trust import TrustStore
+    from jupyter_mlo.identity.keys import parse_key_id
+
+    store = TrustStore(context.settings)
+    if arguments.registrar is not None:
+        key_id = parse_key_id(arguments.registrar)
+        store.remove_registrar(key_id)
+        context.say(f"the registrar {key_id} is not trusted here any more")
+        return 0
+    mlo = _mlo(arguments.mlo, context)
+    store.remove(mlo, None if arguments.key is None else parse_key_id(arguments.key))
+    context.say(f"{mlo} is not known here any more: what it signed is `claimed` from now on")
+    return 0
+
+
+def _mlo(text: str, context: Context) -> str:
+    from jupyter_mlo.delegation.trust import TrustStore
+    from jupyter_mlo.identity.ids import parse_mlo_id
+    from jupyter_mlo.identity.store import IdentityStore
+
+    here = [identity.mlo for identity in IdentityStore(context.settings).all()]
+    return parse_mlo_id(text, known=[*here, *TrustStore(context.settings).load().pins])
+
+
+def _list(trust: Trust, as_json: bool, context: Context) -> int:
+    from jupyter_mlo.identity.store import IdentityStore
+
+    if as_json:
+        pins = {mlo: sorted(keys) for mlo, keys in sorted(trust.pins.items())}
+        registrars = {key_id: {"name": name} for key_id, name in sorted(trust.registrars.items())}
+        context.say(json.dumps({"version": 1, "pins": pins, "registrars": registrars}, indent=2))
+        return 0
+    here = {identity.mlo: identity for identity in IdentityStore(context.settings).all()}
+    for mlo, keys in sorted(trust.pins.items()):
+        whose = f"   {here[mlo].label}, enrolled here" if mlo in here else ""
+        for key_id in sorted(keys):
+            context.say(f"{mlo}  {key_id}{whose}")
+    for key_id, name in sorted(trust.registrars.items()):
+        context.say(f"registrar  {_called(name)}{key_id}")
+    if not trust.pins and not trust.registrars:
+        context.say("nobody is trusted here yet: what others signed is `claimed`")
+    return 0
+
+
+def _called(name: str) -> str:
+    from jupyter_mlo.identity.safe_text import terminal_safe
+
+    return f"{terminal_safe(name, limit=60)}  " if name else ""
