@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,7 @@ from jupyter_mlo.verbs.context import Context
 from jupyter_mlo.verbs.unlocking import add_passphrase_options, new_passphrase
 
 if TYPE_CHECKING:
+    from jupyter_mlo.identity.keys import SigningKey
     from jupyter_mlo.identity.store import Identity
 
 
@@ -71,19 +73,32 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
         keyring=arguments.keyring,
         fd=arguments.passphrase_fd,
     )
+    context.say("next: jupyter mlo login, or %mlo_login in a notebook")
     return 0
+
+
+@dataclass(frozen=True)
+class Enrolled:
+    """A new MLO, and its own key while it is still unlocked."""
+
+    identity: Identity
+    key: SigningKey
 
 
 def enrol(
     context: Context,
     *,
     name: str | None = None,
+    suggested: str = "",
     email: str | None = None,
     kind: str = "person",
     keyring: bool = False,
     fd: int | None = None,
-) -> Identity:
-    """Make an MLO, asking for what is missing; tell what was made and what comes next.
+) -> Enrolled:
+    """Make an MLO, asking for what is missing, and tell what was made.
+
+    Args:
+        suggested: the name to take where the person just presses return.
 
     Raises:
         InvalidInput: a name, address or passphrase cannot be taken; nothing was made.
@@ -97,13 +112,13 @@ def enrol(
     from jupyter_mlo.identity.passphrase import store_in_keyring
     from jupyter_mlo.identity.profiles import Profile, check_email, check_name
     from jupyter_mlo.identity.store import IdentityStore
-    from jupyter_mlo.verbs.publishing import last_checkpoint, publish
     from jupyter_mlo.verbs.home_notice import warn_of_home
+    from jupyter_mlo.verbs.publishing import last_checkpoint, publish
 
-    settings, store, trust = context.settings, IdentityStore(context.settings), TrustStore
+    store, trust = IdentityStore(context.settings), TrustStore(context.settings)
     warn_of_home(context)
-    trust(settings).load()  # damaged: say so before anything is made
-    name = check_name(context.ask.text("your name") if name is None else name)
+    trust.load()  # damaged: say so before anything is made
+    name = check_name(context.ask.text("your name", default=suggested) if name is None else name)
     _refuse_second(store.all(), name)
     email = check_email(_ask_email(context) if email is None else email)
     mlo, key = new_mlo_id(), SigningKey.generate()
@@ -113,19 +128,16 @@ def enrol(
     envelope = enrol_oneself(mlo, kind, key, now=context.now(), checkpoint=last_checkpoint(context))
     profile = Profile(name=name, email=email, keyring=keyring)
     identity = store.create(profile, kind, key, passphrase, envelope.to_bytes(), mlo=mlo)
-    trust(settings).add(mlo, key.key_id)
+    trust.add(mlo, key.key_id)
     publish(context, [envelope])
     context.say(f"enrolled {identity.label}")
     context.say(f"  MLO ID           {mlo}")
     context.say(f"  key fingerprint  {key.key_id}")
     context.say(f"  kept in          {identity.folder}")
     context.say("  Back up that folder. Without key or passphrase nothing can be signed again.")
-    context.say()
-    context.say("next:")
-    context.say("  jupyter mlo login                      in a notebook: %mlo_login")
-    context.say(f"  jupyter mlo trust add {mlo} {key.key_id}")
-    context.say("                                         what others run to know your key")
-    return identity
+    context.say("  Others get to know your key with:")
+    context.say(f"    jupyter mlo trust add {mlo} {key.key_id}")
+    return Enrolled(identity, key)
 
 
 def _ask_email(context: Context) -> str:

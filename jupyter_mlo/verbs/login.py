@@ -21,7 +21,9 @@ from jupyter_mlo.verbs.unlocking import add_passphrase_options, unlock
 
 if TYPE_CHECKING:
     from jupyter_mlo.delegation.signer import Signer
+    from jupyter_mlo.identity.keys import SigningKey
     from jupyter_mlo.identity.store import Identity, IdentityStore
+    from jupyter_mlo.verbs.enroll import Enrolled
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -43,6 +45,7 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
     from jupyter_mlo.identity.store import IdentityStore
     from jupyter_mlo.verbs.choosing import choose
     from jupyter_mlo.verbs.durations import parse_duration
+    from jupyter_mlo.verbs.home_notice import warn_of_home
 
     # What can be refused without the passphrase is refused before it is typed.
     duration = parse_duration(arguments.duration)
@@ -50,15 +53,21 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
     check_activity(arguments.activity)
     check_model(arguments.model)
     store = IdentityStore(context.settings)
-    identity = choose(store, arguments.who, option="jupyter mlo login WHO")
+    if context.in_kernel and not store.all() and not store.problems():
+        enrolled = _enrol_first(arguments, context)
+        identity, key = enrolled.identity, enrolled.key
+    else:
+        identity = choose(store, arguments.who, option="login WHO")
+        warn_of_home(context)
+        key = unlock(context, store, identity, arguments.passphrase_fd)
     signer = log_in(
         context,
         store,
         identity,
+        key,
         duration=duration,
         activity=arguments.activity,
         model=arguments.model,
-        fd=arguments.passphrase_fd,
     )
     tell(context, identity, signer)
     return 0
@@ -68,27 +77,22 @@ def log_in(
     context: Context,
     store: IdentityStore,
     identity: Identity,
+    key: SigningKey,
     *,
     duration: timedelta,
     activity: str | None = None,
     model: str | None = None,
-    fd: int | None = None,
 ) -> Signer:
-    """Unlock the own key of ``identity`` once, open a session under it, publish its delegation.
+    """Open a session under ``key``, the own key of ``identity``, and publish its delegation.
 
     Raises:
-        WrongPassphrase, KeyFileError, PassphraseUnavailable, InvalidInput: see
-            :func:`~jupyter_mlo.verbs.unlocking.unlock` and
-            :func:`~jupyter_mlo.delegation.sessions.open_session`.
+        InvalidInput: see :func:`~jupyter_mlo.delegation.sessions.open_session`.
+        KeyFileError: the enrolments that the session has to carry are missing or damaged.
     """
     from jupyter_mlo.delegation.enrolment import kept_enrolments
     from jupyter_mlo.delegation.sessions import open_session
     from jupyter_mlo.verbs.publishing import last_checkpoint, publish
-    from jupyter_mlo.verbs.home_notice import warn_of_home
 
-    warn_of_home(context)
-    enrolments = kept_enrolments(store, identity)
-    key = unlock(context, store, identity, fd)
     signer = open_session(
         context.settings,
         identity,
@@ -97,11 +101,26 @@ def log_in(
         duration=duration,
         activity=activity,
         model=model,
-        enrolments=enrolments,
+        enrolments=kept_enrolments(store, identity),
         checkpoint=last_checkpoint(context),
     )
     publish(context, signer.chain)
     return signer
+
+
+def _enrol_first(arguments: argparse.Namespace, context: Context) -> Enrolled:
+    """In a notebook, whoever logs in first is enrolled on the way."""
+    from jupyter_mlo.errors import InvalidInput, NotFound, PassphraseUnavailable
+    from jupyter_mlo.verbs.enroll import enrol
+
+    context.say("Nobody is enrolled here yet. Your name, and a passphrase that protects your key:")
+    try:
+        return enrol(context, suggested=arguments.who or "", fd=arguments.passphrase_fd)
+    except (InvalidInput, PassphraseUnavailable) as error:
+        raise NotFound(
+            f"nobody is enrolled here yet, and nobody was now: {error.message}",
+            hint=f"{error.hint}; or in a terminal: jupyter mlo enroll",
+        ) from None
 
 
 def tell(context: Context, identity: Identity, signer: Signer) -> None:

@@ -18,6 +18,7 @@ from jupyter_mlo.errors import MloError
 from jupyter_mlo.verbs.context import Context
 
 if TYPE_CHECKING:
+    from jupyter_mlo.delegation.chain import Attribution
     from jupyter_mlo.identity.store import Identity, IdentityStore
 
 
@@ -44,12 +45,7 @@ def survey(context: Context) -> dict[str, Any]:
     settings = context.settings
     warnings = home_warnings(context)
     store = IdentityStore(settings)
-    identities = []
-    for identity in store.all():
-        try:
-            identities.append(_identity(identity, store, context))
-        except MloError as error:
-            warnings.append(str(error))
+    identities = [_identity(identity, store, context, warnings) for identity in store.all()]
     warnings += [str(problem) for problem in store.problems()]
     return {
         "version": 1,
@@ -87,33 +83,42 @@ def _session(context: Context, warnings: list[str]) -> dict[str, Any] | None:
     }
 
 
-def _identity(identity: Identity, store: IdentityStore, context: Context) -> dict[str, Any]:
-    from jupyter_mlo.delegation.assurance import standing
-    from jupyter_mlo.delegation.enrolment import kept_enrolments
-    from jupyter_mlo.delegation.pool import Pool
-    from jupyter_mlo.delegation.revocation import Revocations
-    from jupyter_mlo.delegation.trust import TrustStore
-
-    store.key_pem(identity)  # says what is wrong with the key file, if anything is
-    trust = TrustStore(context.settings).load()
-    pool = Pool.of(kept_enrolments(store, identity))
-    found = standing(
-        identity.mlo,
-        identity.key_id,
-        pool=pool,
-        trust=trust,
-        revocations=Revocations(pool, trust),
-    )
+def _identity(
+    identity: Identity, store: IdentityStore, context: Context, warnings: list[str]
+) -> dict[str, Any]:
+    assurance = handle = None
+    try:
+        store.key_pem(identity)  # says what is wrong with the key file, if anything is
+        found = _attribution(identity, store, context)
+        assurance, handle = str(found.assurance), found.handle
+    except MloError as error:
+        warnings.append(str(error))
     return {
         "mlo": identity.mlo,
         "name": identity.profile.name,
         "email": identity.profile.email,
         "kind": identity.kind,
         "keyId": identity.key_id,
-        "assurance": str(found.assurance),
-        "handle": found.handle,
+        "assurance": assurance,
+        "handle": handle,
         "folder": str(identity.folder),
     }
+
+
+def _attribution(identity: Identity, store: IdentityStore, context: Context) -> Attribution:
+    """What this home makes of the MLO's own enrolment."""
+    from jupyter_mlo.delegation.chain import Pool, attribute
+    from jupyter_mlo.delegation.enrolment import kept_enrolments
+    from jupyter_mlo.delegation.trust import TrustStore
+    from jupyter_mlo.statements.statement import read_statement
+
+    enrolments = kept_enrolments(store, identity)
+    return attribute(
+        read_statement(enrolments[0]),
+        pool=Pool.of(enrolments),
+        trust=TrustStore(context.settings).load(),
+        now=context.now(),
+    )
 
 
 def _ledger(context: Context, warnings: list[str]) -> dict[str, Any]:
@@ -153,7 +158,7 @@ def _show(found: dict[str, Any], context: Context) -> None:
     for one in found["identities"]:
         context.say(f"{names[one['mlo']]} ({one['mlo']}), {one['kind']}")
         context.say(f"  key fingerprint  {one['keyId']}")
-        context.say(f"  assurance here   {one['assurance']}")
+        context.say(f"  assurance here   {one['assurance'] or 'see the warning'}")
     context.say(f"home               {found['home']}")
     entries = "cannot be read" if ledger["entries"] is None else f"{ledger['entries']} entries"
     waiting = f", {ledger['waiting']} statements wait for it" if ledger["waiting"] else ""
