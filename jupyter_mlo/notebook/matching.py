@@ -54,6 +54,8 @@ class Match:
     present: int
     #: Statement IDs of the record's part and of later records that updated displays.
     records: tuple[str, ...]
+    #: IDs of the executions, other than the record's, that updated displays among them.
+    updated_by: tuple[str, ...] = ()
 
     @property
     def whole(self) -> bool:
@@ -170,23 +172,24 @@ def _same_count(cell: Present, one: Recorded) -> bool:
 
 def _hold(cell: Present, one: Recorded, state: State, displays: Displays, tie: Tie) -> Match:
     """Which of the outputs that are there this state of the record holds."""
-    allowed: list[dict[str, str]] = []
+    shown: list[dict[str, list[Update]]] = []
     for digest, display in state.outputs:
-        bundles = {digest: state.record}
+        bundles: dict[str, list[Update]] = {digest: []}
         if display is not None:
             for update in displays.get((one.kernel_id, one.mlo, display), ()):
-                bundles.setdefault(update.output, update.record)
-        allowed.append(bundles)
-    pairs = _common(cell.outputs, allowed)
-    records = [state.record]
-    records += [allowed[there][cell.outputs[here]] for here, there in pairs]
+                if update.execution != one.execution:
+                    bundles.setdefault(update.output, []).append(update)
+        shown.append(bundles)
+    pairs = _common(cell.outputs, shown)
+    updates = [update for here, there in pairs for update in shown[there][cell.outputs[here]]]
     return Match(
         recorded=one,
         state=state,
         tie=tie,
         observed=tuple(here for here, _ in pairs),
         present=len(cell.outputs),
-        records=tuple(dict.fromkeys(records)),
+        records=tuple(dict.fromkeys([state.record, *(update.record for update in updates)])),
+        updated_by=tuple(dict.fromkeys(update.execution for update in updates)),
     )
 
 
@@ -198,7 +201,9 @@ def _displays(executions: Iterable[Recorded]) -> Displays:
     return found
 
 
-def _common(present: Sequence[str], allowed: Sequence[Mapping[str, str]]) -> list[tuple[int, int]]:
+def _common(
+    present: Sequence[str], allowed: Sequence[Mapping[str, object]]
+) -> list[tuple[int, int]]:
     """A longest common subsequence, as pairs of positions (Hunt and Szymanski, 1977)."""
     limit = min(len(present), len(allowed))
     start = 0

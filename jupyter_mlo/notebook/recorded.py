@@ -27,6 +27,7 @@ class Update:
     """A display's new bundle, put there by an execution."""
 
     record: str
+    execution: str
     output: str
 
 
@@ -79,7 +80,7 @@ def _together(parts: list[Statement]) -> Recorded:
         states.append(State(record, predicate.finished, outputs))
         for update in predicate.updates:
             bundles = updates.setdefault(update.display, {})
-            bundles.setdefault(update.output, Update(record, update.output))
+            bundles.setdefault(update.output, Update(record, first.execution.id, update.output))
     return Recorded(
         mlo=first.mlo,
         execution=first.execution.id,

@@ -173,10 +173,12 @@ def _facts(
 
 
 def _lie(claim: Claim, references: Iterable[tuple[int, str]]) -> str:
-    own = reference(claim.stamp.mlo, claim.stamp.execution.id)
+    stamp = claim.stamp
+    executions = (stamp.execution.id, *stamp.updated_by)
+    own = [reference(stamp.mlo, execution) for execution in executions]
     for at, found in references:
-        if found != own:
-            return f"the reference of output {at + 1} is {found}, the stamp's is {own}"
+        if found not in own:
+            return f"the reference of output {at + 1} is {found}, the stamp's is {own[0]}"
     return ""
 
 

@@ -43,6 +43,8 @@ class Executed:
     model: str | None = None
     #: Hex statement IDs of the records that vouch; none where the signer observed it itself.
     records: tuple[str, ...] = ()
+    #: IDs of later executions that updated displays among its outputs.
+    updated_by: tuple[str, ...] = ()
 
 
 def make_stamp(
@@ -93,6 +95,8 @@ def make_stamp(
         predicate["model"] = executed.model
     if executed.records:
         predicate["records"] = [short(bytes.fromhex(record)) for record in executed.records]
+    if executed.updated_by:
+        predicate["updatedBy"] = list(executed.updated_by)
     name = cell_id or f"cell {cell.position}"
     return signer.sign(
         types.STAMP, [{"name": name, "digest": {"mloCellV1": subject.hex()}}], predicate, now

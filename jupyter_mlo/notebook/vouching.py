@@ -49,6 +49,8 @@ def supersedes(found: Match, stamp: Stamp | None, holds: Comparison | None) -> b
     if found.recorded.mlo == stamp.mlo and found.recorded.execution == stamp.execution.id:
         # The same execution: anew only if more of what is there can be covered now, as after
         # an update of a display, or output that came when the cell had ended.
+        if not set(found.updated_by) <= set(stamp.updated_by):
+            return found.whole
         missing = len(holds.unobserved) if not holds.changed else found.present + 1
         return not holds.stripped and found.present - len(found.observed) < missing
     if found.recorded.started <= stamp.started:

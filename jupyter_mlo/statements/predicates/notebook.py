@@ -101,6 +101,8 @@ class Stamp(Signed):
     outputs: list[ShortDigest] | OutputsRoot
     #: Statement IDs of the records that vouch; empty where the signer itself observed the run.
     records: list[ShortDigest] = []
+    #: Later executions, of other cells, that updated displays among these outputs.
+    updated_by: Annotated[list[ExecutionId], Field(alias="updatedBy")] = []
 
 
 class SealedCells(Strict):

@@ -1,0 +1,273 @@
+"""Sealing a notebook: the stamps that records vouch for, and the seal over everything.
+
+Changes metadata only. A stamp that holds is kept as it is; one that does not is kept as
+well, so that verifying goes on to name the change, unless a newer record vouches.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from jupyter_mlo.delegation.pool import Pool
+from jupyter_mlo.delegation.signer import Signer
+from jupyter_mlo.delegation.trust import Trust
+from jupyter_mlo.errors import NotebookError, Refused
+from jupyter_mlo.notebook.carried import chains_for, older_seals
+from jupyter_mlo.notebook.digests import short
+from jupyter_mlo.notebook.layout import MEMBER, notebook_json, stamp_json
+from jupyter_mlo.notebook.matching import Match
+from jupyter_mlo.notebook.present import PresentCell, sealable
+from jupyter_mlo.notebook.reading import notebook_from_json
+from jupyter_mlo.notebook.seals import Sealable, SealedCell, cells_root, make_seal
+from jupyter_mlo.notebook.stamps import Executed, can_cover, make_stamp
+from jupyter_mlo.notebook.verdicts import Verdict
+from jupyter_mlo.notebook.verification import Examined, examine, newer_record, ruling
+from jupyter_mlo.notebook.vouching import RecordSource
+from jupyter_mlo.statements.envelope import Envelope
+from jupyter_mlo.statements.times import from_text
+
+
+@dataclass(frozen=True)
+class Unvouched:
+    """A cell that the seal covers, and for whose execution nothing that holds vouches."""
+
+    #: From 0.
+    position: int
+    verdict: Verdict
+    reason: str
+
+
+@dataclass(frozen=True)
+class SealedNotebook:
+    """A notebook with its new stamps and its new seal."""
+
+    #: The whole notebook as JSON, ready to be written.
+    value: dict[str, Any]
+    #: None where nothing has changed since the newest seal, which this signer made.
+    seal: Envelope | None
+    #: What the ledger needs to have: chain first, seal last.
+    to_publish: tuple[Envelope, ...]
+    #: Positions that were stamped now, and how many stamps were kept because they hold.
+    stamped: tuple[int, ...]
+    kept: int
+    unvouched: tuple[Unvouched, ...]
+    #: What was there before and is not kept, and why.
+    notes: tuple[str, ...] = ()
+
+
+def seal_notebook(
+    value: Mapping[str, Any],
+    *,
+    signer: Signer,
+    now: datetime,
+    pool: Pool,
+    trust: Trust,
+    records: RecordSource | None = None,
+    meaning: str = "held",
+) -> SealedNotebook:
+    """Stamp what records of the signer's MLO vouch for, and seal the notebook.
+
+    Args:
+        value: the notebook as JSON; it is not changed.
+        signer: a session or mandate; it stamps its own MLO's records only.
+        now: the clock.
+        pool: enrolments, delegations and revocations at hand beside those in the notebook.
+        trust: whom this installation trusts.
+        records: those of this installation.
+        meaning: ``held``, or what a person means by it.
+
+    Raises:
+        NotebookError: this is no notebook of format 4, or a newer version has sealed it.
+        Refused: the signer may not seal, now or at all.
+    """
+    notebook = notebook_from_json(value)
+    examined = examine(notebook, pool=pool, trust=trust, now=now, records=records)
+    _check_version(examined)
+    notebook_id = examined.entries.notebook or f"urn:uuid:{uuid.uuid4()}"
+    stamps: dict[int, Envelope] = {}
+    reasons: dict[int, str] = {}
+    for cell in examined.cells:
+        position = cell.cell.position
+        found = newer_record(examined, position)
+        if found is None:
+            continue
+        stamp = _stamp(signer, cell, found, notebook_id, now)
+        if isinstance(stamp, str):
+            reasons[position] = stamp
+        else:
+            stamps[position] = stamp
+    cells = [_listed(cell, stamps) for cell in examined.cells]
+    whole = sealable(notebook, cells)
+    unvouched, kept = _remaining(examined, stamps, reasons)
+    if not stamps and _unchanged(examined, whole, signer, meaning):
+        return SealedNotebook(dict(value), None, (), (), kept, unvouched)
+    return _sealed(
+        value, examined, signer, now, notebook_id, meaning, stamps, whole, kept, unvouched
+    )
+
+
+def _check_version(examined: Examined) -> None:
+    for problem in examined.entries.problems:
+        if "is newer than" in problem:
+            raise NotebookError(
+                f"the notebook was sealed by a newer jupyter-mlo ({problem})",
+                hint="upgrade: pip install --upgrade jupyter-mlo",
+            )
+
+
+def _stamp(
+    signer: Signer, cell: PresentCell, found: Match, notebook_id: str, now: datetime
+) -> Envelope | str:
+    """The stamp for which a record vouches, or why the signer cannot make it."""
+    recorded = found.recorded
+    if recorded.mlo != signer.mlo:
+        return f"recorded by {recorded.mlo}; they must log in and seal"
+    if not can_cover(found.observed, found.present):
+        return (
+            f"{len(found.observed)} of its {found.present} outputs were recorded; "
+            "of so many a stamp covers only the first or the last ones"
+        )
+    executed = Executed(
+        execution=recorded.execution,
+        count=recorded.count,
+        kernel_id=recorded.kernel_id,
+        kernel_name=recorded.kernel_name,
+        started=from_text(recorded.started),
+        finished=from_text(found.state.finished),
+        activity=recorded.activity,
+        model=recorded.model,
+        records=found.records,
+        updated_by=found.updated_by,
+    )
+    try:
+        return make_stamp(
+            signer, cell.cell, executed, notebook=notebook_id, now=now, observed=found.observed
+        )
+    except Refused as error:
+        return error.message
+
+
+def _listed(cell: PresentCell, stamps: Mapping[int, Envelope]) -> SealedCell:
+    stamp = stamps.get(cell.cell.position)
+    if stamp is None:
+        return cell.listed
+    return replace(cell.listed, stamp=bytes.fromhex(stamp.statement_id))
+
+
+def _remaining(
+    examined: Examined, stamps: Mapping[int, Envelope], reasons: Mapping[int, str]
+) -> tuple[tuple[Unvouched, ...], int]:
+    """Executed or stamped cells without a stamp that holds, and how many have one."""
+    unvouched, kept = [], 0
+    for cell in examined.cells:
+        position = cell.cell.position
+        if position in stamps:
+            found = examined.matches.get(position)
+            if isinstance(found, Match) and not found.whole:
+                reason = f"{found.present - len(found.observed)} of its outputs were not observed"
+                unvouched.append(Unvouched(position, Verdict.UNATTRIBUTED, reason))
+            continue
+        if not (cell.executed or cell.carries_stamp):
+            continue
+        found_rule = ruling(examined, cell)
+        stamped = examined.stamped.get(position)
+        holds = stamped is not None and stamped.comparison is not None
+        if holds and found_rule.verdict in (
+            Verdict.VERIFIED,
+            Verdict.UNSEALED,
+            Verdict.STRIPPED,
+        ):
+            kept += 1
+            continue
+        reason = reasons.get(position) or found_rule.reason
+        if found_rule.changed:
+            reason = f"{' and '.join(found_rule.changed)} changed; {reason}"
+        unvouched.append(Unvouched(position, found_rule.verdict, reason))
+    return tuple(unvouched), kept
+
+
+def _unchanged(examined: Examined, whole: Sealable, signer: Signer, meaning: str) -> bool:
+    """Whether the newest seal is this MLO's, means this, and says all that a new one would say."""
+    newest = examined.sealed.newest
+    if newest is None or examined.problems:
+        return False
+    seal = newest.claim.seal
+    return (
+        seal.mlo == signer.mlo
+        and seal.meaning == meaning
+        and seal.cells.root == short(cells_root(whole.cells))
+        and (seal.nbformat, seal.kernelspec, seal.widgets)
+        == (whole.nbformat, whole.kernelspec, whole.widgets)
+    )
+
+
+def _sealed(
+    value: Mapping[str, Any],
+    examined: Examined,
+    signer: Signer,
+    now: datetime,
+    notebook_id: str,
+    meaning: str,
+    stamps: Mapping[int, Envelope],
+    whole: Sealable,
+    kept: int,
+    unvouched: tuple[Unvouched, ...],
+) -> SealedNotebook:
+    newest = examined.sealed.newest
+    seal = make_seal(
+        signer,
+        whole,
+        notebook=notebook_id,
+        parent=examined.entries.parent,
+        previous=newest.statement_id if newest is not None else None,
+        meaning=meaning,
+        now=now,
+    )
+    stamped = stamped_value(value, stamps)
+    older, dropped = older_seals(examined.sealed, stamped, whole.cells)
+    chains = chains_for(examined, signer, stamps, older)
+    stamped["metadata"] = {
+        **stamped.get("metadata", {}),
+        MEMBER: notebook_json(
+            notebook=notebook_id,
+            parent=examined.entries.parent,
+            chains=chains,
+            newest=(seal, whole.cells),
+            older=older,
+        ),
+    }
+    notes = [f"left out, for it does not hold: {problem}" for problem in examined.problems]
+    notes += [f"left out: {note}" for note in examined.notes]
+    if examined.sealed.refused:
+        notes.append(
+            f"the last seal was left out, for it does not count here: {examined.sealed.refused}"
+        )
+    if dropped:
+        notes.append(f"{dropped} older seal{'s' if dropped > 1 else ''} left out for want of room")
+    return SealedNotebook(
+        value=stamped,
+        seal=seal,
+        to_publish=(*signer.chain, seal),
+        stamped=tuple(sorted(stamps)),
+        kept=kept,
+        unvouched=unvouched,
+        notes=tuple(notes),
+    )
+
+
+def stamped_value(value: Mapping[str, Any], stamps: Mapping[int, Envelope]) -> dict[str, Any]:
+    """A copy of a notebook in which these positions carry these stamps."""
+    cells: Sequence[Any] = value["cells"]
+    return {
+        **value,
+        "cells": [
+            {**cell, "metadata": {**cell.get("metadata", {}), MEMBER: stamp_json(stamps[at])}}
+            if at in stamps
+            else cell
+            for at, cell in enumerate(cells)
+        ],
+    }
