@@ -17,7 +17,7 @@ from jupyter_mlo.statements.predicates.identity import Delegation, Enrolment
 from jupyter_mlo.statements.statement import Statement, read_statement
 
 #: What all of ours may take up in a file (DESIGN: "Budget"): bytes a cell and an output,
-CELL_BUDGET: Final = 2048
+CELL_BUDGET: Final = 2000
 OUTPUT_BUDGET: Final = 100
 #: and beside them for chains and the newest seal itself, which a notebook of one cell has too.
 NOTEBOOK_BUDGET: Final = 16384

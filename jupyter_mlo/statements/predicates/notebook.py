@@ -20,6 +20,7 @@ from jupyter_mlo.statements.predicates.common import (
 Name = Annotated[str, StringConstraints(max_length=256)]
 CellId = Annotated[str, StringConstraints(max_length=256)]
 Count = Annotated[int, Field(ge=0, lt=2**53)]
+DigestPrefix = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{22}$")]
 ExecutionId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{16}$")]
 
 
@@ -97,8 +98,9 @@ class Stamp(Signed):
     finished: Time
     activity: Activity
     model: ModelName | None = None
-    #: Digests of the outputs that were observed, in the order in which they stand.
-    outputs: list[ShortDigest] | OutputsRoot
+    #: The first 128 bits of each observed output's digest, in the order in which they stand: they
+    #: say which is which; what binds is the subject.
+    outputs: list[DigestPrefix] | OutputsRoot
     #: Statement IDs of the records that vouch; empty where the signer itself observed the run.
     records: list[ShortDigest] = []
     #: Later executions, of other cells, that updated displays among these outputs.
