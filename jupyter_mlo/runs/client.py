@@ -1,0 +1,111 @@
+"""papermill's notebook client, watched: what is sent, what comes back, and when a cell ends.
+
+Everything that papermill and nbclient promise (progress, logs, timeouts, hooks, errors) is
+left to them; nothing is decided here. Loaded by the engine only, because it needs papermill.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from nbclient.util import run_hook, run_sync
+from papermill.clientwrap import PapermillNotebookClient
+
+from jupyter_mlo.runs.ending import Ending
+from jupyter_mlo.runs.run import NotebookRun
+from jupyter_mlo.runs.surroundings import Kernel
+from jupyter_mlo.runs.withheld import kernel_environment
+
+
+class WatchedClient(PapermillNotebookClient):  # type: ignore[misc]
+    """Executes a notebook and tells ``run`` what happens.
+
+    Args:
+        nb_man: papermill's execution manager.
+        run: the run that is told.
+        ending: begun as soon as all cells are done, while the kernel shuts down.
+        env: environment of the kernel in place of this process's; secrets are left out of
+            either.
+    """
+
+    def __init__(
+        self,
+        nb_man: Any,
+        *,
+        run: NotebookRun,
+        ending: Ending,
+        env: Mapping[str, str] | None = None,
+        **options: Any,
+    ) -> None:
+        super().__init__(nb_man, **options)
+        self._run = run
+        self._ending = ending
+        self._env = env
+        #: Nothing that arrives from now on is part of the notebook.
+        self._closed = False
+        self._theirs: Any = options.get("on_cell_execute")
+        self.on_cell_execute = self._before_execution
+
+    async def async_start_new_kernel(self, **kwargs: Any) -> None:
+        given = kwargs.get("env") or self._env or os.environ
+        kwargs["env"] = kernel_environment(given, self._run.kernel_file)
+        await super().async_start_new_kernel(**kwargs)
+        self._tell_kernel(kwargs["env"])
+
+    start_new_kernel = run_sync(async_start_new_kernel)
+
+    def papermill_execute_cells(self) -> None:
+        self._tell_kernel({})  # a kernel that the caller has started
+        super().papermill_execute_cells()
+
+    def process_message(self, msg: dict[str, Any], cell: Any, cell_index: int) -> Any:
+        if self._closed:
+            return None
+        output = super().process_message(msg, cell, cell_index)
+        self.nb_man.save_if_due()
+        return output
+
+    def _tell_kernel(self, environ: Mapping[str, str]) -> None:
+        spec = self.km.kernel_spec
+        kernel = Kernel(
+            name=self.km.kernel_name,
+            language=getattr(spec, "language", ""),
+            command=tuple(self.km.format_kernel_cmd()) if environ and spec else (),
+            environ=environ,
+        )
+        self._run.kernel_started(self.km.kernel_id or "unknown", kernel)
+
+    async def _before_execution(self, cell: Any, cell_index: int) -> None:
+        # A kernel that records by itself, or a server that listens, learns which cell it is.
+        self.kc.session.metadata = {"cellId": cell["id"]} if cell.get("id") else {}
+        self._run.cell_begins(cell_index)
+        await run_hook(self._theirs, cell=cell, cell_index=cell_index)
+
+    def _update_display_id(self, display_id: str, msg: dict[str, Any]) -> None:
+        places = self._display_id_map.get(display_id, {})
+        super()._update_display_id(display_id, msg)
+        for position, outputs in places.items():
+            self._run.outputs_updated(position, outputs)
+
+    async def _async_check_alive(self) -> None:
+        await super()._async_check_alive()
+        # Asked every second while a cell runs, whether it prints anything or not.
+        self.nb_man.save_if_due()
+
+    @contextmanager
+    def setup_kernel(self, **kwargs: Any) -> Iterator[None]:
+        with super().setup_kernel(**kwargs):
+            failure: BaseException | None = None
+            try:
+                yield
+            except BaseException as error:
+                failure = error
+                raise
+            finally:
+                # Tasks that were cut short go on while the kernel is shut down.
+                self._closed = True
+                self.nb_man.notebook_complete()
+                self._ending.begin(failure)

@@ -1,0 +1,310 @@
+"""The end of a run: the notebook is sealed and written, then its provenance is published.
+
+Done in a thread while the kernel shuts down, and not interrupted by Ctrl-C. Each step that
+fails is said and left out; the next ones are still taken.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any, Final
+from urllib.parse import urlsplit, urlunsplit
+
+from nbclient.exceptions import CellTimeoutError, DeadKernelError
+from papermill.exceptions import PapermillExecutionError
+from papermill.execute import raise_for_execution_errors
+from papermill.iorw import StreamHandler, papermill_io
+from papermill.log import logger
+
+from jupyter_mlo import __version__
+from jupyter_mlo.delegation.signer import Signer
+from jupyter_mlo.errors import MloError
+from jupyter_mlo.lifecycle import provenance
+from jupyter_mlo.lifecycle.provenance import RunOutcome
+from jupyter_mlo.lifecycle.resources import FileDigest, statement_descriptor
+from jupyter_mlo.notebook.layout import MEMBER, notebook_json
+from jupyter_mlo.notebook.reading import notebook_from_json
+from jupyter_mlo.notebook.seals import make_seal
+from jupyter_mlo.runs.run import NotebookRun, complain
+from jupyter_mlo.runs.run_key import read_statements
+from jupyter_mlo.runs.saving import write_notebook
+from jupyter_mlo.statements.envelope import Envelope
+from jupyter_mlo.statements.predicates import types
+from jupyter_mlo.statements.strict_json import read_json
+
+_LONGEST_NAME: Final = 2048
+
+
+class Ending:
+    """Ends one run; begun once, waited for as often as anyone likes.
+
+    Args:
+        run: the run.
+        asked: where papermill has asked the engine to write; None where it has not.
+        final: where papermill itself writes when the engine has returned.
+    """
+
+    def __init__(self, run: NotebookRun, *, asked: str | None, final: str | None) -> None:
+        self._run = run
+        self._asked = asked
+        self._final = final
+        self._thread: threading.Thread | None = None
+        #: What papermill raises for a failed cell.
+        self.failed_cell: PapermillExecutionError | None = None
+        #: Why the notebook could not be written.
+        self.unwritten: Exception | None = None
+
+    def begin(self, error: BaseException | None) -> None:
+        """Nothing of the notebook changes any more; ``error`` is what ended it early."""
+        if self._thread is not None:
+            return
+        self._run.finished = self._run.now()
+        self._thread = threading.Thread(target=self._end, args=(error,), name="mlo-ending")
+        self._thread.start()
+
+    def wait(self) -> BaseException | None:
+        """Wait until all is done; the result is an interrupt that came meanwhile."""
+        interrupt: BaseException | None = None
+        while self._thread is not None and self._thread.is_alive():
+            try:
+                self._thread.join(0.2)
+            except (KeyboardInterrupt, SystemExit) as error:
+                if interrupt is None:
+                    logger.warning("jupyter-mlo: one moment, what ran is being sealed")
+                interrupt = error
+        return interrupt
+
+    def _end(self, error: BaseException | None) -> None:
+        run = self._run
+        with _said("A cell that was cut short stays unstamped"):
+            run.stamps.complete_all(run.now())
+        if error is None:
+            self.failed_cell = _mark_failed_cell(run.nb)
+        outcome, reason = _outcome(error or self.failed_cell)
+        signer = run.acting.signer
+        seal: Envelope | None = None
+        statements: list[Envelope] = []
+        if signer is not None:
+            with _said("What the notebook put on record cannot be read"):
+                statements = self._statements()
+            signer = self._with_checkpoint(signer)
+            with _said("The notebook is not sealed"):
+                seal = self._seal(signer)
+        self._journal(outcome, seal)
+        self._write(error)
+        if signer is None:
+            return
+        made: list[Envelope] = [*statements, *([seal] if seal else [])]
+        with _said("No provenance is on record for this run"):
+            made.append(self._provenance(signer, outcome, reason, seal, statements))
+        with _said("What this run says of itself is on record nowhere but in the notebook"):
+            self._publish(signer, made)
+
+    def _statements(self) -> list[Envelope]:
+        key = self._run.key
+        if key is None:
+            return []
+        found, problems = read_statements(key.folder, key.signer.key.public)
+        for problem in problems:
+            complain(f"Not counted: {problem}")
+        return found
+
+    def _with_checkpoint(self, signer: Signer) -> Signer:
+        """The signer, quoting what the ledger is now: a lower bound for the time of the seal."""
+        from jupyter_mlo.ledger.store import open_ledger
+
+        try:
+            with open_ledger(self._run.settings, create=False, patience=2.0) as ledger:
+                return signer.quoting(ledger.quoted())
+        except (MloError, OSError):
+            return signer
+
+    def _seal(self, signer: Signer) -> Envelope:
+        """Seal the notebook as it is now."""
+        from jupyter_mlo.notebook.present import sealable
+
+        run = self._run
+        cells = run.stamps.sealed_cells(run.nb.cells)
+        seal = make_seal(
+            signer,
+            sealable(notebook_from_json(run.nb), cells),
+            notebook=run.notebook_id,
+            parent=run.parent,
+            previous=None,
+            meaning="held",
+            now=run.now(),
+        )
+        run.nb.metadata[MEMBER] = notebook_json(
+            notebook=run.notebook_id,
+            parent=run.parent,
+            chains=signer.chain,
+            newest=(seal, cells),
+            older=(),
+        )
+        return seal
+
+    def _journal(self, outcome: RunOutcome, seal: Envelope | None) -> None:
+        journal = self._run.journal
+        if journal is None:
+            return
+        with contextlib.suppress(OSError, TypeError, ValueError):  # said when it began to fail
+            if self.failed_cell is not None:
+                journal.notebook(self._run.nb)
+            else:
+                journal.metadata(self._run.nb.metadata)
+            journal.ended(outcome, seal.statement_id if seal else None)
+
+    def _write(self, error: BaseException | None) -> None:
+        """Write the notebook: always where asked, and where papermill will not do it any more."""
+        target = self._asked
+        if self.failed_cell is not None or (error is not None and not _is_stream(self._final)):
+            target = self._final or target
+        if target is None:
+            return
+        try:
+            write_notebook(self._run.nb, target)
+        except Exception as fault:  # any handler of papermill's
+            self.unwritten = fault
+
+    def _provenance(
+        self,
+        signer: Signer,
+        outcome: RunOutcome,
+        reason: str | None,
+        seal: Envelope | None,
+        statements: Sequence[Envelope],
+    ) -> Envelope:
+        import papermill
+
+        run = self._run
+        run.surroundings.wait()
+        said = [read_json(envelope.payload) for envelope in statements]
+        named = run.nb.metadata.get("papermill", {})
+        language = run.nb.metadata.get("language_info", {})
+        facts = provenance.Run(
+            run_id=run.run_id,
+            notebook_id=run.notebook_id,
+            source=shown_place(named.get("input_path")),
+            target=shown_place(named.get("output_path")),
+            code=run.request.code,
+            sealed=_sealed_digest(seal),
+            parameters=run.request.parameters,
+            activity=run.acting.activity,
+            model=run.acting.model,
+            started=run.started,
+            finished=run.finished or run.now(),
+            outcome=outcome,
+            reason=reason,
+            environment=replace(run.surroundings.environment, language=_language(language)),
+            versions={"jupyter-mlo": __version__, "papermill": papermill.__version__},
+            repository=run.surroundings.repository,
+            data=[*run.surroundings.data, *_files(said, "input")],
+            artifacts=_files(said, "output"),
+            statements=[
+                statement_descriptor(
+                    types.short_name(value["predicateType"]), envelope.statement_id
+                )
+                for envelope, value in zip(statements, said, strict=True)
+            ],
+        )
+        return signer.sign(
+            types.PROVENANCE, provenance.subject(facts), provenance.provenance(facts), run.now()
+        )
+
+    def _publish(self, signer: Signer, made: Sequence[Envelope]) -> None:
+        from jupyter_mlo.ledger.publish import publish
+
+        key = self._run.key
+        # The run's delegation is only of use to those who read what its kernel said.
+        chain = key.signer.chain if key is not None else signer.chain
+        published = publish(self._run.settings, [*chain, *made])
+        if published.waiting:
+            complain(
+                f"{published.waiting} statements wait for the ledger; they go there with the next "
+                "ones, and count once"
+            )
+
+
+def shown_place(place: object) -> str | None:
+    """A path or address as a statement may show it: without credentials or signed queries."""
+    if not isinstance(place, str) or len(place) > _LONGEST_NAME or place.lstrip().startswith("{"):
+        return None  # a notebook itself, which papermill takes as well
+    if "://" not in place:
+        return place
+    try:
+        parts = urlsplit(place)
+    except ValueError:
+        return None
+    host = parts.netloc.rpartition("@")[2]
+    return urlunsplit((parts.scheme, host, parts.path, "", ""))
+
+
+def _is_stream(path: str | None) -> bool:
+    """Whether writing there twice would write two notebooks one after the other."""
+    return path is not None and isinstance(papermill_io.get_handler(path), StreamHandler)
+
+
+@contextlib.contextmanager
+def _said(what: str) -> Iterator[None]:
+    """Say what went wrong, and go on."""
+    try:
+        yield
+    except MloError as error:
+        complain(f"{what}: {error}")
+    except Exception as error:  # a fault of ours must not cost the run
+        complain(f"{what}: {error!r}")
+
+
+def _mark_failed_cell(nb: Any) -> PapermillExecutionError | None:
+    """Have papermill insert its error cells, as it would after the engine has returned."""
+    try:
+        raise_for_execution_errors(nb, None)
+    except PapermillExecutionError as error:
+        return error
+    return None
+
+
+def _outcome(error: BaseException | None) -> tuple[RunOutcome, str | None]:
+    """How a run ended, and why, in words of ours: a notebook's text has no place in the ledger."""
+    match error:
+        case None:
+            return "succeeded", None
+        case PapermillExecutionError():
+            return "failed", f"cell {error.cell_index + 1} failed"
+        case CellTimeoutError():
+            return "failed", "a cell took longer than it was given"
+        case DeadKernelError():
+            return "failed", "the kernel died"
+        case KeyboardInterrupt():
+            return "interrupted", "interrupted"
+        case SystemExit() | GeneratorExit():
+            return "interrupted", "terminated"
+        case RuntimeError():
+            return "failed", "the kernel did not start, or did not answer"
+        case _:
+            return "failed", type(error).__name__
+
+
+def _sealed_digest(seal: Envelope | None) -> str | None:
+    if seal is None:
+        return None
+    return str(read_json(seal.payload)["subject"][0]["digest"]["mloNotebookV1"])
+
+
+def _files(said: Sequence[Any], role: str) -> list[FileDigest]:
+    """The files of the datasets among ``said`` (statements of this run's own kernel)."""
+    return [
+        FileDigest(str(each["name"]), str(each["digest"]["sha256"]))
+        for value in said
+        if value["predicateType"] == types.DATASET and value["predicate"]["role"] == role
+        for each in value["subject"]
+        if "sha256" in each["digest"]
+    ]
+
+
+def _language(info: Any) -> dict[str, str] | None:
+    named = {name: str(info[name])[:100] for name in ("name", "version") if info.get(name)}
+    return named or None

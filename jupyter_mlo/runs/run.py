@@ -1,0 +1,198 @@
+"""One run of one notebook: what is decided before it, noted during it, and sealed after it.
+
+The engine's client tells what happens; here it becomes stamps, journal lines and, at the
+end, a seal and a provenance statement. A failure here is said and never stops the run
+(DESIGN, "Promises", 3): the notebook is papermill's to run.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+from papermill.log import logger
+
+from jupyter_mlo.config import Settings
+from jupyter_mlo.delegation.runs import delegate_run
+from jupyter_mlo.errors import MloError
+from jupyter_mlo.identity.safe_text import terminal_safe
+from jupyter_mlo.notebook.layout import MEMBER, VERSION, read_notebook_entries
+from jupyter_mlo.runs.identity import Acting, Request
+from jupyter_mlo.runs.journal import Journal, run_folder
+from jupyter_mlo.runs.leftovers import sweep
+from jupyter_mlo.runs.run_key import RunKey
+from jupyter_mlo.runs.stamping import CellStamps
+from jupyter_mlo.runs.surroundings import Kernel, Surroundings
+
+#: The key in a run's kernel ends after this, whatever else it depends on.
+LONGEST: Final = timedelta(days=7)
+
+
+def utc_now() -> datetime:
+    """The clock."""
+    return datetime.now(UTC)
+
+
+def complain(text: str) -> None:
+    """Say what could not be done, where papermill says things."""
+    logger.warning("jupyter-mlo: %s", text)
+
+
+class NotebookRun:
+    """A run from before its kernel starts until it is sealed.
+
+    Args:
+        nb: the notebook as papermill has prepared it; changed in place.
+        acting: who runs it, and why.
+        request: what was asked for.
+        kernel_name: name of the kernelspec.
+        source: the input's file, where it is a local one.
+        now: the clock.
+    """
+
+    def __init__(
+        self,
+        nb: Any,
+        *,
+        acting: Acting,
+        request: Request,
+        kernel_name: str,
+        settings: Settings,
+        source: Path | None,
+        now: Callable[[], datetime] = utc_now,
+    ) -> None:
+        self.nb = nb
+        self.acting = acting
+        self.request = request
+        self.settings = settings
+        self.now = now
+        self.run_id = f"urn:uuid:{uuid.uuid4()}"
+        self.notebook_id = f"urn:uuid:{uuid.uuid4()}"
+        self.parent = read_notebook_entries(nb.metadata).notebook
+        self.started = now()
+        self.finished: datetime | None = None
+        self.key: RunKey | None = None
+        self.journal: Journal | None = None
+        self.stamps = CellStamps(
+            acting,
+            nb.cells,
+            notebook_id=self.notebook_id,
+            kernel_name=kernel_name,
+            complain=complain,
+        )
+        self.surroundings = Surroundings(
+            notebook=source,
+            parameters=request.parameters,
+            folder=Path.cwd(),
+            kernel_name=kernel_name,
+            complain=complain,
+        )
+        self._drop_what_was_said_before()
+
+    @property
+    def folder(self) -> Path:
+        """Where this run keeps its journal and its kernel's key."""
+        return run_folder(self.settings.runs, self.run_id)
+
+    @property
+    def kernel_file(self) -> str | None:
+        """What ``MLO_RUN`` names in the kernel; None where nobody acts."""
+        return str(self.key.path) if self.key is not None else None
+
+    def _drop_what_was_said_before(self) -> None:
+        """Stamps and seals speak of another notebook: the one that was read."""
+        for cell in self.nb.cells:
+            cell.metadata.pop(MEMBER, None)
+        entry: dict[str, Any] = {"version": VERSION, "notebook": self.notebook_id}
+        if self.parent is not None:
+            entry["parent"] = self.parent
+        signer = self.acting.signer
+        entry["chains"] = [envelope.to_json() for envelope in signer.chain] if signer else []
+        entry["seals"] = []
+        self.nb.metadata[MEMBER] = entry
+
+    def begin(self, head: Mapping[str, Any]) -> None:
+        """Open the journal and make the kernel's key, once the notebook has been cleared.
+
+        Args:
+            head: what else identifies the run, for recovery.
+        """
+        about = {
+            "run": self.run_id,
+            "notebook": self.notebook_id,
+            "mlo": self.acting.signer.mlo if self.acting.signer else None,
+            **head,
+        }
+        try:
+            self.journal = Journal(self.folder, about, self.nb)
+        except (OSError, TypeError, ValueError) as error:
+            complain(f"No journal is kept, so a killed run cannot be recovered: {error}")
+        if self.acting.signer is None or self.journal is None:
+            return
+        try:
+            self.key = self._make_key()
+        except (MloError, OSError) as error:
+            complain(f"The notebook cannot put anything on record by itself: {error}")
+
+    def _make_key(self) -> RunKey:
+        signer = self.acting.signer
+        assert signer is not None
+        acting = signer.acting(self.acting.activity, self.acting.model)
+        leaf = delegate_run(acting, self.run_id, self.notebook_id, self.now(), LONGEST)
+        key = RunKey(leaf, self.folder, self.request.code)
+        key.write()
+        return key
+
+    def kernel_started(self, kernel_id: str, kernel: Kernel) -> None:
+        """The kernel process exists: find out about its surroundings while it gets ready."""
+        self.stamps.kernel_id = kernel_id
+        self.surroundings.start(kernel, self._introduce)
+
+    def _introduce(self) -> None:
+        """Say who acts, in one line."""
+        sweep(self.settings)
+        acting = self.acting
+        if acting.signer is None:
+            return
+        name = None
+        try:
+            from jupyter_mlo.identity.store import IdentityStore
+
+            name = IdentityStore(self.settings).find(acting.signer.mlo).profile.name
+            if self.key is not None:
+                self.key.describe(name)
+        except (MloError, OSError):
+            pass  # the mandate of somebody whose home is elsewhere
+        who = (
+            f"{terminal_safe(name, limit=60)} ({acting.signer.mlo})" if name else acting.signer.mlo
+        )
+        until = acting.signer.expires.astimezone().strftime("%Y-%m-%d %H:%M")
+        what = f"{acting.activity}, {acting.model}" if acting.model else acting.activity
+        logger.info("As %s by %s: %s, until %s", who, acting.via, what, until)
+
+    def cell_begins(self, position: int) -> None:
+        """The code of a cell is about to be sent."""
+        self.stamps.begin(position, self.now())
+
+    def outputs_updated(self, position: int, outputs: list[int]) -> None:
+        """The running cell has replaced outputs of a cell (perhaps its own)."""
+        self.stamps.note_update(position, outputs)
+
+    def cell_done(self, cell: Any, position: int) -> None:
+        """A cell has ended, executed or not."""
+        try:
+            restamped = self.stamps.complete(position, self.now())
+        except Exception as error:  # whatever it is, the run goes on
+            complain(f"Cell {position + 1} stays unstamped: {error!r}")
+            restamped = []
+        if self.journal is None:
+            return
+        try:
+            self.journal.cell(position, cell)
+            for earlier, outputs in restamped:
+                self.journal.outputs(earlier, self.nb.cells[earlier], outputs)
+        except (OSError, TypeError, ValueError) as error:
+            complain(f"Cell {position + 1} is not in the journal: {error}")

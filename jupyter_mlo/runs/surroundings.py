@@ -1,0 +1,129 @@
+"""What is found out about a run while its kernel starts: repository, packages, declared data.
+
+Runs in a thread, together with the imports that sealing and publishing need at the end, so
+that none of it is waited for. What cannot be found out in time is said to be unknown.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from jupyter_mlo.errors import MloError
+from jupyter_mlo.lifecycle.provenance import Environment, Repository
+from jupyter_mlo.lifecycle.resources import FileDigest
+from jupyter_mlo.runs.environment import find_environment
+from jupyter_mlo.runs.files import digest_path
+from jupyter_mlo.runs.repository import find_repository
+
+#: Seconds for which the end of a run waits for what is still not known.
+PATIENCE: Final = 30.0
+#: What the end of a run needs, slowest first.
+_NEEDED: Final = (
+    "jupyter_mlo.ledger.publish",
+    "jupyter_mlo.statements.statement",
+    "jupyter_mlo.lifecycle.provenance",
+)
+_DATA_WORDS: Final = frozenset({"data", "dataset"})
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """The kernel that was started."""
+
+    name: str
+    language: str
+    command: Sequence[str]
+    environ: Mapping[str, str]
+
+
+class Surroundings:
+    """Finds out, once started.
+
+    Args:
+        notebook: the input's file, where it is a local one.
+        parameters: the run's parameters; some may name data.
+        folder: where the kernel runs; names of files are relative to it.
+        complain: told what declared data cannot be put on record.
+    """
+
+    def __init__(
+        self,
+        *,
+        notebook: Path | None,
+        parameters: Mapping[str, Any],
+        folder: Path,
+        kernel_name: str,
+        complain: Callable[[str], None],
+    ) -> None:
+        self._notebook = notebook
+        self._parameters = parameters
+        self._folder = folder
+        self._complain = complain
+        self._done: list[threading.Thread] = []
+        self.repository: Repository | None = None
+        self.environment = Environment(kernel_name, unknown="the kernel did not start")
+        self.data: tuple[FileDigest, ...] = ()
+
+    def start(self, kernel: Kernel, first: Callable[[], None]) -> None:
+        """Begin, with ``first`` before everything else."""
+        if self._done:
+            return
+        self.environment = Environment(kernel.name, unknown="it took too long to find out")
+        self._done = [
+            threading.Thread(target=target, args=arguments, name="mlo-surroundings", daemon=True)
+            for target, arguments in ((self._find, (kernel, first)), (self._digest_data, ()))
+        ]
+        for thread in self._done:
+            thread.start()
+
+    def wait(self, patience: float = PATIENCE) -> None:
+        """Wait until all is known, or ``patience`` (seconds) is at an end."""
+        for thread in self._done:
+            thread.join(patience)
+
+    def _find(self, kernel: Kernel, first: Callable[[], None]) -> None:
+        first()
+        for module in _NEEDED:
+            # Whatever is wrong shows when it is used, and is said there.
+            with contextlib.suppress(Exception):
+                importlib.import_module(module)
+        self.environment = find_environment(
+            kernel.name, kernel.language, kernel.command, kernel.environ
+        )
+        if self._notebook is not None:
+            self.repository = find_repository(self._notebook)
+
+    def _digest_data(self) -> None:
+        found: list[FileDigest] = []
+        for name, path in declared_data(self._parameters, self._folder):
+            try:
+                found.extend(digest_path(path, name))
+            except MloError as error:
+                self._complain(f"The data in parameter {name!r} is not on record: {error}")
+        self.data = tuple(found)
+
+
+def declared_data(parameters: Mapping[str, Any], folder: Path) -> list[tuple[str, Path]]:
+    """Parameters that name data: called ``data`` or ``…_data_…``, with the path of what exists.
+
+    Lists of paths count, each as ``name[0]``, ``name[1]`` and so on.
+    """
+    found = []
+    for name, value in parameters.items():
+        if _DATA_WORDS.isdisjoint(str(name).lower().split("_")):
+            continue
+        several = isinstance(value, list | tuple)
+        for at, text in enumerate(value if several else [value]):
+            if not isinstance(text, str) or not text or "\0" in text or "://" in text:
+                continue
+            path = folder / Path(text)
+            with contextlib.suppress(OSError):
+                if path.exists() and not path.is_dir():
+                    found.append((f"{name}[{at}]" if several else str(name), path))
+    return found
