@@ -183,12 +183,16 @@ def kept_enrolments(store: IdentityStore, identity: Identity) -> list[Envelope]:
         KeyFileError: the file that holds them is missing or damaged.
     """
     try:
-        return [Envelope.from_bytes(line) for line in store.enrolments(identity)]
+        found = [Envelope.from_bytes(line) for line in store.enrolments(identity)]
+        why = "" if found and found[0].key_id == identity.key_id else "its own is not the first"
     except StatementError as error:
+        why = error.message
+    if why:
         raise KeyFileError(
-            f"{identity.folder / 'enrolments.jsonl'} is damaged: {error.message}",
+            f"{identity.folder / 'enrolments.jsonl'} is damaged: {why}",
             hint="restore it from a backup; it is not secret",
-        ) from None
+        )
+    return found
 
 
 def to_lines(envelopes: Iterable[Envelope]) -> bytes:

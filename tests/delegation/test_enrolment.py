@@ -178,9 +178,11 @@ def test_kept_enrolments_come_back_as_envelopes(settings: Settings, ada: Party) 
         Profile(name="Ada"), "person", ada.key, "long enough", ada.enrolment.to_bytes(), mlo=ada.mlo
     )
     assert kept_enrolments(store, identity) == [ada.enrolment]
-    (identity.folder / "enrolments.jsonl").write_text("spoilt\n")
-    with pytest.raises(KeyFileError, match=r"enrolments\.jsonl is damaged"):
-        kept_enrolments(store, identity)
+    other = Party().enrolment.to_bytes()
+    for content in (b"spoilt\n", b"", other + b"\n" + ada.enrolment.to_bytes()):
+        (identity.folder / "enrolments.jsonl").write_bytes(content)
+        with pytest.raises(KeyFileError, match=r"enrolments\.jsonl is damaged"):
+            kept_enrolments(store, identity)
 
 
 def test_any_change_of_the_payload_is_found(ada: Party) -> None:
