@@ -97,6 +97,7 @@ EXAMPLES: dict[str, tuple[list[dict[str, Any]], dict[str, Any]]] = {
             "cell": {"id": "c1", "position": 2},
             "outputs": {"count": 40, "root": SHORT},
             "records": [SHORT],
+            "updatedBy": ["u" * 16],
         },
     ),
     types.SEAL: (
