@@ -16,18 +16,21 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import shlex
-import subprocess
-import sys
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
+from typing import TYPE_CHECKING, Final
 
-from jupyter_mlo.errors import MloError, Refused
+from jupyter_mlo.errors import Refused
 from jupyter_mlo.verbs.context import Context
+
+if TYPE_CHECKING:
+    from jupyter_mlo.verbs.demo_stage import Stage
+
+TRAINER: Final = "Sample Trainer"
+VALIDATOR: Final = "Sample Validator"
+#: Cells of validate.ipynb that the altered copy is about.
+OUTPUT_OF: Final = "score"
+STAMP_OF: Final = "ratio"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -41,87 +44,127 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, context: Context) -> int:
-    """Play the story; 0 where everything went as it must, tampering found included."""
+    """Play the story; 0 where everything went as it must, and what was altered was found."""
     from jupyter_mlo.verbs import demo_folder
+    from jupyter_mlo.verbs.demo_stage import Stage
 
     demo_folder.require_demo_packages()
+    began = time.monotonic()
     folder = Path(arguments.dir).expanduser().absolute()
     demo_folder.make_folder(folder)
     demo_folder.copy_notebooks(folder)
-    began = time.monotonic()
-    play(Stage(folder, context))
-    context.say(f"\nDone in {time.monotonic() - began:.0f} s. Everything is in {folder}.")
+    context.say(f"The demo plays in {folder}; its MLO_HOME is {folder / 'home'}.")
+    stage = Stage(folder, context)
+    enrol(stage)
+    give_mandates(stage)
+    train_and_validate(stage)
+    look(stage)
+    alter(stage)
+    stage.title("The ledger")
+    stage.shell("jupyter mlo ledger verify")
+    stage.shell("jupyter mlo log")
+    context.say(
+        f"Done in {time.monotonic() - began:.0f} s. README.txt says what is what in {folder}."
+    )
+    context.say("To look around:\n")
+    for command in farewell(folder):
+        context.say(f"  {command}")
     return 0
 
 
-@dataclass
-class Stage:
-    """Shows commands, runs them in the folder, and stops the story where one goes wrong."""
-
-    folder: Path
-    context: Context
-    act: int = field(default=0)
-
-    def title(self, text: str) -> None:
-        """Say what comes next."""
-        self.act += 1
-        self.context.say(f"\n=== {self.act}. {text}\n")
-
-    def shell(self, command: str, *, expect: int = 0, **environ: str) -> None:
-        """Show ``command`` and run it, its output going where ours goes.
-
-        Raises:
-            Refused: its exit status is not ``expect``.
-        """
-        before = "".join(f"{name}={shlex.quote(value)} " for name, value in environ.items())
-        self.context.say(f"$ {before}{command}")
-        with subprocess.Popen(
-            shlex.split(command),
-            cwd=self.folder,
-            env=self.environment(environ),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=_real(self.context.err) or subprocess.STDOUT,
-            text=True,
-        ) as process:
-            assert process.stdout is not None
-            for line in process.stdout:
-                self.context.say(line.rstrip("\n"))
-        self.context.say()
-        if process.returncode != expect:
-            raise Refused(
-                f"the demo stops: {command!r} ended with status {process.returncode}, not {expect}",
-                hint=f"what was made so far is in {self.folder}",
-            )
-
-    def output(self, command: str) -> str:
-        """What ``command`` prints, not shown; its exit status may be 1."""
-        return subprocess.run(
-            shlex.split(command),
-            cwd=self.folder,
-            env=self.environment({}),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-        ).stdout
-
-    def environment(self, more: Mapping[str, str]) -> dict[str, str]:
-        """The caller's environment with the demo's home and without the caller's MLO."""
-        environ = {name: value for name, value in os.environ.items() if not name.startswith("MLO_")}
-        programs = str(Path(sys.executable).parent)
-        return environ | {
-            "PATH": f"{programs}{os.pathsep}{environ.get('PATH', os.defpath)}",
-            "MLO_HOME": str(self.folder / "home"),
-            "IPYTHONDIR": str(self.folder / "home" / "ipython"),
-            **more,
-        }
+def enrol(stage: Stage) -> None:
+    """A registrar and two sample MLOs whom it enrols and whom this home therefore knows."""
+    stage.title("Who: a registrar enrols two sample MLOs")
+    registrar = stage.passphrase("registrar")
+    stage.shell("jupyter mlo registrar init --name 'Sample Registrar'", registrar)
+    for name, passphrase in people(stage).items():
+        stage.shell(f"jupyter mlo enroll --name '{name}' --email ''", passphrase)
+        stage.shell(f"jupyter mlo registrar enrol '{name}'", registrar)
+    key_id = json.loads(stage.output("jupyter mlo registrar list --json"))["keyId"]
+    stage.shell(f"jupyter mlo trust add --registrar {key_id} --name 'Sample Registrar'")
 
 
-def _real(stream: object) -> IO[str] | None:
-    """The stream where a child process can write to it."""
-    try:
-        stream.fileno()  # type: ignore[attr-defined]
-    except (AttributeError, OSError):
-        return None
-    return stream  # type: ignore[return-value]
+def people(stage: Stage) -> dict[str, dict[str, str]]:
+    """Both MLOs with the variable that names the file of their passphrase."""
+    return {TRAINER: stage.passphrase("trainer"), VALIDATOR: stage.passphrase("validator")}
+
+
+def give_mandates(stage: Stage) -> None:
+    """One mandate a notebook, each from another MLO."""
+    stage.title("On whose behalf: a mandate for each notebook, one notebook's code each")
+    trainer, validator = people(stage).values()
+    stage.shell(
+        f"jupyter mlo mandate create notebooks/train.ipynb --as '{TRAINER}' --for 30d "
+        "--activity training --model loan@1 --parameters seed,output_dir "
+        "--out mandates/train.mandate",
+        trainer,
+    )
+    stage.shell(
+        f"jupyter mlo mandate create notebooks/validate.ipynb --as '{VALIDATOR}' --for 30d "
+        "--activity validation --model loan@1 --parameters model_sha256,min_auc "
+        "--out mandates/validate.mandate",
+        validator,
+    )
+
+
+def train_and_validate(stage: Stage) -> None:
+    """Both notebooks through papermill; the second is told by digest which model is meant."""
+    stage.title("Unattended: papermill trains and validates under the mandates")
+    stage.shell(
+        "papermill notebooks/train.ipynb runs/train.ipynb --engine mlo -p seed 1996",
+        {"MLO_MANDATE": "mandates/train.mandate"},
+        progress=True,
+    )
+    digests = json.loads((stage.folder / "loan-model" / "digests.json").read_text())
+    stage.shell(
+        "papermill notebooks/validate.ipynb runs/validate.ipynb --engine mlo "
+        f"-p model_sha256 {digests['model.skops']}",
+        {"MLO_MANDATE": "mandates/validate.mandate"},
+        progress=True,
+    )
+
+
+def look(stage: Stage) -> None:
+    """Verdicts and blame."""
+    stage.title("Who ran which cell, and was anything changed since?")
+    stage.shell("jupyter mlo verify --require enrolled runs/train.ipynb runs/validate.ipynb")
+    stage.shell("jupyter mlo blame runs/validate.ipynb")
+
+
+def alter(stage: Stage) -> None:
+    """Alter a copy; raise where verify does not find exactly what was altered."""
+    from jupyter_mlo.verbs.demo_altered import alter_copy
+
+    stage.title("Somebody alters a copy: one output, and one stamp")
+    copy = Path("altered") / "validate.ipynb"
+    said = alter_copy(
+        stage.folder / "runs" / "validate.ipynb",
+        stage.folder / copy,
+        output_of=OUTPUT_OF,
+        stamp_of=STAMP_OF,
+    )
+    for line in said:
+        stage.context.say(f"  {line}")
+    stage.context.say()
+    stage.shell(f"jupyter mlo verify {copy}", expect=1)
+    found = failing_cells(stage.output(f"jupyter mlo verify --json {copy}"))
+    if found != {OUTPUT_OF, STAMP_OF}:
+        raise Refused(
+            f"altered were {OUTPUT_OF} and {STAMP_OF}, and verify named {sorted(found)}",
+            hint="this is a fault of ours: please report it",
+        )
+
+
+def failing_cells(report: str) -> set[str]:
+    """Ids of the cells that do not hold, from ``verify --json`` of one notebook."""
+    (notebook,) = json.loads(report)["notebooks"]
+    return {cell["id"] for cell in notebook["cells"] if not cell["holds"]}
+
+
+def farewell(folder: Path) -> list[str]:
+    """The next three commands to try."""
+    return [
+        f"cd {folder} && export MLO_HOME=$PWD/home",
+        "jupyter mlo verify altered/validate.ipynb",
+        "jupyter mlo log --follow",
+    ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import shutil
 import sys
 from importlib import metadata, util
@@ -76,14 +75,6 @@ def make_folder(folder: Path) -> None:
             f"{error.filename or folder} cannot be written: {error.strerror}",
             hint="name another folder: jupyter mlo demo --dir NEW",
         ) from None
-
-
-def make_passphrase(folder: Path, name: str) -> str:
-    """A random passphrase in a file of mode 0600; the result is the file's path below ``folder``."""
-    place = folder / "passphrases" / name
-    place.touch(mode=0o600)
-    place.write_text(secrets.token_urlsafe(18) + "\n", encoding="ascii")
-    return str(place.relative_to(folder))
 
 
 def copy_notebooks(folder: Path) -> None:
