@@ -47,14 +47,14 @@ class Frontier:
         """The frontier of the first ``size`` leaves of a stored tree."""
         return cls(size, [node(level, index) for level, index in peaks(size)])
 
-    def append(self, leaf: bytes) -> list[tuple[int, int, bytes]]:
-        """Add a leaf hash; the interior nodes that it completes, as (level, index, hash)."""
+    def append(self, leaf: bytes) -> list[bytes]:
+        """Add a leaf hash; the hashes of the subtrees that it completes, from level 1 up."""
         completed = []
-        level, index, top = 0, self.size, leaf
+        index, top = self.size, leaf
         while index & 1:
-            level, index = level + 1, index >> 1
+            index >>= 1
             top = node_hash(self.peaks.pop(), top)
-            completed.append((level, index, top))
+            completed.append(top)
         self.peaks.append(top)
         self.size += 1
         return completed
@@ -62,6 +62,11 @@ class Frontier:
     def root(self) -> bytes:
         """The tree's root hash."""
         return _folded(self.peaks)
+
+
+def last_leaf(level: int, index: int) -> int:
+    """The index of the last leaf below a node: the one that completes it."""
+    return ((index + 1) << level) - 1
 
 
 def peaks(size: int) -> list[tuple[int, int]]:

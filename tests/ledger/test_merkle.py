@@ -80,9 +80,10 @@ def test_any_tree_has_the_root_that_the_rfc_defines(entries: list[bytes]) -> Non
     leaves = [merkle.leaf_hash(entry) for entry in entries]
     assert merkle.root_of(leaves) == mth(entries)
     frontier, stored = merkle.Frontier(), {(0, i): leaf for i, leaf in enumerate(leaves)}
-    for leaf in leaves:
-        for level, index, hash_ in frontier.append(leaf):
-            stored[level, index] = hash_
+    for at, leaf in enumerate(leaves):
+        for level, hash_ in enumerate(frontier.append(leaf), 1):
+            assert merkle.last_leaf(level, at >> level) == at
+            stored[level, at >> level] = hash_
     assert frontier.root() == mth(entries)
     assert frontier.size == len(entries)
 

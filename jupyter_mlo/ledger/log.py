@@ -1,0 +1,235 @@
+"""The ledger, opened: read, appended to, verified.
+
+Whoever uses it owns the transaction: :meth:`Ledger.append` is one by itself, and joins the
+one that :meth:`Ledger.transaction` has begun.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+from jupyter_mlo.errors import KeyFileError, LedgerError, NotFound
+from jupyter_mlo.identity.private_files import read_private
+from jupyter_mlo.ledger.checkpoint import Checkpoint, read_checkpoint
+from jupyter_mlo.ledger.content import content_of
+from jupyter_mlo.ledger.database import Database
+from jupyter_mlo.ledger.merkle import consistency_proof, inclusion_proof
+from jupyter_mlo.ledger.note import NoteSigner, NoteVerifier
+from jupyter_mlo.ledger.proofs import TlogProof
+from jupyter_mlo.ledger.report import LedgerReport
+from jupyter_mlo.ledger.rows import Entry, Filter, Rows
+from jupyter_mlo.ledger.sequencer import Receipt, Sequencer
+from jupyter_mlo.ledger.verification import Progress, verify_rows
+from jupyter_mlo.statements.envelope import Envelope
+
+#: Trees have fewer leaves, and databases no larger numbers.
+_NO_INDEX: Final = 2**63
+
+
+class Ledger:
+    """An open ledger. Use it as a context manager, in one thread."""
+
+    def __init__(self, database: Database, key: Path) -> None:
+        """Take over an open database of the current schema; ``key`` is read on first append."""
+        self._database = database
+        self._rows = Rows(database)
+        self._key = key
+        self._sequencer: Sequencer | None = None
+        log = self._rows.log()
+        if len(log) != 1 or not isinstance(log[0][0], str) or not isinstance(log[0][1], bytes):
+            raise LedgerError(
+                "the ledger does not say which log it is: its table log is damaged",
+                hint="restore the ledger from a backup",
+            )
+        self.verifier = NoteVerifier(*log[0])
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the database; a transaction that is open is rolled back."""
+        self._database.close()
+
+    @property
+    def origin(self) -> str:
+        """The log's name, for ever."""
+        return self.verifier.name
+
+    @property
+    def size(self) -> int:
+        """How many entries the last checkpoint covers."""
+        return int(self._last()[0])
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All or nothing of what is appended inside, on disk when this ends.
+
+        An append that fails inside ends the transaction then and there.
+        """
+        self._database.begin(write=True)
+        try:
+            yield
+            self._database.commit()
+        except BaseException:
+            self._roll_back()
+            raise
+
+    def append(self, envelopes: Iterable[Envelope | bytes]) -> list[Receipt]:
+        """Append statements; on disk on return unless inside :meth:`transaction`.
+
+        A statement that the ledger has already keeps its place and gets that receipt again.
+
+        Args:
+            envelopes: bytes are stored as they are, an :class:`Envelope` as canonical JSON.
+
+        Returns:
+            One receipt for each, in the order given.
+
+        Raises:
+            StatementError: bytes that are not a DSSE envelope of ours; nothing was appended.
+            LedgerUnreachable: the database does not answer; nothing was appended.
+            LedgerError: the ledger does not hold, so nothing may be appended to it.
+            KeyFileError: the checkpoint key cannot be used.
+        """
+        contents = [content_of(envelope) for envelope in envelopes]
+        if not contents:
+            return []
+        sequencer = self._sequencing()
+        if self._database.in_transaction:
+            try:
+                return sequencer.append(contents)
+            except BaseException:
+                # Half an append must not be committed, even if the caller goes on.
+                self._roll_back()
+                raise
+        self._database.begin(write=True)
+        try:
+            receipts = sequencer.append(contents)
+            self._database.commit()
+        except BaseException:
+            self._roll_back()
+            raise
+        return receipts
+
+    def entries(self, wanted: Filter | None = None) -> Iterator[Entry]:
+        """Matching entries in the order of the log, newest last."""
+        return self._rows.entries(wanted or Filter())
+
+    def envelope(self, which: int | str) -> Envelope:
+        """The envelope at an index, or with a statement ID; raises :class:`NotFound`."""
+        return Envelope.from_bytes(self._content(which)[2])
+
+    def index(self, statement_id: str) -> int:
+        """Where a statement stands; raises :class:`NotFound`."""
+        return int(self._content(statement_id)[0])
+
+    def checkpoint(self) -> bytes:
+        """The newest checkpoint, as a signed note."""
+        return bytes(self._last()[1])
+
+    def quoted(self) -> dict[str, Any]:
+        """``{origin, size, root}`` of the newest checkpoint, as statements quote it."""
+        return self.head().quoted()
+
+    def head(self) -> Checkpoint:
+        """The newest checkpoint, read; raises :class:`LedgerError` if its signature is broken."""
+        return read_checkpoint(self.checkpoint(), self.verifier)
+
+    def inclusion(self, index: int, size: int | None = None) -> list[bytes]:
+        """The inclusion proof of an entry in the tree of ``size`` (default: the newest)."""
+        return self._proved(inclusion_proof, index, self.size if size is None else size)
+
+    def consistency(self, first: int, second: int | None = None) -> list[bytes]:
+        """The proof that the tree of ``second`` (default: the newest) continues ``first``."""
+        return self._proved(consistency_proof, first, self.size if second is None else second)
+
+    def receipt(self, which: int | str) -> TlogProof:
+        """The receipt of an entry to take away: salt, inclusion proof, newest checkpoint."""
+        index, salt, _ = self._content(which)
+        size, note = self._last()
+        return TlogProof(index, tuple(self.inclusion(index, size)), note, salt)
+
+    def verify(self, progress: Progress | None = None) -> LedgerReport:
+        """Compute everything again and compare; every difference is named in the report.
+
+        Whose the statements' signatures are is not looked at.
+        """
+        return verify_rows(self._rows, self.verifier, progress)
+
+    def _roll_back(self) -> None:
+        if self._sequencer is not None:
+            self._sequencer.forget()
+        self._database.rollback()
+
+    def _content(self, which: int | str) -> Any:
+        key = which if isinstance(which, int) else _statement_id(which)
+        row = None if isinstance(key, int) and not 0 <= key < _NO_INDEX else self._rows.content(key)
+        if row is None:
+            raise NotFound(
+                f"the ledger holds no entry {which}", hint="jupyter mlo log lists what it holds"
+            )
+        return row
+
+    def _last(self) -> Any:
+        row = self._rows.last_checkpoint()
+        if row is None:
+            raise LedgerError(
+                "the ledger has no checkpoint: its table checkpoints is damaged",
+                hint="restore the ledger from a backup",
+            )
+        return row
+
+    def _proved(
+        self, prove: Callable[[int, int, Callable[[int, int], bytes]], list[bytes]], *at: int
+    ) -> list[bytes]:
+        try:
+            if at[1] > self.size:
+                raise ValueError(f"the ledger has {self.size} entries, not {at[1]}")
+            return prove(at[0], at[1], self._rows.node)
+        except ValueError as error:
+            raise NotFound(f"there is no such proof: {error}", hint="jupyter mlo log") from None
+        except LookupError as error:
+            raise LedgerError(str(error), hint="jupyter mlo ledger verify") from None
+
+    def _sequencing(self) -> Sequencer:
+        if self._sequencer is None:
+            try:
+                text = read_private(self._key, what="checkpoint key")
+            except FileNotFoundError:
+                raise KeyFileError(
+                    f"the checkpoint key {self._key} is missing: the ledger can be read, not "
+                    "appended to",
+                    hint="restore it from a backup; or move the ledger's folder away, and a new "
+                    "ledger is begun",
+                ) from None
+            signer = NoteSigner.from_text(text.decode("ascii", "replace").strip())
+            if signer.verifier != self.verifier:
+                raise KeyFileError(
+                    f"{self._key} is the key of {signer.verifier.vkey}, and this ledger is "
+                    f"{self.verifier.vkey}",
+                    hint="restore ledger and key from the same backup",
+                )
+            self._sequencer = Sequencer(self._rows, signer)
+        return self._sequencer
+
+
+def _statement_id(text: str) -> bytes:
+    try:
+        return bytes.fromhex(text)
+    except ValueError:
+        raise NotFound(
+            f"{text[:80]!r} is no statement ID",
+            hint="64 hexadecimal digits, as jupyter mlo log --json prints them",
+        ) from None

@@ -1,0 +1,51 @@
+"""The first tables: log, entries, contents, checkpoints."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0001"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Make the tables."""
+    count = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+    op.create_table(
+        "log",
+        sa.Column("id", sa.Integer(), sa.CheckConstraint("id = 1"), autoincrement=False),
+        sa.Column("origin", sa.Text(), nullable=False),
+        sa.Column("public_key", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_table(
+        "entries",
+        sa.Column("leaf_index", count, autoincrement=False),
+        sa.Column("leaf_hash", sa.LargeBinary(), nullable=False),
+        sa.Column("completed", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("leaf_index"),
+    )
+    op.create_table(
+        "contents",
+        sa.Column("leaf_index", count, autoincrement=False),
+        sa.Column("statement_id", sa.LargeBinary(), nullable=False),
+        sa.Column("predicate_type", sa.Text()),
+        sa.Column("mlo", sa.Text()),
+        sa.Column("key_id", sa.Text()),
+        sa.Column("activity", sa.Text()),
+        sa.Column("time", sa.BigInteger()),
+        sa.Column("salt", sa.LargeBinary(), nullable=False),
+        sa.Column("envelope", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("leaf_index"),
+        sa.ForeignKeyConstraint(["leaf_index"], ["entries.leaf_index"]),
+        sa.UniqueConstraint("statement_id", name="uq_contents_statement_id"),
+    )
+    op.create_table(
+        "checkpoints",
+        sa.Column("size", count, autoincrement=False),
+        sa.Column("note", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("size"),
+    )

@@ -1,0 +1,130 @@
+"""Statements that wait for the ledger: one file each, on disk before anybody is told.
+
+A file is named after its statement and appears whole or not at all. It goes only after the
+ledger has the statement, and the ledger takes each statement once, so killing anything at any
+point neither loses nor doubles one. They go in the order in which they came.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from jupyter_mlo.config import Settings
+from jupyter_mlo.errors import StatementError
+from jupyter_mlo.identity.private_files import make_private_folder, sync_folder
+from jupyter_mlo.statements.envelope import MAX_ENVELOPE, Envelope
+
+_SUFFIX: Final = ".json"
+#: Statements that go to the ledger in one transaction.
+_BATCH: Final = 500
+
+
+@dataclass(frozen=True)
+class Flushed:
+    """How many statements reached the ledger, and which files are none (name and reason)."""
+
+    count: int
+    damaged: tuple[str, ...] = ()
+
+
+class Outbox:
+    """The folder ``settings.outbox``."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._folder = settings.outbox
+
+    def put(self, envelopes: Iterable[bytes]) -> None:
+        """Keep envelopes (JSON text) until the ledger can be reached; on disk on return.
+
+        Raises:
+            StatementError: one is not a DSSE envelope of ours; those before it are kept.
+            OSError: the outbox cannot be written; nobody may be told that they are kept.
+        """
+        make_private_folder(self._folder)
+        moment = 0
+        for envelope in envelopes:
+            path = self._folder / (Envelope.from_bytes(envelope).statement_id + _SUFFIX)
+            if not path.exists():
+                # The modification time, never twice the same here, keeps the order.
+                moment = max(moment + 1, time.time_ns())
+                self._write(path, envelope, moment)
+        sync_folder(self._folder)
+
+    def waiting(self) -> int:
+        """How many statements wait."""
+        return len(self._files())
+
+    def flush(self, append: Callable[[Sequence[bytes]], Any]) -> Flushed:
+        """Hand over what waits, oldest first, and forget what was taken.
+
+        A file that holds no statement, or another than its name says, is left where it is.
+
+        Args:
+            append: takes envelopes in order, and returns when the ledger has them for good.
+        """
+        count = 0
+        damaged: list[str] = []
+        files = self._files()
+        for start in range(0, len(files), _BATCH):
+            taken: list[tuple[Path, bytes]] = []
+            for path in files[start : start + _BATCH]:
+                try:
+                    taken.append((path, _read(path)))
+                except FileNotFoundError:
+                    continue  # another process was quicker
+                except (OSError, StatementError) as error:
+                    why = error.message if isinstance(error, StatementError) else str(error)
+                    damaged.append(f"{path}: {why}")
+            if taken:
+                append([envelope for _, envelope in taken])
+                for path, _ in taken:
+                    path.unlink(missing_ok=True)
+                count += len(taken)
+        if count:
+            sync_folder(self._folder)
+        return Flushed(count, tuple(damaged))
+
+    def _files(self) -> list[Path]:
+        """What waits, oldest first."""
+        try:
+            with os.scandir(self._folder) as found:
+                waiting = [
+                    (entry.stat(follow_symlinks=False).st_mtime_ns, entry.name)
+                    for entry in found
+                    if entry.name.endswith(_SUFFIX) and not entry.name.startswith(".")
+                ]
+        except FileNotFoundError:
+            return []
+        return [self._folder / name for _, name in sorted(waiting)]
+
+    def _write(self, path: Path, envelope: bytes, moment: int) -> None:
+        temporary = path.with_name(f".{secrets.token_hex(8)}")
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        try:
+            with os.fdopen(os.open(temporary, flags, 0o600), "wb") as file:
+                file.write(envelope)
+                file.flush()
+                os.utime(file.fileno(), ns=(moment, moment))
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+
+
+def _read(path: Path) -> bytes:
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    with os.fdopen(os.open(path, flags), "rb") as file:
+        envelope = file.read(MAX_ENVELOPE + 1)
+    if Envelope.from_bytes(envelope).statement_id != path.stem:
+        raise StatementError(
+            "it holds another statement than its name says",
+            hint="it was changed while it waited",
+        )
+    return envelope

@@ -1,0 +1,205 @@
+"""All SQL of the ledger: rows in, rows out, no rules and no commits.
+
+Plain text that SQLite and PostgreSQL both read, with ``?`` for parameters; ``tables.py``
+describes the tables.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from jupyter_mlo.ledger.content import Content, Facts, from_microseconds, to_microseconds
+from jupyter_mlo.ledger.database import Database, Row
+from jupyter_mlo.ledger.merkle import HASH_SIZE, last_leaf
+from jupyter_mlo.statements.envelope import Envelope
+
+#: Statement IDs asked for in one query.
+_AT_ONCE: Final = 500
+#: Entries fetched in one query when reading many.
+_PAGE: Final = 200
+#: More than any ledger holds, and a number that every database takes.
+_MANY: Final = 2**62
+
+_FACTS: Final = "predicate_type, mlo, key_id, activity, time"
+_ENTRY: Final = f"leaf_index, statement_id, {_FACTS}, envelope"
+_INDEX: Final = "SELECT statement_id, leaf_index FROM contents WHERE statement_id = ?"
+_NODES: Final = "SELECT leaf_hash, completed FROM entries WHERE leaf_index = ?"
+_INSERT_ENTRY: Final = "INSERT INTO entries (leaf_index, leaf_hash, completed) VALUES (?, ?, ?)"
+_INSERT_CONTENT: Final = (
+    f"INSERT INTO contents (leaf_index, statement_id, {_FACTS}, salt, envelope) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Which entries are asked for; every member that is not None must hold.
+
+    Facts are compared as the ledger read them; ``since`` and ``until`` (both included) with
+    the time that the signer claims.
+    """
+
+    mlo: str | None = None
+    activity: str | None = None
+    predicate_type: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    #: Entries before this index are left out.
+    first: int = 0
+    #: Of those that match, only so many newest.
+    newest: int | None = None
+
+    def where(self) -> tuple[str, list[Any]]:
+        """The condition as SQL, and its parameters."""
+        terms: dict[str, Any] = {
+            "mlo = ?": self.mlo,
+            "activity = ?": self.activity,
+            "predicate_type = ?": self.predicate_type,
+            "time >= ?": None if self.since is None else to_microseconds(self.since),
+            "time <= ?": None if self.until is None else to_microseconds(self.until),
+        }
+        given = {sql: value for sql, value in terms.items() if value is not None}
+        return "".join(f" AND {sql}" for sql in given), list(given.values())
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An entry of the ledger, with the facts that were read from it when it was appended."""
+
+    index: int
+    statement_id: str
+    facts: Facts
+    #: The envelope's JSON text as it was stored.
+    stored: bytes
+
+    @property
+    def envelope(self) -> Envelope:
+        """The envelope; raises :class:`~jupyter_mlo.errors.StatementError` if it was damaged."""
+        return Envelope.from_bytes(self.stored)
+
+    @property
+    def time(self) -> datetime | None:
+        """When the signer says that it was; None where the statement does not say."""
+        return None if self.facts.time is None else from_microseconds(self.facts.time)
+
+
+class Rows:
+    """The ledger's rows over one database connection."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self._query = database.query
+
+    def log(self) -> list[Row]:
+        """(origin, public key): exactly one row in a whole ledger."""
+        return self._query("SELECT origin, public_key FROM log")
+
+    def add_log(self, origin: str, public_key: bytes) -> None:
+        """Say once which log this is."""
+        self.database.execute(
+            "INSERT INTO log (id, origin, public_key) VALUES (1, ?, ?)", (origin, public_key)
+        )
+
+    def last_checkpoint(self) -> Row | None:
+        """(size, note) of the newest checkpoint."""
+        rows = self._query("SELECT size, note FROM checkpoints ORDER BY size DESC LIMIT 1")
+        return rows[0] if rows else None
+
+    def checkpoint(self, size: int) -> Row | None:
+        """(size, note) of the smallest checkpoint that covers ``size`` entries."""
+        rows = self._query(
+            "SELECT size, note FROM checkpoints WHERE size >= ? ORDER BY size LIMIT 1", (size,)
+        )
+        return rows[0] if rows else None
+
+    def add_checkpoint(self, size: int, note: bytes) -> None:
+        """Keep a signed checkpoint."""
+        self.database.execute("INSERT INTO checkpoints (size, note) VALUES (?, ?)", (size, note))
+
+    def node(self, level: int, index: int) -> bytes:
+        """The hash of a complete subtree; raises :class:`LookupError` where it is missing."""
+        rows = self._query(_NODES, (last_leaf(level, index),))
+        if rows:
+            leaf, completed = rows[0]
+            start = (level - 1) * HASH_SIZE
+            found = completed[start : start + HASH_SIZE] if level else leaf
+            if isinstance(found, bytes) and len(found) == HASH_SIZE:
+                return found
+        raise LookupError(f"the hash of the subtree at level {level}, index {index} is missing")
+
+    def indexes(self, statement_ids: Sequence[bytes]) -> dict[bytes, int]:
+        """The index of each statement that the ledger holds already."""
+        if len(statement_ids) == 1:
+            return dict(self._query(_INDEX, statement_ids))
+        found: dict[bytes, int] = {}
+        for start in range(0, len(statement_ids), _AT_ONCE):
+            some = statement_ids[start : start + _AT_ONCE]
+            marks = ", ".join("?" * len(some))
+            found.update(
+                self._query(
+                    "SELECT statement_id, leaf_index FROM contents "
+                    f"WHERE statement_id IN ({marks})",
+                    some,
+                )
+            )
+        return found
+
+    def add_entries(
+        self, entries: Sequence[tuple[int, bytes, bytes]], contents: Sequence[Row]
+    ) -> None:
+        """Add entries as (index, leaf hash, completed), with their :func:`content_row`."""
+        if len(entries) == 1:  # one at a time is the common case, and quicker so
+            self.database.execute(_INSERT_ENTRY, entries[0])
+            self.database.execute(_INSERT_CONTENT, contents[0])
+        else:
+            self.database.execute_many(_INSERT_ENTRY, entries)
+            self.database.execute_many(_INSERT_CONTENT, contents)
+
+    def content(self, key: int | bytes) -> Row | None:
+        """(index, salt, envelope) by index or by statement ID."""
+        column = "leaf_index" if isinstance(key, int) else "statement_id"
+        rows = self._query(
+            f"SELECT leaf_index, salt, envelope FROM contents WHERE {column} = ?", (key,)
+        )
+        return rows[0] if rows else None
+
+    def entries(self, wanted: Filter) -> Iterator[Entry]:
+        """Matching entries in order, newest last, a page at a time."""
+        where, values = wanted.where()
+        if wanted.newest is not None:
+            rows = self._query(
+                f"SELECT {_ENTRY} FROM contents WHERE leaf_index >= ?{where} "
+                "ORDER BY leaf_index DESC LIMIT ?",
+                [min(wanted.first, _MANY), *values, min(wanted.newest, _MANY)],
+            )
+            yield from map(_entry, reversed(rows))
+            return
+        first = min(wanted.first, _MANY)
+        while True:
+            rows = self._query(
+                f"SELECT {_ENTRY} FROM contents WHERE leaf_index >= ?{where} "
+                f"ORDER BY leaf_index LIMIT {_PAGE}",
+                [first, *values],
+            )
+            yield from map(_entry, rows)
+            if len(rows) < _PAGE:
+                return
+            first = rows[-1][0] + 1
+
+
+def content_row(index: int, salt: bytes, content: Content) -> Row:
+    """The row of ``contents`` for one entry."""
+    return (index, content.statement_id, *content.facts, salt, content.envelope)
+
+
+def _entry(row: Row) -> Entry:
+    index, statement_id, *facts, stored = row
+    return Entry(index, _bytes(statement_id).hex(), Facts(*facts), _bytes(stored))
+
+
+def _bytes(value: object) -> bytes:
+    """A damaged column of another type reads as what no envelope is."""
+    return value if isinstance(value, bytes) else b""

@@ -1,0 +1,101 @@
+"""Gives entries their index, grows the tree, and signs its head: the one who may.
+
+Runs inside the transaction of the use case that calls it. It signs no checkpoint that
+would not continue the last one: before it appends to a tree that it has not itself left
+so, it computes the root again from the stored nodes and holds it against the last
+checkpoint (C2SP tlog-checkpoint: a log must not sign an inconsistent one).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from jupyter_mlo.errors import LedgerError
+from jupyter_mlo.ledger.checkpoint import Checkpoint, read_checkpoint
+from jupyter_mlo.ledger.content import Content
+from jupyter_mlo.ledger.leaf import SALT_SIZE, entry_hash
+from jupyter_mlo.ledger.merkle import Frontier
+from jupyter_mlo.ledger.note import NoteSigner
+from jupyter_mlo.ledger.rows import Rows, content_row
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """Where a statement stands in the ledger, from now on."""
+
+    index: int
+    statement_id: str
+
+
+class Sequencer:
+    """Appends to one ledger over one connection."""
+
+    def __init__(self, rows: Rows, signer: NoteSigner) -> None:
+        self._rows = rows
+        self._signer = signer
+        self._frontier: Frontier | None = None
+
+    def append(self, contents: Sequence[Content]) -> list[Receipt]:
+        """Append what is not there yet; a receipt for each, in the order given.
+
+        Raises:
+            LedgerError: the stored tree is not the one that the last checkpoint names.
+        """
+        held = self._rows.indexes([content.statement_id for content in contents])
+        new: dict[bytes, Content] = {}
+        for content in contents:
+            if content.statement_id not in held:
+                new.setdefault(content.statement_id, content)
+        if new:
+            first = self._add(list(new.values()))
+            held.update(zip(new, range(first, first + len(new)), strict=True))
+        return [
+            Receipt(held[content.statement_id], content.statement_id.hex()) for content in contents
+        ]
+
+    def forget(self) -> None:
+        """What was appended last was not kept: read the stored tree again before the next."""
+        self._frontier = None
+
+    def _add(self, contents: list[Content]) -> int:
+        frontier = self._continued()
+        first = frontier.size
+        entries, rows = [], []
+        for index, content in enumerate(contents, first):
+            salt = os.urandom(SALT_SIZE)
+            leaf = entry_hash(salt, content.envelope)
+            entries.append((index, leaf, b"".join(frontier.append(leaf))))
+            rows.append(content_row(index, salt, content))
+        self._rows.add_entries(entries, rows)
+        head = Checkpoint(self._signer.verifier.name, frontier.size, frontier.root())
+        self._rows.add_checkpoint(head.size, head.sign(self._signer))
+        return first
+
+    def _continued(self) -> Frontier:
+        """The tree that the last checkpoint names; other processes may have grown it."""
+        last = self._rows.last_checkpoint()
+        if last is None:
+            raise _inconsistent("it has no checkpoint")
+        size, note = last
+        if self._frontier is not None and self._frontier.size == size:
+            return self._frontier
+        head = read_checkpoint(note, self._signer.verifier)
+        if head.size != size:
+            raise _inconsistent(f"the checkpoint of size {size} says {head.size}")
+        try:
+            frontier = Frontier.of(size, self._rows.node)
+        except LookupError as error:
+            raise _inconsistent(str(error)) from None
+        if frontier.root() != head.root:
+            raise _inconsistent(f"its tree of size {size} has another root than its checkpoint")
+        self._frontier = frontier
+        return frontier
+
+
+def _inconsistent(why: str) -> LedgerError:
+    return LedgerError(
+        f"nothing is appended to this ledger, because it does not hold: {why}",
+        hint="jupyter mlo ledger verify names what was changed; what you sign waits in the outbox",
+    )

@@ -1,0 +1,74 @@
+"""The ledger's tables, as SQLAlchemy Core metadata: what migrations must arrive at.
+
+``entries`` and ``checkpoints`` are the tree and stay for ever; everything that may have to
+be erased one day stands in ``contents``. Nothing on the way of an append
+imports this module: the SQL of the store is plain text in ``rows.py`` (docs/adr/0005).
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+)
+
+#: 64 bits everywhere; SQLite makes its row number only of a column called INTEGER.
+_Count = BigInteger().with_variant(Integer(), "sqlite")
+
+metadata = MetaData(naming_convention={"uq": "uq_%(table_name)s_%(column_0_name)s"})
+
+#: One row: which log this is. ``public_key`` is the 32-byte Ed25519 key.
+log = Table(
+    "log",
+    metadata,
+    Column("id", Integer, CheckConstraint("id = 1"), primary_key=True, autoincrement=False),
+    Column("origin", Text, nullable=False),
+    Column("public_key", LargeBinary, nullable=False),
+)
+
+#: The tree: 32-byte Merkle leaf hashes, each with the hashes of the complete subtrees that it
+#: is the last leaf of, from the smallest up, 32 bytes each. One row an append, one page.
+entries = Table(
+    "entries",
+    metadata,
+    Column("leaf_index", _Count, primary_key=True, autoincrement=False),
+    Column("leaf_hash", LargeBinary, nullable=False),
+    Column("completed", LargeBinary, nullable=False),
+)
+
+#: What the leaves commit to, and what can be asked for. Facts are null where the payload
+#: does not say them; ``time`` is the signer's claim in microseconds since 1970.
+contents = Table(
+    "contents",
+    metadata,
+    Column(
+        "leaf_index",
+        _Count,
+        ForeignKey(entries.c.leaf_index),
+        primary_key=True,
+        autoincrement=False,
+    ),
+    Column("statement_id", LargeBinary, nullable=False, unique=True),
+    Column("predicate_type", Text),
+    Column("mlo", Text),
+    Column("key_id", Text),
+    Column("activity", Text),
+    Column("time", BigInteger),
+    Column("salt", LargeBinary, nullable=False),
+    Column("envelope", LargeBinary, nullable=False),
+)
+
+#: Every checkpoint that was signed, as the signed note.
+checkpoints = Table(
+    "checkpoints",
+    metadata,
+    Column("size", _Count, primary_key=True, autoincrement=False),
+    Column("note", LargeBinary, nullable=False),
+)
