@@ -1,0 +1,93 @@
+"""``%load_ext jupyter_mlo``: one set of hooks a shell, however often it is loaded."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from typing import Any
+
+from jupyter_mlo.config import Settings, load_settings
+from jupyter_mlo.ipython.failure import shown
+from jupyter_mlo.ipython.magics import MloMagics, remove_magics
+from jupyter_mlo.ipython.record_writer import Store
+from jupyter_mlo.ipython.recorder import Recorder
+from jupyter_mlo.ipython.session_watch import SessionWatch
+from jupyter_mlo.ipython.wire import KernelWire
+
+#: Where the shell keeps what is loaded in it: survives a reload of our modules.
+ATTRIBUTE = "_jupyter_mlo_extension"
+
+
+def load(shell: Any) -> None:
+    """Register the magics; in a kernel also record cells from now on."""
+    unload(shell)
+    extension = Extension(shell, shown(load_settings))
+    extension.start()
+    setattr(shell, ATTRIBUTE, extension)
+
+
+def unload(shell: Any) -> None:
+    """Take away what :func:`load` put there; nothing where nothing was loaded."""
+    extension = getattr(shell, ATTRIBUTE, None)
+    if extension is not None:
+        delattr(shell, ATTRIBUTE)
+        extension.stop()
+
+
+def now() -> datetime:
+    """The kernel's clock."""
+    return datetime.now(UTC)
+
+
+class Extension:
+    """What is loaded in one shell."""
+
+    def __init__(self, shell: Any, settings: Settings) -> None:
+        self.shell = shell
+        self.settings = settings
+        self.watch = SessionWatch(settings)
+        self.recorder = self._make_recorder()
+        self.magics = MloMagics(shell, settings, self.watch, self.recorder, now)
+        self._gate: Any = None
+
+    def start(self) -> None:
+        """Put everything in its place."""
+        self.shell.register_magics(self.magics)
+        if self.settings.policy.identity_required and "MLO_RUN" not in os.environ:
+            from jupyter_mlo.ipython.gate import Gate
+
+            self._gate = Gate(lambda: self.watch.signer(now()) is not None)
+            self.shell.ast_transformers.append(self._gate)
+        if self.recorder is not None:
+            self.recorder.start()
+        if "MLO_RUN" not in os.environ:
+            print(f"jupyter-mlo: {self._greeting()}")
+
+    def stop(self) -> None:
+        """Take everything away again."""
+        if self.recorder is not None:
+            self.recorder.stop()
+        if self._gate in self.shell.ast_transformers:
+            self.shell.ast_transformers.remove(self._gate)
+        self.magics.close_panel()
+        remove_magics(self.shell)
+
+    def _greeting(self) -> str:
+        if self.recorder is None:
+            return "the magics work here; cells are recorded in Jupyter kernels only"
+        signer = self.watch.signer(now())
+        if signer is None:
+            return "nobody is logged in, so cells are not attributed; next: %mlo_login"
+        return f"from here on cells are attributed to {signer.mlo}"
+
+    def _make_recorder(self) -> Recorder | None:
+        """None where there is nothing to record: no kernel, or a run, whose engine does it."""
+        kernel = getattr(self.shell, "kernel", None)
+        if "MLO_RUN" in os.environ or not KernelWire.possible(kernel):
+            return None
+        return Recorder(kernel, self.watch, self._open_store, now)
+
+    def _open_store(self) -> Store:
+        from jupyter_mlo.ledger.records import RecordStore
+
+        return RecordStore(self.settings)

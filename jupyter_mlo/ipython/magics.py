@@ -1,0 +1,214 @@
+"""``%mlo`` and its relatives: they parse, delegate to the verbs, and show what came of it."""
+
+from __future__ import annotations
+
+import io
+import shlex
+import sys
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, TextIO, cast
+
+from IPython.core.magic import Magics, line_magic, magics_class
+from IPython.display import display as _untyped_display
+
+from jupyter_mlo.config import Settings
+from jupyter_mlo.errors import InvalidInput
+from jupyter_mlo.ipython.completion import Completer
+from jupyter_mlo.ipython.failure import CellError, shown
+from jupyter_mlo.ipython.prompting import NotebookPrompter
+from jupyter_mlo.ipython.recorder import Recorder
+from jupyter_mlo.ipython.session_watch import SessionWatch
+from jupyter_mlo.ipython.views import SessionCard, SessionView, StatusView
+
+if TYPE_CHECKING:
+    from jupyter_mlo.delegation.signer import Signer
+    from jupyter_mlo.verbs.context import Context
+
+_display: Callable[[object], object] = _untyped_display
+NAMES = ("mlo", "mlo_login", "mlo_logout", "mlo_status")
+
+
+class VerbFailed(CellError):
+    """A verb has said what is wrong, and its exit status says so too."""
+
+
+@magics_class
+class MloMagics(Magics):
+    """The magics of one shell."""
+
+    def __init__(
+        self,
+        shell: Any,
+        settings: Settings,
+        watch: SessionWatch,
+        recorder: Recorder | None,
+        now: Callable[[], datetime],
+    ) -> None:
+        super().__init__(shell)
+        self._settings = settings
+        self._watch = watch
+        self._recorder = recorder
+        self._now = now
+        self._prompter = NotebookPrompter(shell)
+        self._panel: Any = None
+        completer = Completer(settings)
+        for name in NAMES:
+            shell.set_hook("complete_command", completer, str_key=f"%{name}")
+
+    @line_magic
+    def mlo(self, line: str) -> None:
+        """Any verb of ``jupyter mlo`` that a notebook may run.
+
+        %mlo                                    what there is
+        %mlo activity training --model loan@3   say what you are doing
+        %mlo seal analysis.ipynb                write stamps and a seal (save it first)
+        %mlo verify analysis.ipynb              who ran what, and was anything changed
+        %mlo blame analysis.ipynb
+        %mlo VERB --help                        a verb's options, with examples
+        """
+        shown(lambda: self._verb(_split(line)))
+
+    @line_magic
+    def mlo_login(self, line: str) -> None:
+        """Log in: from this cell on, what you run is attributed to you.
+
+        %mlo_login                     the only MLO here; with nobody enrolled, enrols you
+        %mlo_login ada                 by name, e-mail or MLO ID
+        %mlo_login --for 2h --activity training --model loan@3
+
+        The passphrase is asked for by the front end and kept nowhere: neither in the
+        notebook nor in the history. Unattended notebooks name a file in MLO_PASSPHRASE_FILE
+        before the kernel starts, or run under a mandate (jupyter mlo mandate create --help).
+        """
+        shown(lambda: self._verb(["login", *_split(line)]))
+
+    @line_magic
+    def mlo_logout(self, line: str) -> None:
+        """End the session, in all kernels of this account. This cell is still attributed."""
+        shown(lambda: self._verb(["logout", *_split(line)]))
+
+    @line_magic
+    def mlo_status(self, line: str) -> None:
+        """Who you are here, for what, for how long, and what needs attention."""
+        shown(lambda: self._verb(["status", *_split(line)]))
+
+    def _verb(self, argv: list[str]) -> None:
+        if argv == ["status"]:
+            self._show_status()
+        elif argv[:1] == ["login"]:
+            self._log_in(argv)
+        else:
+            self._run(argv, sys.stdout)
+            if argv[:1] == ["activity"]:
+                self._attribute()
+
+    def _log_in(self, argv: list[str]) -> None:
+        last = HeldBack(sys.stdout)
+        try:
+            self._run(argv, cast(TextIO, last))
+        except BaseException:
+            last.release()
+            raise
+        signer = self._attribute()
+        if signer is None:  # --help, for one
+            last.release()
+            return
+        view = SessionView.of(signer, self._settings, self._now())
+        _display(SessionCard(view, self._panel_for_display))
+
+    def _show_status(self) -> None:
+        from jupyter_mlo.verbs.status import show, survey
+
+        text = io.StringIO()
+        context = self._context(text)
+        found = survey(context)
+        show(found, context)
+        _display(StatusView(found, text.getvalue().rstrip()))
+
+    def _attribute(self) -> Signer | None:
+        """The session as it is now; the running cell is its, too."""
+        signer = self._watch.signer(self._now())
+        if signer is not None and self._recorder is not None:
+            self._recorder.attribute(signer)
+        return signer
+
+    def _run(self, argv: Sequence[str], out: TextIO) -> None:
+        from jupyter_mlo.verbs.parser import run_verb
+
+        status = run_verb(argv, self._context(out), prog="%mlo", magic=True)
+        if status:
+            raise VerbFailed(f"%mlo {argv[0]} says no (exit status {status}); see above")
+
+    def _context(self, out: TextIO) -> Context:
+        from jupyter_mlo.verbs.context import Context
+
+        return Context(
+            settings=self._settings,
+            out=out,
+            err=sys.stderr,
+            ask=self._prompter,
+            now=self._now,
+            in_kernel=True,
+        )
+
+    def _panel_for_display(self) -> Any:
+        """The panel, where somebody sits in front of a front end that has widgets."""
+        if self._recorder is None or not self._prompter.attended():
+            return None
+        try:
+            from jupyter_mlo.ipython.panel import SessionPanel
+        except ImportError:
+            return None
+        self.close_panel()
+        self._panel = SessionPanel(self._settings, self._watch, self._run, self._now)
+        return self._panel.box
+
+    def close_panel(self) -> None:
+        """Let the last panel that was shown look at the session no more."""
+        if self._panel is not None:
+            self._panel.close()
+
+
+class HeldBack(io.TextIOBase):
+    """Passes lines on, except the last: what it says is shown in another form."""
+
+    def __init__(self, out: TextIO) -> None:
+        self._out = out
+        self._last = ""
+
+    def write(self, text: str) -> int:
+        """Pass on what came before, and hold ``text`` back."""
+        *done, self._last = (self._last + text).splitlines(keepends=True) or [""]
+        self._out.write("".join(done))
+        return len(text)
+
+    def flush(self) -> None:
+        """Flush what was passed on."""
+        self._out.flush()
+
+    def release(self) -> None:
+        """Pass on the last line as well."""
+        self._out.write(self._last)
+        self._last = ""
+
+
+def remove_magics(shell: Any) -> None:
+    """Take the magics out of ``shell`` again."""
+    lines = shell.magics_manager.magics["line"]
+    for name in NAMES:
+        lines.pop(name, None)
+    shell.magics_manager.registry.pop(MloMagics.__name__, None)
+    completers = shell.strdispatchers.get("complete_command")
+    if completers is not None:
+        for name in NAMES:
+            completers.strs.pop(f"%{name}", None)
+
+
+def _split(line: str) -> list[str]:
+    try:
+        return shlex.split(line)
+    except ValueError as error:
+        raise InvalidInput(
+            f"the line cannot be read: {error}", hint="close the quotation mark"
+        ) from None

@@ -1,0 +1,239 @@
+"""The background thread that turns what passed on the wire into signed records on disk.
+
+While a cell runs it sleeps (unless very much output waits), so that the cell has the
+interpreter to itself; it wakes when the kernel has gone idle.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any, NamedTuple, Protocol
+
+from jupyter_mlo.errors import MloError
+from jupyter_mlo.ipython.execution import Execution, KernelName
+from jupyter_mlo.ipython.widget_outputs import WidgetOutputs
+from jupyter_mlo.statements.envelope import Envelope
+
+LOG = logging.getLogger("jupyter_mlo")
+
+#: So many bytes of waiting output wake the thread although the cell still runs,
+WAKE_BYTES = 1 << 20
+#: and beyond so many the kernel's output waits for it, but not longer than so many seconds.
+MAX_BYTES = 1 << 27
+MAX_WAIT = 5.0
+#: Ended executions whose late output (from threads) is still taken.
+KEEP_ENDED = 256
+#: Seconds without further late output after which it is put on record.
+QUIET = 0.5
+
+OUTPUTS = frozenset(
+    {"stream", "display_data", "execute_result", "error", "update_display_data", "clear_output"}
+)
+COMMS = frozenset({"comm_open", "comm_msg", "comm_close"})
+
+
+class Passed(NamedTuple):
+    """A message that went out, packed as it was sent; ``content`` is None where it was let go."""
+
+    header: bytes
+    parent: bytes
+    content: bytes | None
+
+
+class Shown(NamedTuple):
+    """What a front end itself makes an output of: typed answers, and pages of ``?``."""
+
+    request: str
+    kind: str
+    content: Mapping[str, Any]
+
+
+class Store(Protocol):
+    """Where records are kept (:class:`jupyter_mlo.ledger.records.RecordStore`)."""
+
+    def append(self, envelope: Envelope, source_digest: bytes, cell_id: str | None) -> None:
+        """Keep one record; it is with the operating system on return."""
+
+
+class RecordWriter:
+    """Digests, signs and writes, in one thread for each kernel."""
+
+    def __init__(
+        self,
+        executions: dict[str, Execution],
+        store: Callable[[], Store],
+        kernel: KernelName,
+        unpack: Callable[[bytes], Any],
+        clock: Callable[[], datetime],
+        notice: Callable[[str], None],
+    ) -> None:
+        self._executions = executions
+        self._make_store = store
+        self._store: Store | None = None
+        self._kernel = kernel
+        self._unpack = unpack
+        self._clock = clock
+        self._notice = notice
+        self._waiting: deque[Passed | Shown] = deque()
+        # Each is written by one thread only, so that no lock is needed to compare them.
+        self._taken_in = self._worked_off = 0
+        self._wake = threading.Event()
+        self._relief = threading.Event()
+        self._stopping = False
+        self._ended: deque[str] = deque()
+        self._late: list[Execution] = []
+        self._widgets = WidgetOutputs()
+        self._last_parent: tuple[bytes, str] = (b"", "")
+        self._thread: threading.Thread | None = None
+
+    def passed(self, message: Passed, *, wake: bool) -> None:
+        """Take in a message, and begin to work if ``wake``; called in the IOPub thread only."""
+        size = len(message.content or b"")
+        if self._taken_in - self._worked_off > MAX_BYTES and not self._wait_for_relief():
+            message, size = message._replace(content=None), 0
+        self._taken_in += size
+        self._waiting.append(message)
+        if wake or self._taken_in - self._worked_off > WAKE_BYTES:
+            self.wake()
+
+    def shown(self, shown: Shown) -> None:
+        """Take in what the front end shows of its own; called in the cell's thread."""
+        self._waiting.append(shown)
+
+    def wake(self) -> None:
+        """Have the thread look at what waits."""
+        if self._thread is None:
+            self._thread = threading.Thread(
+                target=self._run, name="jupyter-mlo records", daemon=True
+            )
+            # Debuggers leave it alone: a breakpoint must not stop records, nor records a debugger.
+            self._thread.pydev_do_not_trace = True  # type: ignore[attr-defined]
+            self._thread.is_pydev_daemon_thread = True  # type: ignore[attr-defined]
+            self._thread.start()
+        self._wake.set()
+
+    def close(self, timeout: float) -> None:
+        """Work off what waits, and end; gives up after ``timeout`` seconds."""
+        self._stopping = True
+        if self._thread is not None:
+            self._wake.set()
+            self._thread.join(timeout)
+
+    def _wait_for_relief(self) -> bool:
+        self.wake()
+        self._relief.clear()
+        if self._taken_in - self._worked_off <= MAX_BYTES:
+            return True
+        return self._relief.wait(MAX_WAIT)
+
+    def _run(self) -> None:
+        while True:
+            self._wake.wait(QUIET if self._late else None)
+            quiet = not self._wake.is_set()
+            self._wake.clear()
+            stopping = self._stopping
+            while self._waiting:
+                self._guarded(self._take, self._waiting.popleft())
+            if quiet or stopping:
+                for execution in self._late:
+                    self._guarded(self._record, execution)
+                self._late.clear()
+            if stopping:
+                return
+
+    def _guarded(self, step: Callable[[Any], None], argument: Any) -> None:
+        """One bad message or a full disk costs that record, never the thread."""
+        try:
+            step(argument)
+        except MloError as error:
+            self._notice(f"a cell could not be recorded: {error}")
+        except OSError as error:
+            self._notice(
+                f"a cell could not be recorded: {error}\n"
+                "  hint: make room or set MLO_HOME to another place; then run the cell again"
+            )
+        except Exception as error:
+            LOG.warning("jupyter-mlo could not record a cell", exc_info=True)
+            self._notice(f"a cell could not be recorded ({type(error).__name__}; see the log)")
+
+    def _take(self, message: Passed | Shown) -> None:
+        if isinstance(message, Shown):
+            execution = self._executions.get(message.request)
+            if execution is not None:
+                self._observe(execution, execution.show, message.kind, message.content)
+            return
+        try:
+            self._take_passed(message)
+        finally:
+            self._worked_off += len(message.content or b"")
+            if self._taken_in - self._worked_off <= MAX_BYTES:
+                self._relief.set()
+
+    def _take_passed(self, message: Passed) -> None:
+        execution = self._executions.get(self._request_of(message.parent))
+        kind = self._unpack(message.header)["msg_type"]
+        if execution is None and kind not in COMMS:
+            return
+        if message.content is None:
+            if execution is not None and kind in OUTPUTS:
+                execution.unseen = "more output came than could be digested in time"
+            return
+        if kind in COMMS:
+            self._widgets.feed(kind, self._unpack(message.content))
+        elif execution is None:
+            return
+        elif kind in OUTPUTS:
+            if not self._widgets.take(execution.request):
+                self._observe(execution, execution.observe, kind, self._unpack(message.content))
+                if execution.parts and execution not in self._late:
+                    self._late.append(execution)
+        elif (
+            kind == "status"
+            and not execution.parts
+            and self._unpack(message.content).get("execution_state") == "idle"
+        ):
+            self._end(execution)
+
+    @staticmethod
+    def _observe(
+        execution: Execution, take: Callable[[str, Any], None], kind: str, content: Any
+    ) -> None:
+        """An output that has no digest leaves the whole cell without a record, and says so."""
+        try:
+            take(kind, content)
+        except Exception as error:
+            execution.unseen = execution.unseen or f"an output has no digest ({error})"
+
+    def _request_of(self, parent: bytes) -> str:
+        last, request = self._last_parent
+        if parent != last:
+            request = str(self._unpack(parent).get("msg_id", ""))
+            self._last_parent = (parent, request)
+        return request
+
+    def _end(self, execution: Execution) -> None:
+        if execution.signer is None:
+            self._executions.pop(execution.request, None)
+            return
+        self._ended.append(execution.request)
+        if len(self._ended) > KEEP_ENDED:
+            self._executions.pop(self._ended.popleft(), None)
+        self._record(execution)
+
+    def _record(self, execution: Execution) -> None:
+        if execution.unseen:
+            self._notice(f"the cell [{execution.count}] was not recorded: {execution.unseen}")
+            self._executions.pop(execution.request, None)
+            return
+        now = self._clock()
+        if execution.finished is None or execution.parts:
+            execution.finished = now
+        if self._store is None:
+            self._store = self._make_store()
+        for envelope in execution.sign_records(self._kernel, now):
+            assert execution.source is not None
+            self._store.append(envelope, execution.source, execution.cell)

@@ -1,0 +1,176 @@
+"""Records who ran which cell and what came of it.
+
+In the cell's path stands only bookkeeping: who is logged in, a random ID, a reference
+into a queue. Everything else happens in the thread of :mod:`record_writer`.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sys
+from collections import deque
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from jupyter_mlo.ipython.execution import MAX_NAME, Execution, KernelName
+from jupyter_mlo.ipython.record_writer import Passed, RecordWriter, Shown, Store
+from jupyter_mlo.ipython.wire import KernelWire
+
+if TYPE_CHECKING:
+    from jupyter_mlo.delegation.signer import Signer
+    from jupyter_mlo.ipython.session_watch import SessionWatch
+
+#: JupyterLab and Notebook show a typed password as eight middle dots, however long it is.
+MASK = "·" * 8
+#: Seconds that the end of the kernel waits for the last records.
+CLOSE_TIMEOUT = 3.0
+
+
+class Recorder:
+    """One kernel's recorder: listens on its wire and hands on to its writer."""
+
+    def __init__(
+        self,
+        kernel: Any,
+        watch: SessionWatch,
+        store: Callable[[], Store],
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._kernel = kernel
+        self._watch = watch
+        self._clock = clock
+        self._pid = os.getpid()
+        self._executions: dict[str, Execution] = {}
+        self._running: set[str] = set()
+        self._notices: deque[str] = deque(maxlen=8)
+        self._said: set[str] = set()
+        self._writer = RecordWriter(
+            self._executions,
+            store,
+            KernelName(str(kernel.ident)[:MAX_NAME], _kernelspec_name(kernel)),
+            kernel.session.unpack,
+            clock,
+            self.notice,
+        )
+        self._wire = KernelWire(kernel, self)
+
+    def start(self) -> None:
+        """Listen from now on; the cell that is running counts as beginning now."""
+        self._wire.attach()
+        atexit.register(self._at_exit)
+        request = self.running_request()
+        if request is not None:
+            count = self._kernel.shell.displayhook.prompt_count
+            self.begins(request, {**request["content"], "execution_count": count})
+
+    def stop(self) -> None:
+        """Stop listening, and write what is still to be written."""
+        self._wire.detach()
+        atexit.unregister(self._at_exit)
+        self._writer.close(CLOSE_TIMEOUT)
+
+    def running_request(self) -> Mapping[str, Any] | None:
+        """The execute_request in whose cell the caller runs, if there is one that is recorded."""
+        request: Mapping[str, Any] = self._kernel.get_parent("shell") or {}
+        if request.get("header", {}).get("msg_type") != "execute_request":
+            return None
+        return None if request["content"].get("silent") else request
+
+    def attribute(self, signer: Signer) -> None:
+        """The running cell is this signer's: a login or a choice of activity in the cell itself.
+
+        With a new session the cell counts as started now, because it was not there before.
+        """
+        request = self.running_request()
+        execution = None if request is None else self._executions.get(_id_of(request))
+        if execution is None:
+            return
+        before, execution.signer = execution.signer, signer
+        if before is None or before.key.key_id != signer.key.key_id:
+            execution.started = self._clock()
+
+    def notice(self, text: str) -> None:
+        """Say something, once, at the start of the next cell."""
+        if text not in self._said:
+            self._said.add(text)
+            self._notices.append(text)
+
+    # What the wire tells (see wire.Listener).
+
+    def begins(self, request: Mapping[str, Any], content: Mapping[str, Any]) -> None:
+        now = self._clock()
+        signer = self._watch.signer(now)
+        if self._watch.problem is not None:
+            self.notice(f"{self._watch.problem}\n  Cells are not attributed until %mlo_login.")
+        code = content["code"]
+        if code.strip():
+            request_id = _id_of(request)
+            cell = (request.get("metadata") or {}).get("cellId")
+            self._running.add(request_id)
+            self._executions[request_id] = Execution(
+                request=request_id,
+                cell=cell if isinstance(cell, str) and cell else None,
+                code=code,
+                count=content.get("execution_count"),
+                started=now,
+                signer=signer,
+            )
+        while self._notices:
+            sys.stderr.write(f"jupyter-mlo: {self._notices.popleft()}\n")
+
+    def reference(self, request_id: str) -> str | None:
+        execution = self._executions.get(request_id)
+        return None if execution is None else execution.reference
+
+    def typed(self, request_id: str, prompt: str, answer: str | None) -> None:
+        shown = MASK if answer is None else answer
+        content = {"name": "stdin", "text": f"{prompt} {shown}\n"}
+        self._writer.shown(Shown(request_id, "stream", content))
+
+    def replied(self, request_id: str, content: Mapping[str, Any]) -> None:
+        self._running.discard(request_id)
+        execution = self._executions.get(request_id)
+        if execution is None:
+            return
+        execution.finished = self._clock()
+        execution.status = str(content.get("status"))
+        if content.get("status") == "ok":
+            self._page(request_id, content.get("payload") or [])
+
+    def passed(self, header: bytes, parent: bytes, content: bytes) -> None:
+        if b"comm_" in header:
+            if b'"msg_id"' not in content:
+                return  # Only Output widgets say whose outputs they take.
+        elif not self._executions:
+            return
+        idle = len(content) < 64 and b'"idle"' in content
+        # Without a running cell this is late output of a thread, and no idle will follow it.
+        self._writer.passed(Passed(header, parent, content), wake=idle or not self._running)
+
+    def _page(self, request_id: str, payload: list[Mapping[str, Any]]) -> None:
+        for page in payload:
+            if page.get("source") == "page":
+                content = {"data": dict(page.get("data") or {}), "metadata": {}}
+                self._writer.shown(Shown(request_id, "display_data", content))
+                return
+
+    def _at_exit(self) -> None:
+        if os.getpid() == self._pid:
+            self._writer.close(CLOSE_TIMEOUT)
+
+
+def _id_of(request: Mapping[str, Any]) -> str:
+    return str(request["header"]["msg_id"])
+
+
+def _kernelspec_name(kernel: Any) -> str:
+    """The name under which the kernel was started, from its connection file; else empty."""
+    import json
+
+    try:
+        with open(kernel.parent.abs_connection_file, encoding="utf-8") as file:
+            return str(json.load(file).get("kernel_name") or "")[:MAX_NAME]
+    except (AttributeError, OSError, ValueError):
+        return ""
