@@ -14,11 +14,25 @@ from jupyter_mlo.errors import NotebookError
 from jupyter_mlo.notebook.canonical_text import MARK
 from jupyter_mlo.notebook.streams import terminal_text
 
-#: Levels of arrays and objects in an output or in the attachments, these being the first.
+#: Levels of arrays and objects in a cell, the cell itself being the first.
 MAX_DEPTH = 128
+#: Levels at which attachments and a cell's outputs stand.
+ATTACHMENTS_LEVEL, OUTPUT_LEVEL = 2, 3
+#: Members of an output that say nothing about what it shows.
+IGNORED = frozenset({"execution_count", "transient"})
 CELL_TYPES = frozenset({"code", "markdown", "raw"})
 
-_SPACE = str.maketrans("", "", " \t\n\r")
+#: Types of output that hold a MIME bundle.
+DISPLAYED = frozenset({"display_data", "execute_result"})
+#: What stands for each member of an error that is not there.
+ERROR_MEMBERS: Mapping[str, Any] = {
+    "ename": "",
+    "evalue": "",
+    "output_type": "error",
+    "traceback": [],
+}
+
+SPACE = str.maketrans("", "", " \t\n\r")
 _BINARY = re.compile(
     r"(?:image|audio|video|font)/(?!.*\+xml$)|application/(?:pdf|octet-stream)$", re.DOTALL
 )
@@ -78,7 +92,7 @@ def canonical_attachments(attachments: object) -> dict[str, Any]:
         if not isinstance(bundle, Mapping):
             raise Undigestable("an attachment is not an object")
         form[name] = canonical_bundle(bundle)
-    check_value(form)
+    check_value(form, ATTACHMENTS_LEVEL)
     return form
 
 
@@ -93,7 +107,7 @@ def canonical_bundle(bundle: Mapping[str, Any]) -> dict[str, Any]:
         ):
             value = "".join(value)
         if isinstance(value, str) and is_binary_mime(mime):
-            value = value.translate(_SPACE)
+            value = value.translate(SPACE)
         form[mime] = value
     return form
 
@@ -110,27 +124,39 @@ def is_binary_mime(mime: str) -> bool:
     return _BINARY.match(mime) is not None
 
 
-def check_value(value: Any, depth: int = 1) -> None:
-    """Raise :class:`Undigestable` for what makes JSON data ambiguous or too deep."""
+def check_value(value: Any, level: int = 1) -> None:
+    """Raise :class:`Undigestable` for what makes JSON data ambiguous or too deep.
+
+    Args:
+        value: any JSON value.
+        level: its nesting in the cell.
+    """
     if isinstance(value, Mapping):
+        if level > MAX_DEPTH:
+            raise too_deep()
         for name, member in value.items():
-            if name == MARK:
-                raise Undigestable(f"it holds a member named {MARK}")
-            if not isinstance(name, str):
-                raise Undigestable("it holds a member whose name is not a string")
+            check_name(name)
             if type(member) is not str:
-                _check_nested(member, depth)
+                check_value(member, level + 1)
     elif isinstance(value, (list, tuple)):
+        if level > MAX_DEPTH:
+            raise too_deep()
         for member in value:
             if type(member) is not str and type(member) is not float:
-                _check_nested(member, depth)
+                check_value(member, level + 1)
 
 
-def _check_nested(member: Any, depth: int) -> None:
-    if isinstance(member, (Mapping, list, tuple)):
-        if depth >= MAX_DEPTH:
-            raise Undigestable(f"it is nested deeper than {MAX_DEPTH} levels")
-        check_value(member, depth + 1)
+def check_name(name: object) -> None:
+    """Raise :class:`Undigestable` for the name of a member that a digest cannot cover."""
+    if name == MARK:
+        raise Undigestable(f"it holds a member named {MARK}")
+    if not isinstance(name, str):
+        raise Undigestable("it holds a member whose name is not a string")
+
+
+def too_deep() -> Undigestable:
+    """It is nested too deeply."""
+    return Undigestable(f"it is nested deeper than {MAX_DEPTH} levels")
 
 
 def _stream(output: Mapping[str, Any], what: str) -> tuple[str, str]:
@@ -149,25 +175,16 @@ def _end_stream(forms: Sequence[dict[str, Any]], texts: list[str]) -> None:
 def _canonical_other(output: Mapping[str, Any], what: str) -> dict[str, Any]:
     kind = output.get("output_type")
     form: dict[str, Any]
-    if kind in ("display_data", "execute_result"):
+    if kind in DISPLAYED:
         form = {
             "data": canonical_bundle(_object(output, "data", what)),
             "metadata": _object(output, "metadata", what),
             "output_type": kind,
         }
     elif kind == "error":
-        form = {
-            "ename": output.get("ename", ""),
-            "evalue": output.get("evalue", ""),
-            "output_type": kind,
-            "traceback": output.get("traceback", []),
-        }
+        form = {name: output.get(name, default) for name, default in ERROR_MEMBERS.items()}
     elif isinstance(kind, str):
-        form = {
-            name: value
-            for name, value in output.items()
-            if name not in ("execution_count", "transient")
-        }
+        form = {name: value for name, value in output.items() if name not in IGNORED}
         if "text" in form:
             form["text"] = joined(form["text"], f"{what}: text")
     else:
@@ -175,7 +192,7 @@ def _canonical_other(output: Mapping[str, Any], what: str) -> dict[str, Any]:
     metadata = form.get("metadata")
     if isinstance(metadata, Mapping) and "mlo" in metadata:
         form["metadata"] = {name: value for name, value in metadata.items() if name != "mlo"}
-    check_value(form)
+    check_value(form, OUTPUT_LEVEL)
     return form
 
 

@@ -6,8 +6,9 @@ them. Here they become objects with the one member ``$mlo`` (docs/formats.md, "O
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 import msgspec
@@ -62,6 +63,42 @@ def slices(text: str) -> Iterator[str]:
         start = end
 
 
+def feed_text(hashes: list[Hash], pieces: Callable[[], Iterator[str]]) -> list[Hash]:
+    """Feed the canonical text of one JSON string into hashes, piece by piece.
+
+    Args:
+        hashes: they are spent; the ones returned take their place.
+        pieces: gives the string's pieces from its beginning, with no surrogate pair cut in
+            two. It is called a second time where the string turns out to be odd.
+    """
+    before = [each.copy() for each in hashes]
+    try:
+        _feed(hashes, b'"', (_plain_inside(part) for part in _parts(pieces)), b'"')
+    except UnicodeEncodeError:
+        escaped = (_encode(_escaped(_with_pairs(part)))[1:-1] for part in _parts(pieces))
+        _feed(before, b'{"$mlo":["escaped","', escaped, b'"]}')
+        return before
+    return hashes
+
+
+def _feed(hashes: list[Hash], start: bytes, texts: Iterator[bytes], end: bytes) -> None:
+    for text in itertools.chain((start,), texts, (end,)):
+        for each in hashes:
+            each.update(text)
+
+
+def _parts(pieces: Callable[[], Iterator[str]]) -> Iterator[str]:
+    for piece in pieces():
+        yield from slices(piece)
+
+
+def _plain_inside(text: str) -> bytes:
+    try:
+        return _encode(text)[1:-1]
+    except UnicodeEncodeError:
+        return _encode(_with_pairs(text))[1:-1]
+
+
 class StringHash:
     """Feeds one JSON string into hashes, slice by slice, without knowing yet whether it is odd.
 
@@ -94,21 +131,15 @@ class StringHash:
 
     def _update(self, text: str) -> None:
         try:
-            plain = _encode(text)[1:-1]
+            plain = _plain_inside(text)
         except UnicodeEncodeError:
-            text = _with_pairs(text)
-            if has_lone_surrogate(text):
-                self._odd = True
-                plain = b""
-                escaped = _encode(_escaped(text))[1:-1]
-            else:
-                plain = _encode(text)[1:-1]
-                escaped = _doubled(plain)
+            self._odd = True
+            escaped = _encode(_escaped(_with_pairs(text)))[1:-1]
         else:
             escaped = _doubled(plain)
-        if not self._odd:
-            for each in self._plain:
-                each.update(plain)
+            if not self._odd:
+                for each in self._plain:
+                    each.update(plain)
         for each in self._escaped:
             each.update(escaped)
 

@@ -3,70 +3,74 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cached_property
 from typing import Any
 
-from jupyter_mlo.notebook.canonical_cell import CELL_TYPES, Undigestable, joined
+from jupyter_mlo.notebook import raw_json
+from jupyter_mlo.notebook.canonical_cell import CELL_TYPES, DISPLAYED, Undigestable, joined
 from jupyter_mlo.notebook.digests import CellDigests, cell_digests
+from jupyter_mlo.notebook.long_cells import LongCell
+from jupyter_mlo.notebook.raw_json import Survey
+
+Marks = tuple[tuple[int, Any], ...]
 
 
 class Cell:
     """One cell.
 
+    A cell from a file keeps its text and decodes what is asked for, so that no more than
+    one cell at a time stands in memory: source, outputs and attachments cost a decode
+    each time. All else is kept.
+
     Args:
         position: from 0.
         value: the cell as JSON object, lines joined or not.
-        undigestable: why the cell has no digest, if reading has found a reason already.
     """
 
-    def __init__(
-        self, position: int, value: Mapping[str, Any], undigestable: str | None = None
-    ) -> None:
+    __slots__ = ("_digests", "_head", "_marks", "_reason", "_text", "_value", "position", "survey")
+
+    def __init__(self, position: int, value: Mapping[str, Any]) -> None:
         self.position = position
-        self._value = value
-        self._undigestable = undigestable
+        #: What a cell from a file has in its text; None for one in memory.
+        self.survey: Survey | None = None
+        self._value: Mapping[str, Any] | None = value
+        self._text = memoryview(b"")
+        self._head: Mapping[str, Any] | None = None
+        self._digests: CellDigests | None = None
+        self._marks: Marks = ()
+        #: Why there are no digests; empty where there are, None where nobody has looked.
+        self._reason: str | None = None
+
+    @classmethod
+    def from_text(cls, position: int, text: memoryview) -> Cell:
+        """A cell from its JSON text."""
+        cell = cls(position, {})
+        cell._value = None
+        cell._text = text
+        cell.survey = raw_json.survey(text)
+        return cell
 
     @property
     def kind(self) -> str:
         """``code``, ``markdown`` or ``raw``; empty where the cell names none of them."""
-        kind = self._value.get("cell_type")
+        kind = self._named("cell_type")
         return kind if isinstance(kind, str) and kind in CELL_TYPES else ""
 
     @property
     def id(self) -> str | None:
         """The cell's id; None before nbformat 4.5 and where it is not a string."""
-        cell_id = self._value.get("id")
+        cell_id = self._named("id")
         return cell_id if isinstance(cell_id, str) else None
-
-    @property
-    def source(self) -> str:
-        """The source, lines joined; empty where it is not text."""
-        try:
-            return joined(self._value.get("source", ""), "the source")
-        except Undigestable:
-            return ""
-
-    @property
-    def outputs(self) -> list[Any]:
-        """Outputs as in the file, of code cells only."""
-        outputs = self._value.get("outputs")
-        return outputs if isinstance(outputs, list) and self.kind == "code" else []
-
-    @property
-    def attachments(self) -> Any:
-        """Attachments as in the file, or None."""
-        return self._value.get("attachments")
 
     @property
     def metadata(self) -> Mapping[str, Any]:
         """The cell's metadata; empty where it is not an object."""
-        metadata = self._value.get("metadata")
+        metadata = self._named("metadata")
         return metadata if isinstance(metadata, Mapping) else {}
 
     @property
     def execution_count(self) -> int | None:
         """The prompt number; None where there is none, or it is not a number in [0, 2**53)."""
-        count = self._value.get("execution_count")
+        count = self._named("execution_count")
         return count if type(count) is int and 0 <= count < 2**53 else None
 
     @property
@@ -76,30 +80,149 @@ class Cell:
         return tuple(tag for tag in tags if isinstance(tag, str)) if isinstance(tags, list) else ()
 
     @property
+    def source(self) -> str:
+        """The source, lines joined; empty where it is not text."""
+        try:
+            return joined(self._decoded("source", ""), "the source")
+        except Undigestable:
+            return ""
+
+    @property
+    def outputs(self) -> list[Any]:
+        """Outputs as in the file, of code cells only."""
+        outputs = self._decoded("outputs", [])
+        return outputs if isinstance(outputs, list) and self.kind == "code" else []
+
+    @property
+    def has_outputs(self) -> bool:
+        """Whether :attr:`outputs` holds any; needs no decode once the digests are there."""
+        if self.undigestable is None:
+            return bool(self.digests.outputs)
+        return bool(self.outputs)
+
+    @property
+    def attachments(self) -> Any:
+        """Attachments as in the file, or None."""
+        return self._decoded("attachments", None)
+
+    @property
+    def marks(self) -> Marks:
+        """Displayed outputs with ``metadata.mlo``: their places in the file, and its value."""
+        self._digest()
+        return self._marks
+
+    @property
     def undigestable(self) -> str | None:
         """Why this cell has no digest; None where it has one."""
-        try:
-            _ = self.digests
-        except Undigestable as error:
-            return error.reason
-        return None
+        self._digest()
+        return self._reason or None
 
-    @cached_property
+    @property
     def digests(self) -> CellDigests:
         """All its digests; raises :class:`Undigestable`."""
-        if self._undigestable:
-            raise Undigestable(self._undigestable)
-        self._check_types()
-        return cell_digests(self)
+        self._digest()
+        if self._digests is None:
+            raise Undigestable(self._reason or "")
+        return self._digests
 
-    def _check_types(self) -> None:
-        value = self._value
+    def _named(self, member: str) -> Any:
+        if self._head is None:
+            self._open()
+        return (self._head or {}).get(member)
+
+    def _decoded(self, member: str, default: Any) -> Any:
+        if self._value is not None:
+            return self._value.get(member, default)
+        try:
+            if self._is_long:
+                return self._long().value(member, default)
+            value = raw_json.decode(bytes(self._text))
+        except Undigestable:
+            return default
+        return value.get(member, default) if isinstance(value, dict) else default
+
+    @property
+    def _is_long(self) -> bool:
+        return self._value is None and len(self._text) > raw_json.SMALL
+
+    def _long(self) -> LongCell:
+        assert self.survey is not None
+        return LongCell(self._text, self.survey)
+
+    def _open(self) -> Mapping[str, Any]:
+        """Read the small members; of a short cell also the digests, as it is decoded anyway."""
+        self._head = {}
+        try:
+            if self._value is not None:
+                self._head = self._value
+            elif self._is_long:
+                long = self._long()
+                self._head = {member: long.value(member) for member in _HEAD}
+            else:
+                value = raw_json.decode(bytes(self._text))
+                if not isinstance(value, dict):
+                    raise Undigestable("it is not an object")
+                self._head = {member: value[member] for member in _HEAD if member in value}
+                self._digest_value(value)
+        except Undigestable as error:
+            self._reason = error.reason
+        return self._head
+
+    def _digest(self) -> None:
+        if self._reason is not None:
+            return
+        if self._head is None:
+            self._open()
+        if self._reason is not None:
+            return
+        if self._value is not None:
+            self._digest_value(self._value)
+            return
+        try:
+            self._check_head()
+            self._digests, self._marks = self._long().digests(self.kind)
+            self._reason = ""
+        except Undigestable as error:
+            self._reason = error.reason
+
+    def _digest_value(self, value: Mapping[str, Any]) -> None:
+        try:
+            self._check_head()
+            content = _Content(self.kind, value)
+            self._digests = cell_digests(content)
+            self._marks = tuple(_marks(content.outputs))
+            self._reason = ""
+        except Undigestable as error:
+            self._reason = error.reason
+
+    def _check_head(self) -> None:
         if not self.kind:
             raise Undigestable("its cell_type is none of code, markdown, raw")
-        joined(value.get("source", ""), "the source")
-        if not isinstance(value.get("metadata", {}), Mapping):
+        if not isinstance(self._named("metadata") or {}, Mapping):
             raise Undigestable("its metadata is not an object")
-        if not isinstance(value.get("outputs", []), list) and self.kind == "code":
-            raise Undigestable("its outputs are not a list")
-        if value.get("id") is not None and self.id is None:
+        if self._named("id") is not None and self.id is None:
             raise Undigestable("its id is not a string")
+
+
+_HEAD = ("cell_type", "id", "metadata", "execution_count")
+
+
+class _Content:
+    """What is digested of a cell that is decoded."""
+
+    def __init__(self, kind: str, value: Mapping[str, Any]) -> None:
+        self.kind = kind
+        self.source = joined(value.get("source", ""), "the source")
+        self.attachments = value.get("attachments")
+        outputs = value.get("outputs", []) if kind == "code" else []
+        if not isinstance(outputs, list):
+            raise Undigestable("its outputs are not a list")
+        self.outputs = outputs
+
+
+def _marks(outputs: list[Any]) -> Marks:
+    return tuple(
+        (place, output["metadata"]["mlo"])
+        for place, output in enumerate(outputs)
+        if output.get("output_type") in DISPLAYED and "mlo" in (output.get("metadata") or {})
+    )

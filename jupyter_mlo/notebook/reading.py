@@ -1,20 +1,37 @@
-"""Reading notebooks that may be hostile: a verdict or a clear error, whatever the bytes."""
+"""Reading notebooks that may be hostile: a verdict or a clear error, whatever the bytes.
+
+The file's text is held once, and split into cells without a parse; each cell is decoded
+when it is needed and dropped again (:mod:`jupyter_mlo.notebook.cells`).
+"""
 
 from __future__ import annotations
 
-import json
+import codecs
+import itertools
 import os
 import stat
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from jupyter_mlo.errors import NotebookError
+from jupyter_mlo.notebook import raw_json, scanning
 from jupyter_mlo.notebook.canonical_cell import Undigestable
 from jupyter_mlo.notebook.cells import Cell
+from jupyter_mlo.notebook.digests import json_digest
+from jupyter_mlo.notebook.notebook_metadata import Metadata, read_metadata
 
 __all__ = ["Cell", "Notebook", "Undigestable", "notebook_from_json", "read_notebook"]
+
+#: Cells that are read.
+MAX_CELLS = 1_000_000
+#: Text up to this length is split at once, however many parts it has.
+_AT_ONCE = 1 << 22
+_UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_SPACES = (b" ", b"\t", b"\r", b"\n")
 
 
 @dataclass(frozen=True)
@@ -25,6 +42,8 @@ class Notebook:
     metadata: Mapping[str, Any]
     nbformat: int
     nbformat_minor: int
+    #: The text that was read; None for a notebook that was in memory.
+    text: bytes | None = None
 
     @property
     def kernel_name(self) -> str | None:
@@ -32,6 +51,25 @@ class Notebook:
         kernelspec = self.metadata.get("kernelspec")
         name = kernelspec.get("name") if isinstance(kernelspec, Mapping) else None
         return name if isinstance(name, str) else None
+
+    @property
+    def widgets_digest(self) -> bytes | None:
+        """SHA-256 over the widget state, as a seal names it; None where there is none.
+
+        Raises:
+            Undigestable: two readers may see two different things in it.
+        """
+        if isinstance(self.metadata, Metadata):
+            return self.metadata.digest("widgets")
+        widgets = self.metadata.get("widgets")
+        return None if widgets is None else json_digest(widgets)
+
+
+class _Top(msgspec.Struct, forbid_unknown_fields=True):
+    cells: list[msgspec.Raw]
+    nbformat: msgspec.Raw
+    nbformat_minor: msgspec.Raw
+    metadata: msgspec.Raw
 
 
 def read_notebook(source: bytes | str | os.PathLike[str]) -> Notebook:
@@ -42,43 +80,157 @@ def read_notebook(source: bytes | str | os.PathLike[str]) -> Notebook:
             exactly one notebook of format 4.
     """
     where = "the notebook" if isinstance(source, bytes) else os.fspath(source)
-    data = source if isinstance(source, bytes) else _file_bytes(Path(source))
+    text = source if isinstance(source, bytes) else _file_bytes(Path(source))
     try:
-        value = json.loads(data.decode("utf-8"))
-    except (ValueError, RecursionError) as error:
+        return _notebook(text)
+    except _Unfit as unfit:
+        raise NotebookError(f"{where} {unfit.why}", hint=unfit.hint) from None
+    except (scanning.NotJson, Undigestable) as error:
         raise NotebookError(
-            f"{where} is not a notebook: {error}", hint="only JSON text in UTF-8 can be a notebook"
+            f"{where} cannot be read: {error.args[0]}", hint="open it in Jupyter, mend it, save it"
         ) from None
-    return notebook_from_json(value, where)
 
 
-def notebook_from_json(value: object, where: str = "the notebook") -> Notebook:
-    """A notebook that is in memory already, as nbformat or a front end holds it."""
-    if not isinstance(value, Mapping):
-        raise NotebookError(f"{where} is not a notebook: it is not a JSON object")
-    version, minor = value.get("nbformat"), value.get("nbformat_minor")
-    if version != 4 or type(minor) is not int:
-        raise NotebookError(
-            f"{where} has notebook format {version!r:.20}, which cannot be read here",
-            hint="convert it with `jupyter nbconvert --to notebook`",
+def notebook_from_json(value: object) -> Notebook:
+    """A notebook that is in memory already, as nbformat or a front end holds it.
+
+    Raises:
+        NotebookError: it is not a notebook of format 4.
+    """
+    try:
+        if not isinstance(value, Mapping):
+            raise _Unfit("is not a JSON object")
+        minor = _check_version(value.get("nbformat"), value.get("nbformat_minor"))
+        cells, metadata = value.get("cells"), value.get("metadata")
+        if not isinstance(cells, list):
+            raise _Unfit("has no list of cells")
+        if not isinstance(metadata, Mapping):
+            raise _Unfit("has metadata that are not an object")
+        return Notebook(
+            [Cell(at, cell if isinstance(cell, Mapping) else {}) for at, cell in enumerate(cells)],
+            metadata,
+            4,
+            minor,
         )
-    cells, metadata = value.get("cells"), value.get("metadata", {})
-    if not isinstance(cells, list) or not isinstance(metadata, Mapping):
-        raise NotebookError(f"{where} is not a notebook: cells or metadata have the wrong type")
-    return Notebook(
-        [Cell(i, cell if isinstance(cell, Mapping) else {}, None) for i, cell in enumerate(cells)],
-        metadata,
-        4,
-        minor,
+    except _Unfit as unfit:
+        raise NotebookError(f"the notebook {unfit.why}", hint=unfit.hint) from None
+
+
+class _Unfit(Exception):
+    """Why something cannot be read as a notebook, as the end of a sentence."""
+
+    def __init__(self, why: str, hint: str = "open it in Jupyter, mend it and save it") -> None:
+        super().__init__(why)
+        self.why = why
+        self.hint = hint
+
+
+def _notebook(text: bytes) -> Notebook:
+    whole = _trimmed(text)
+    survey = raw_json.survey(whole)
+    parts, cells = _split_at_once(whole, survey) or _split_slowly(whole)
+    minor = _check_version(
+        *(
+            raw_json.decode(bytes(parts[name])) if name in parts else None
+            for name in ("nbformat", "nbformat_minor")
+        )
     )
+    if cells is None:
+        raise _Unfit("has no list of cells")
+    return Notebook(cells, read_metadata(parts.get("metadata")), 4, minor, text)
+
+
+def _split_at_once(
+    whole: memoryview, survey: raw_json.Survey
+) -> tuple[Mapping[str, memoryview], list[Cell]] | None:
+    """The notebook's members and cells by msgspec, if nothing about it is out of the ordinary."""
+    if not survey.sparse and len(whole) > _AT_ONCE:
+        return None
+    try:
+        top = msgspec.json.decode(whole, type=_Top)
+    except raw_json.REFUSALS:
+        return None
+    names = ("metadata", "nbformat", "nbformat_minor")
+    parts = {name: memoryview(getattr(top, name)) for name in names}
+    cells = _cells(map(memoryview, top.cells))
+    inside = sum(cell.survey.colons for cell in cells if cell.survey)
+    inside += sum(raw_json.survey(part).colons for part in parts.values())
+    # One colon for each member; any more belong to a member that was dropped.
+    if survey.colons != len(names) + 1 + inside:
+        return None
+    return parts, cells
+
+
+def _split_slowly(whole: memoryview) -> tuple[Mapping[str, memoryview], list[Cell] | None]:
+    parts: dict[str, memoryview] = {}
+    for name, part in scanning.members(whole):
+        if name in parts:
+            raise _Unfit(f"has two members named {name!r:.40}, and readers differ in which counts")
+        parts[name] = part
+    cells = parts.get("cells")
+    if cells is None or bytes(cells[:1]) != b"[":
+        return parts, None
+    return parts, _cells(scanning.elements(cells))
+
+
+def _cells(texts: Iterable[memoryview]) -> list[Cell]:
+    cells = [
+        Cell.from_text(position, text)
+        for position, text in enumerate(itertools.islice(texts, MAX_CELLS + 1))
+    ]
+    if len(cells) > MAX_CELLS:
+        raise _Unfit(f"has more than {MAX_CELLS} cells", "split it")
+    return cells
+
+
+def _check_version(major: object, minor: object) -> int:
+    if major is None:
+        raise _Unfit("is not a notebook: it has no member nbformat", "give a notebook (.ipynb)")
+    if type(major) is not int or type(minor) is not int or minor < 0:
+        raise _Unfit("names its notebook format by something that is not a number")
+    if major < 4:
+        raise _Unfit(
+            f"has notebook format {major}; formats from 4.0 on are read",
+            "convert it: jupyter nbconvert --to notebook --nbformat 4 --inplace FILE",
+        )
+    if major > 4:
+        raise _Unfit(
+            f"has notebook format {major!r:.20}, which this version does not know",
+            "a newer jupyter-mlo may read it",
+        )
+    return minor
+
+
+def _trimmed(text: bytes) -> memoryview:
+    """The one JSON value in ``text``, without white space around it."""
+    if text.startswith(_UTF16) or b"\0" in text[:4]:
+        raise _Unfit("is not UTF-8", "save it in UTF-8; it looks like UTF-16 or binary data")
+    if text.startswith(codecs.BOM_UTF8):
+        raise _Unfit("begins with a byte order mark", "save it as UTF-8 without one")
+    start, end = scanning.after_space(memoryview(text), 0), len(text)
+    while end > start and (block := text[max(start, end - 4096) : end]).endswith(_SPACES):
+        end -= len(block) - len(block.rstrip())
+    if start >= end:
+        raise _Unfit("is empty", "a notebook is JSON text; nothing is none")
+    whole = memoryview(text)[start:end]
+    if bytes(whole[:1]) != b"{":
+        raise _Unfit("is not a notebook: it is not a JSON object", "give a notebook (.ipynb)")
+    return whole
 
 
 def _file_bytes(path: Path) -> bytes:
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        # Without O_NONBLOCK a named pipe would wait for a writer here.
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with open(handle, "rb") as file:
+            if not stat.S_ISREG(os.fstat(handle).st_mode):
+                raise NotebookError(
+                    f"{path} is not a regular file", hint="give the path of a notebook (.ipynb)"
+                )
+            return file.read()
     except OSError as error:
-        raise NotebookError(f"{path} cannot be opened: {error.strerror}") from None
-    with open(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise NotebookError(f"{path} is not a regular file")
-        return file.read()
+        raise NotebookError(
+            f"{path} cannot be read: {error.strerror}", hint="check the path and its permissions"
+        ) from None
+    except MemoryError:
+        raise NotebookError(f"{path} is larger than the memory", hint="clear outputs") from None

@@ -1,0 +1,189 @@
+"""The outputs of a long cell, written from their JSON text into its hashes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+from jupyter_mlo.notebook import raw_json
+from jupyter_mlo.notebook.canonical_cell import (
+    DISPLAYED,
+    ERROR_MEMBERS,
+    IGNORED,
+    OUTPUT_LEVEL,
+    SPACE,
+    Undigestable,
+    canonical_bundle,
+    is_binary_mime,
+    is_json_mime,
+)
+from jupyter_mlo.notebook.part_writer import PartWriter
+from jupyter_mlo.notebook.raw_text import NotText
+from jupyter_mlo.notebook.streams import TerminalText
+
+#: Outputs of one cell, adjacent streams of one name being one.
+MAX_OUTPUTS = 1_000_000
+
+_INSIDE = OUTPUT_LEVEL + 1
+Form = dict[str, Callable[[], None]]
+
+
+class LongOutputs:
+    """Writes a cell's outputs, and keeps the digest of each.
+
+    Args:
+        writer: where to.
+        part: the text of the list of outputs; None where the cell has none.
+    """
+
+    def __init__(self, writer: PartWriter, part: memoryview | None) -> None:
+        self.digests: list[bytes] = []
+        #: Where outputs have ``metadata.mlo``: their places in the file, and what it is.
+        self.marks: list[tuple[int, Any]] = []
+        self._writer = writer
+        self._part = part
+        self._stream: str | None = None
+        self._texts: list[memoryview] = []
+
+    def write(self) -> None:
+        """Write the list."""
+        writer = self._writer
+        writer.write(b"[")
+        if self._part is not None:
+            for place, text in enumerate(writer.elements_of(self._part, "its outputs")):
+                self._take(text, place)
+            self._end_stream()
+        writer.write(b"]")
+
+    def _take(self, text: memoryview, place: int) -> None:
+        what = f"output {place}"
+        if bytes(text[:1]) != b"{":
+            raise Undigestable(f"{what} is not an object")
+        members = dict(self._writer.members_of(text, what))
+        kind = self._decoded(members, "output_type", None)
+        if kind == "stream":
+            self._take_stream(members, what)
+        else:
+            self._end_stream()
+            if not isinstance(kind, str):
+                raise Undigestable(f"{what} has no output_type")
+            self._put(self._form(kind, members, place))
+        self._writer.skip(members.values())
+
+    def _take_stream(self, members: dict[str, memoryview], what: str) -> None:
+        name = self._decoded(members, "name", "stdout")
+        if not isinstance(name, str):
+            raise Undigestable(f"{what}: the stream's name is not a string")
+        if name != self._stream:
+            self._end_stream()
+            self._stream = name
+        if "text" in members:
+            self._texts.append(members.pop("text"))
+
+    def _end_stream(self) -> None:
+        if self._stream is None:
+            return
+        writer, texts = self._writer, self._texts
+        form: Form = {
+            "name": partial(writer.json, self._stream, _INSIDE),
+            "output_type": partial(writer.json, "stream", _INSIDE),
+            "text": partial(write_text, writer, texts, "a stream's text", _as_terminal),
+        }
+        self._stream, self._texts = None, []
+        self._put(form)
+
+    def _put(self, form: Form) -> None:
+        if len(self.digests) == MAX_OUTPUTS:
+            raise Undigestable(f"it has more than {MAX_OUTPUTS} outputs")
+        if self.digests:
+            self._writer.write(b",")
+        self.digests.append(self._writer.digest_of(partial(self._writer.object, form)))
+
+    def _form(self, kind: str, members: dict[str, memoryview], place: int) -> Form:
+        """What writes each member of an output; takes from ``members`` what is covered."""
+        writer = self._writer
+        form: Form
+        if kind in DISPLAYED:
+            data, metadata = members.pop("data", None), members.pop("metadata", None)
+            form = {
+                "data": partial(write_bundle, writer, data, _INSIDE, f"output {place}: data"),
+                "metadata": partial(self._write_metadata, metadata, place),
+            }
+        elif kind == "error":
+            form = {
+                name: partial(writer.value, members.pop(name), _INSIDE)
+                if name in members
+                else partial(writer.json, default, _INSIDE)
+                for name, default in ERROR_MEMBERS.items()
+            }
+        else:
+            covered = {name: members.pop(name) for name in members.keys() - IGNORED}
+            form = writer.values(covered, _INSIDE)
+            if "text" in covered:
+                form["text"] = partial(write_text, writer, covered["text"], f"output {place}: text")
+            if bytes(covered.get("metadata", b"")[:1]) == b"{":
+                form["metadata"] = partial(self._write_metadata, covered["metadata"], None)
+        form["output_type"] = partial(writer.json, kind, _INSIDE)
+        return form
+
+    def _write_metadata(self, part: memoryview | None, place: int | None) -> None:
+        writer = self._writer
+        parts = {} if part is None else writer.members_of(part, f"output {place}: metadata")
+        others = dict(parts)
+        if "mlo" in others:
+            mark = writer.decoded(others.pop("mlo"), _INSIDE + 1)
+            if place is not None:
+                self.marks.append((place, mark))
+        writer.object(writer.values(others, _INSIDE + 1))
+
+    def _decoded(self, members: dict[str, memoryview], name: str, default: object) -> object:
+        part = members.pop(name, None)
+        return default if part is None else self._writer.decoded(part, _INSIDE)
+
+
+def write_bundle(writer: PartWriter, part: memoryview | None, level: int, what: str) -> None:
+    """Write a MIME bundle that stands at ``level``, in its canonical form."""
+    parts = {} if part is None else writer.members_of(part, what)
+    writer.object(
+        {mime: partial(_write_mime, writer, mime, part, level + 1) for mime, part in parts.items()}
+    )
+
+
+def _write_mime(writer: PartWriter, mime: str, part: memoryview, level: int) -> None:
+    if len(part) <= raw_json.SMALL:
+        value = writer.decoded(part, level)
+        writer.json(canonical_bundle({mime: value})[mime], level)
+    elif is_json_mime(mime):
+        writer.value(part, level)
+    else:
+        try:
+            writer.text([part], _without_space if is_binary_mime(mime) else None)
+        except NotText:
+            writer.value(part, level)
+
+
+def write_text(
+    writer: PartWriter,
+    parts: memoryview | list[memoryview] | None,
+    what: str,
+    treat: Callable[[Iterator[str]], Iterator[str]] | None = None,
+) -> None:
+    """Write text that may be split into lines, and over several parts."""
+    if parts is None:
+        parts = []
+    try:
+        writer.text(parts if isinstance(parts, list) else [parts], treat)
+    except NotText:
+        raise Undigestable(f"{what} is neither a string nor a list of strings") from None
+
+
+def _as_terminal(pieces: Iterator[str]) -> Iterator[str]:
+    terminal = TerminalText()
+    for piece in pieces:
+        yield terminal.feed(piece)
+    yield terminal.last_line()
+
+
+def _without_space(pieces: Iterator[str]) -> Iterator[str]:
+    return (piece.translate(SPACE) for piece in pieces)

@@ -1,0 +1,68 @@
+"""A notebook's metadata from its text; widget state can be as large as all outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import partial
+from typing import Any
+
+from jupyter_mlo.notebook import raw_json
+from jupyter_mlo.notebook.canonical_cell import Undigestable
+from jupyter_mlo.notebook.digests import json_digest
+from jupyter_mlo.notebook.part_writer import PartWriter
+
+#: Metadata up to this length are decoded at once; of longer ones all but long members.
+SMALL_METADATA = 1 << 22
+
+
+class Metadata(Mapping[str, Any]):
+    """Metadata of which long members are decoded each time they are asked for."""
+
+    def __init__(self, members: Mapping[str, Any], long: Mapping[str, memoryview]) -> None:
+        self._members = members
+        self._long = long
+
+    def __getitem__(self, name: str) -> Any:
+        if name in self._long:
+            return raw_json.decode(bytes(self._long[name]), 2)
+        return self._members[name]
+
+    def __iter__(self) -> Iterator[str]:
+        yield from self._members
+        yield from self._long
+
+    def __len__(self) -> int:
+        return len(self._members) + len(self._long)
+
+    def digest(self, name: str) -> bytes | None:
+        """SHA-256 over a member's canonical text; None where it is missing or null."""
+        part = self._long.get(name)
+        if part is None:
+            value = self._members.get(name)
+            return None if value is None else json_digest(value)
+        writer = PartWriter(sparse=raw_json.survey(part).sparse)
+        return writer.digest_of(partial(writer.value, part, 1))
+
+
+def read_metadata(part: memoryview | None) -> Mapping[str, Any]:
+    """The metadata in a part of a notebook's text.
+
+    Raises:
+        Undigestable: they are ambiguous, or not an object.
+    """
+    if part is None or bytes(part[:1]) != b"{":
+        raise Undigestable("its metadata are not an object")
+    if len(part) <= SMALL_METADATA:
+        value: dict[str, Any] = raw_json.decode(bytes(part))
+        return value
+    raw_json.refuse_twin_names(part)
+    members = raw_json.members(part, False, raw_json.Meter())
+    long = {name: text for name, text in members.items() if len(text) > SMALL_METADATA}
+    return Metadata(
+        {
+            name: raw_json.decode(bytes(text), 2)
+            for name, text in members.items()
+            if name not in long
+        },
+        long,
+    )
