@@ -30,6 +30,10 @@ class Present:
     references: frozenset[str] = frozenset()
 
 
+#: Comparisons of equal outputs after which the rest counts as not observed.
+_MOST_STEPS = 1_000_000
+
+
 class Tie(IntEnum):
     """What ties a record to a cell, from the weakest to the surest."""
 
@@ -205,39 +209,51 @@ def _common(
     present: Sequence[str], allowed: Sequence[Mapping[str, object]]
 ) -> list[tuple[int, int]]:
     """A longest common subsequence, as pairs of positions (Hunt and Szymanski, 1977)."""
-    limit = min(len(present), len(allowed))
-    start = 0
-    while start < limit and present[start] in allowed[start]:
+    here, there = len(present), len(allowed)
+    start = end = 0
+    while start < min(here, there) and present[start] in allowed[start]:
         start += 1
-    pairs = [(at, at) for at in range(start)]
-    if start == len(present) or start == len(allowed):
-        return pairs
+    while end < min(here, there) - start and present[here - 1 - end] in allowed[there - 1 - end]:
+        end += 1
+    return [
+        *((at, at) for at in range(start)),
+        *_common_middle(present, allowed, start, here - end, there - end),
+        *((here - at, there - at) for at in range(end, 0, -1)),
+    ]
+
+
+def _common_middle(
+    present: Sequence[str],
+    allowed: Sequence[Mapping[str, object]],
+    start: int,
+    here_end: int,
+    there_end: int,
+) -> list[tuple[int, int]]:
     places: defaultdict[str, list[int]] = defaultdict(list)
-    for there in range(len(allowed) - 1, start - 1, -1):
+    for there in range(there_end - 1, start - 1, -1):
         for digest in allowed[there]:
             places[digest].append(there)
-    tails: list[int] = []
+    tails: list[int] = []  # where the best run of each length ends among the allowed
+    ends: list[int] = []  # and its node
     nodes: list[tuple[int, int, int]] = []  # here, there, node before
-    ends: list[int] = []
-    budget = 2_000_000
-    for here in range(start, len(present)):
+    left = _MOST_STEPS
+    for here in range(start, here_end):
         for there in places.get(present[here], ()):
-            budget -= 1
+            left -= 1
             length = bisect_left(tails, there)
-            node = (here, there, ends[length - 1] if length else -1)
+            if length < len(tails) and there >= tails[length]:
+                continue
+            nodes.append((here, there, ends[length - 1] if length else -1))
             if length == len(tails):
                 tails.append(there)
-                ends.append(len(nodes))
-            elif there < tails[length]:
-                tails[length], ends[length] = there, len(nodes)
+                ends.append(len(nodes) - 1)
             else:
-                continue
-            nodes.append(node)
-        if budget < 0:
+                tails[length], ends[length] = there, len(nodes) - 1
+        if left < 0:
             break
-    rest = []
+    pairs = []
     step = ends[-1] if ends else -1
     while step >= 0:
         here, there, step = nodes[step]
-        rest.append((here, there))
-    return pairs + rest[::-1]
+        pairs.append((here, there))
+    return pairs[::-1]

@@ -11,7 +11,7 @@ from jupyter_mlo.notebook.digests import json_digest, short, source_digest
 from jupyter_mlo.notebook.layout import read_reference, read_stamp
 from jupyter_mlo.notebook.matching import Present
 from jupyter_mlo.notebook.reading import Notebook, Undigestable
-from jupyter_mlo.notebook.seals import Sealable, SealedCell
+from jupyter_mlo.notebook.seals import Sealable, SealedCell, is_name
 from jupyter_mlo.statements.envelope import Envelope
 
 #: Longest name of a kernelspec that statements take over.
@@ -80,7 +80,7 @@ def present_cell(cell: Cell) -> PresentCell:
         undigestable, source = error.reason, source_digest(cell.source)
     listed = SealedCell(
         kind=cell.kind,
-        id=cell.id or None,
+        id=cell.id if cell.id and is_name(cell.id) else None,
         cell=digest,
         source=source,
         stamp=bytes.fromhex(stamp.statement_id) if stamp is not None else None,

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from jupyter_mlo.notebook.claims import FORGED, Claim
 from jupyter_mlo.notebook.digests import from_short, short
 from jupyter_mlo.notebook.layout import NotebookEntries, SealEntry
-from jupyter_mlo.notebook.seals import Proof, SealedCell, cells_root, notebook_digest
+from jupyter_mlo.notebook.seals import Proof, SealedCell, cells_root, notebook_digest, older_json
 
 
 @dataclass(frozen=True)
@@ -101,12 +101,25 @@ def judge_seals(
                         "does not lead to the signed root"
                     )
             older.append(Believed(claim, proofs=tuple(holding)))
-    times = [seal.time for seal in older]
-    if times != sorted(times, reverse=True):
-        problems.append("the older seals do not stand in their order, newest first")
-    if len({claim.envelope.statement_id for claim in claims}) < len(claims):
-        problems.append("one seal stands there twice")
+    if newest is not None:
+        _check_older(newest.claim, entries, problems)
     return Sealed(newest, tuple(older), claims[0], refused, tuple(problems), tuple(notes))
+
+
+def _check_older(newest: Claim, entries: NotebookEntries, problems: list[str]) -> None:
+    """Whether the older seals are those that the newest one was made beside."""
+    kept = newest.seal.older
+    there = older_json(
+        [
+            (entry.envelope.statement_id, [proof.position for proof in entry.proofs])
+            for entry in entries.seals[1:]
+        ]
+    )
+    if there != (kept.model_dump() if kept is not None else None):
+        problems.append(
+            "the older seals, or their proofs, are not those that the newest seal names "
+            f"({len(entries.seals) - 1} stand there, it names {kept.count if kept else 0})"
+        )
 
 
 def _refusal(claim: Claim, entries: NotebookEntries) -> str:

@@ -218,17 +218,21 @@ def _sealed(
     unvouched: tuple[Unvouched, ...],
 ) -> SealedNotebook:
     newest = examined.sealed.newest
+    stamped = stamped_value(value, stamps)
+    older, dropped = older_seals(examined.sealed, stamped, whole.cells)
     seal = make_seal(
         signer,
         whole,
         notebook=notebook_id,
         parent=examined.entries.parent,
         previous=newest.statement_id if newest is not None else None,
+        older=[
+            (envelope.statement_id, [proof.position for proof in proofs])
+            for envelope, proofs in older
+        ],
         meaning=meaning,
         now=now,
     )
-    stamped = stamped_value(value, stamps)
-    older, dropped = older_seals(examined.sealed, stamped, whole.cells)
     chains = chains_for(examined, signer, stamps, older)
     stamped["metadata"] = {
         **stamped.get("metadata", {}),

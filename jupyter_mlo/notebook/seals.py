@@ -24,7 +24,8 @@ from jupyter_mlo.ledger.merkle import (
     root_of,
     tree_of,
 )
-from jupyter_mlo.statements.canonical import canonical_bytes
+from jupyter_mlo.notebook.digests import short
+from jupyter_mlo.statements.canonical import canonical_bytes, has_lone_surrogate
 from jupyter_mlo.statements.envelope import Envelope
 from jupyter_mlo.statements.predicates import types
 
@@ -35,13 +36,8 @@ MEANINGS: Final = ("held", "authored", "reviewed", "approved")
 #: Written in the list of cells in place of a digest or a stamp that is not there.
 ABSENT: Final = "-"
 
-_LETTERS: Final = {"code": "c", "markdown": "m", "raw": "r"}
+_LETTERS: Final = {"code": "c", "markdown": "m", "raw": "r", "": "?"}
 _KINDS: Final = {letter: kind for kind, letter in _LETTERS.items()}
-
-
-def b64u(data: bytes) -> str:
-    """Base64url without padding (RFC 4648, section 5)."""
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
 
 
 def from_b64u(text: str) -> bytes:
@@ -50,7 +46,7 @@ def from_b64u(text: str) -> bytes:
         data = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
     except binascii.Error as error:
         raise ValueError(str(error)) from None
-    if b64u(data) != text:  # padding inside, or unused bits set
+    if short(data) != text:  # padding inside, or unused bits set
         raise ValueError("not in the one form")
     return data
 
@@ -59,6 +55,7 @@ def from_b64u(text: str) -> bytes:
 class SealedCell:
     """A cell as a seal lists it: what it was, what it held, which stamp it carried.
 
+    ``id`` is None where there is none, and where it cannot be signed (:func:`is_name`).
     ``cell`` is the 32-byte ``mloCellV1``, None for a cell that cannot be digested; ``source``
     the ``mloSourceV1``; ``stamp`` the 32-byte statement ID of its stamp, if it had one.
     """
@@ -75,9 +72,9 @@ class SealedCell:
             (
                 _LETTERS[self.kind],
                 self.id or "",
-                b64u(self.cell) if self.cell else ABSENT,
-                b64u(self.source),
-                b64u(self.stamp) if self.stamp else ABSENT,
+                short(self.cell) if self.cell else ABSENT,
+                short(self.source),
+                short(self.stamp) if self.stamp else ABSENT,
             )
         )
 
@@ -88,7 +85,7 @@ class SealedCell:
             raise ValueError("not a string")
         # The id is what its tool made of it, and may hold spaces: the rest is cut off both ends.
         head, *digests = line.rsplit(" ", 3)
-        if len(digests) != 3 or head[:1] not in _KINDS or head[1:2] != " ":
+        if len(digests) != 3 or head[:1] not in _KINDS or head[1:2] != " " or not is_name(head):
             raise ValueError("not of the form 'type id cell source stamp'")
         cell, source, stamp = (None if part == ABSENT else _digest(part) for part in digests)
         if source is None:
@@ -101,9 +98,9 @@ class SealedCell:
             position,
             self.kind,
             self.id,
-            b64u(self.cell) if self.cell else None,
-            b64u(self.source),
-            b64u(self.stamp) if self.stamp else None,
+            short(self.cell) if self.cell else None,
+            short(self.source),
+            short(self.stamp) if self.stamp else None,
         ]
         return leaf_hash(canonical_bytes(content))
 
@@ -113,6 +110,11 @@ def _digest(text: str) -> bytes:
     if len(data) != HASH_SIZE:
         raise ValueError("not a SHA-256")
     return data
+
+
+def is_name(text: str) -> bool:
+    """Whether a cell's id can be signed: lone surrogates have no form in signed JSON."""
+    return not has_lone_surrogate(text)
 
 
 def cells_root(cells: Sequence[SealedCell]) -> bytes:
@@ -130,7 +132,7 @@ class Proof:
 
     def text(self) -> str:
         """The proof as it stands in the notebook, under its position."""
-        return f"{b64u(b''.join(self.path)) or ABSENT} {self.cell.line()}"
+        return f"{short(b''.join(self.path)) or ABSENT} {self.cell.line()}"
 
     @classmethod
     def from_text(cls, position: object, text: object) -> Proof:
@@ -157,6 +159,21 @@ def make_proofs(cells: Sequence[SealedCell], positions: Sequence[int]) -> list[P
         Proof(position, cells[position], tuple(inclusion_proof(position, len(cells), node)))
         for position in positions
     ]
+
+
+def older_json(older: Sequence[tuple[str, Sequence[int]]]) -> dict[str, Any] | None:
+    """The older seals as a new one names them, so that none can be taken away unseen.
+
+    Args:
+        older: statement ID and positions of the kept proofs of each, newest first.
+    """
+    if not older:
+        return None
+    leaves = [
+        leaf_hash(canonical_bytes([statement_id, sorted(positions)]))
+        for statement_id, positions in older
+    ]
+    return {"count": len(older), "root": short(root_of(leaves))}
 
 
 def notebook_digest(
@@ -192,6 +209,7 @@ def make_seal(
     notebook: str,
     parent: str | None,
     previous: str | None,
+    older: Sequence[tuple[str, Sequence[int]]] = (),
     meaning: str,
     now: datetime,
 ) -> Envelope:
@@ -200,6 +218,7 @@ def make_seal(
     Args:
         notebook: the notebook's ID; ``parent`` that of the notebook from which a run made it.
         previous: statement ID of the seal before this one.
+        older: the seals that the notebook keeps beside it, as in :func:`older_json`.
         meaning: one of :data:`MEANINGS`.
 
     Raises:
@@ -210,7 +229,7 @@ def make_seal(
         raise NotebookError(
             f"a seal cannot mean {meaning!r}", hint=f"one of: {', '.join(MEANINGS)}"
         )
-    count, root = len(sealable.cells), b64u(cells_root(sealable.cells))
+    count, root = len(sealable.cells), short(cells_root(sealable.cells))
     digest = notebook_digest(count, root, sealable.nbformat, sealable.kernelspec, sealable.widgets)
     predicate: dict[str, Any] = {
         "notebook": notebook,
@@ -221,6 +240,7 @@ def make_seal(
         "kernelspec": sealable.kernelspec,
         "widgets": sealable.widgets,
         "previous": previous,
+        "older": older_json(older),
     }
     subject = [{"name": notebook, "digest": {"mloNotebookV1": digest}}]
     return signer.sign(types.SEAL, subject, _without_nulls(predicate), now)

@@ -16,6 +16,7 @@ from jupyter_mlo.ledger.merkle import leaf_hash, root_of
 from jupyter_mlo.notebook.cells import Cell
 from jupyter_mlo.notebook.digests import cell_digests, short
 from jupyter_mlo.notebook.reading import Undigestable
+from jupyter_mlo.notebook.seals import is_name
 from jupyter_mlo.statements.envelope import Envelope
 from jupyter_mlo.statements.predicates import types
 from jupyter_mlo.statements.times import to_text
@@ -73,7 +74,7 @@ def make_stamp(
     if observed is not None and len(observed) < len(outputs):
         outputs = tuple(outputs[at] for at in observed)
         subject = digest_with(cell, observed)
-    cell_id = cell.id if cell.id and len(cell.id) <= 256 else None
+    cell_id = cell.id if cell.id and len(cell.id) <= 256 and is_name(cell.id) else None
     place: dict[str, Any] = {"position": cell.position}
     if cell_id is not None:
         place["id"] = cell_id

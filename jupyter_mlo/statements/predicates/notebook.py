@@ -114,6 +114,13 @@ class SealedCells(Strict):
     root: ShortDigest
 
 
+class OlderSeals(Strict):
+    """How many older seals are kept beside this one, and the RFC 9162 Merkle root over them."""
+
+    count: Count
+    root: ShortDigest
+
+
 class Seal(Signed):
     """A whole notebook at one moment. Its subject is the notebook under ``mloNotebookV1``."""
 
@@ -128,3 +135,5 @@ class Seal(Signed):
     widgets: ShortDigest | None = None
     #: Statement ID of the seal before this one.
     previous: HexDigest | None = None
+    #: The older seals, and of each the positions, that the notebook keeps; null where none.
+    older: OlderSeals | None = None
