@@ -175,7 +175,7 @@ class Signer:
                 )
             self._permitted.add(act)
         if self.run is not None:
-            self._check_run(predicate, prefix)
+            self._check_run(predicate, self.run, prefix)
 
     def _check_delegation(self, kind: str) -> None:
         if not may_issue(Role(self.kind), kind):
@@ -186,14 +186,13 @@ class Signer:
         if self.scope is not None:
             self._require(self.scope.permits(delegate=kind), types.DELEGATION)
 
-    def _check_run(self, predicate: Mapping[str, Any], prefix: str) -> None:
-        for member, ours in ((f"{prefix}run", "id"), ("notebook", "notebook")):
-            named = predicate.get(member)
-            if named is not None and self.run is not None and named != self.run[ours]:
-                raise Refused(
-                    f"this key is for the run {self.run['id']} only, not for {named}",
-                    hint="each run has a key of its own; use the one that this run was given",
-                )
+    def _check_run(self, predicate: Mapping[str, Any], run: Mapping[str, str], prefix: str) -> None:
+        named, notebook = predicate.get(f"{prefix}run"), predicate.get("notebook")
+        if named != run["id"] or notebook not in (None, run["notebook"]):
+            raise Refused(
+                f"this key is for the run {run['id']} only, not for {named or 'none at all'}",
+                hint="each run has a key of its own; use the one that this run was given",
+            )
 
     def _require(self, permission: Permission, predicate_type: str) -> None:
         if not permission:
