@@ -20,7 +20,7 @@ def publish(context: Context, envelopes: Sequence[Envelope]) -> None:
     if published.waiting:
         context.note(
             f"note: {published.waiting} statements wait in {context.settings.outbox} for the "
-            "ledger, which cannot be reached; nothing is lost"
+            f"ledger; nothing is lost, and they are offered again. {published.why}"
         )
 
 

@@ -33,7 +33,7 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
     if arguments.json:
         context.say(json.dumps(found, indent=2, ensure_ascii=False))
     else:
-        _show(found, context)
+        show(found, context)
     return 0
 
 
@@ -134,10 +134,11 @@ def _ledger(context: Context, warnings: list[str]) -> dict[str, Any]:
         size = 0
     except MloError as error:
         warnings.append(str(error))
-    return {"entries": size, "waiting": len(Outbox(context.settings))}
+    return {"entries": size, "waiting": Outbox(context.settings).waiting()}
 
 
-def _show(found: dict[str, Any], context: Context) -> None:
+def show(found: dict[str, Any], context: Context) -> None:
+    """Say what :func:`survey` found, as lines of text."""
     from datetime import timedelta
 
     from jupyter_mlo.identity.safe_text import terminal_safe
