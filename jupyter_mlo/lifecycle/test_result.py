@@ -52,9 +52,7 @@ def validation_result(
             configuration, as the thresholds are.
     """
     outcome = judge(metrics, thresholds)
-    conditions = canonical_bytes(
-        {each.metric: f"{each.comparison} {each.bound!r}" for each in thresholds}
-    )
+    conditions = canonical_bytes({each.metric: each.condition for each in thresholds})
     return {
         "result": outcome.result,
         "configuration": [

@@ -15,6 +15,7 @@ from numbers import Real
 from typing import Any, Final
 
 from jupyter_mlo.errors import InvalidInput
+from jupyter_mlo.statements.canonical import number_text
 
 _COMPARISONS: Final[Mapping[str, Callable[[float, float], bool]]] = {
     ">=": operator.ge,
@@ -38,7 +39,12 @@ class Threshold:
     @property
     def text(self) -> str:
         """The condition in words: the name of the test (``auc >= 0.75``)."""
-        return f"{self.metric} {self.comparison} {self.bound:.17g}".replace("e+", "e")
+        return f"{self.metric} {self.condition}"
+
+    @property
+    def condition(self) -> str:
+        """Comparison and bound (``>= 0.75``), the number as RFC 8785 writes it."""
+        return f"{self.comparison} {number_text(self.bound)}"
 
     def holds(self, metrics: Mapping[str, float]) -> bool:
         """Whether the metric was measured and meets the bound."""

@@ -9,33 +9,26 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
-from typing import Any, Final
-from urllib.parse import urlsplit, urlunsplit
+from typing import Any
 
-from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from papermill.exceptions import PapermillExecutionError
 from papermill.execute import raise_for_execution_errors
 from papermill.iorw import StreamHandler, papermill_io
 from papermill.log import logger
 
-from jupyter_mlo import __version__
 from jupyter_mlo.delegation.signer import Signer
 from jupyter_mlo.errors import MloError
 from jupyter_mlo.lifecycle import provenance
 from jupyter_mlo.lifecycle.provenance import RunOutcome
-from jupyter_mlo.lifecycle.resources import FileDigest, statement_descriptor
 from jupyter_mlo.notebook.layout import MEMBER, notebook_json
 from jupyter_mlo.notebook.reading import notebook_from_json
 from jupyter_mlo.notebook.seals import make_seal
+from jupyter_mlo.runs.account import account, outcome_of
 from jupyter_mlo.runs.run import NotebookRun, complain
 from jupyter_mlo.runs.run_key import read_statements
 from jupyter_mlo.runs.saving import write_notebook
 from jupyter_mlo.statements.envelope import Envelope
 from jupyter_mlo.statements.predicates import types
-from jupyter_mlo.statements.strict_json import read_json
-
-_LONGEST_NAME: Final = 2048
 
 
 class Ending:
@@ -56,6 +49,7 @@ class Ending:
         self.failed_cell: PapermillExecutionError | None = None
         #: Why the notebook could not be written.
         self.unwritten: Exception | None = None
+        self._written = False
 
     def begin(self, error: BaseException | None) -> None:
         """Nothing of the notebook changes any more; ``error`` is what ended it early."""
@@ -78,12 +72,18 @@ class Ending:
         return interrupt
 
     def _end(self, error: BaseException | None) -> None:
+        with _said("The end of this run went wrong"):
+            self._end_well(error)
+        if not self._written:
+            self._write(error)
+
+    def _end_well(self, error: BaseException | None) -> None:
         run = self._run
         with _said("A cell that was cut short stays unstamped"):
             run.stamps.complete_all(run.now())
         if error is None:
             self.failed_cell = _mark_failed_cell(run.nb)
-        outcome, reason = _outcome(error or self.failed_cell)
+        outcome, reason = outcome_of(error or self.failed_cell)
         signer = run.acting.signer
         seal: Envelope | None = None
         statements: list[Envelope] = []
@@ -99,7 +99,10 @@ class Ending:
             return
         made: list[Envelope] = [*statements, *([seal] if seal else [])]
         with _said("No provenance is on record for this run"):
-            made.append(self._provenance(signer, outcome, reason, seal, statements))
+            run.surroundings.wait()
+            facts = account(run, outcome=outcome, reason=reason, seal=seal, statements=statements)
+            subject, predicate = provenance.subject(facts), provenance.provenance(facts)
+            made.append(signer.sign(types.PROVENANCE, subject, predicate, run.now()))
         with _said("What this run says of itself is on record nowhere but in the notebook"):
             self._publish(signer, made)
 
@@ -159,6 +162,7 @@ class Ending:
 
     def _write(self, error: BaseException | None) -> None:
         """Write the notebook: always where asked, and where papermill will not do it any more."""
+        self._written = True
         target = self._asked
         if self.failed_cell is not None or (error is not None and not _is_stream(self._final)):
             target = self._final or target
@@ -169,51 +173,6 @@ class Ending:
         except Exception as fault:  # any handler of papermill's
             self.unwritten = fault
 
-    def _provenance(
-        self,
-        signer: Signer,
-        outcome: RunOutcome,
-        reason: str | None,
-        seal: Envelope | None,
-        statements: Sequence[Envelope],
-    ) -> Envelope:
-        import papermill
-
-        run = self._run
-        run.surroundings.wait()
-        said = [read_json(envelope.payload) for envelope in statements]
-        named = run.nb.metadata.get("papermill", {})
-        language = run.nb.metadata.get("language_info", {})
-        facts = provenance.Run(
-            run_id=run.run_id,
-            notebook_id=run.notebook_id,
-            source=shown_place(named.get("input_path")),
-            target=shown_place(named.get("output_path")),
-            code=run.request.code,
-            sealed=_sealed_digest(seal),
-            parameters=run.request.parameters,
-            activity=run.acting.activity,
-            model=run.acting.model,
-            started=run.started,
-            finished=run.finished or run.now(),
-            outcome=outcome,
-            reason=reason,
-            environment=replace(run.surroundings.environment, language=_language(language)),
-            versions={"jupyter-mlo": __version__, "papermill": papermill.__version__},
-            repository=run.surroundings.repository,
-            data=[*run.surroundings.data, *_files(said, "input")],
-            artifacts=_files(said, "output"),
-            statements=[
-                statement_descriptor(
-                    types.short_name(value["predicateType"]), envelope.statement_id
-                )
-                for envelope, value in zip(statements, said, strict=True)
-            ],
-        )
-        return signer.sign(
-            types.PROVENANCE, provenance.subject(facts), provenance.provenance(facts), run.now()
-        )
-
     def _publish(self, signer: Signer, made: Sequence[Envelope]) -> None:
         from jupyter_mlo.ledger.publish import publish
 
@@ -221,25 +180,13 @@ class Ending:
         # The run's delegation is only of use to those who read what its kernel said.
         chain = key.signer.chain if key is not None else signer.chain
         published = publish(self._run.settings, [*chain, *made])
-        if published.waiting:
+        if published.count < len(chain) + len(made):
             complain(
-                f"{published.waiting} statements wait for the ledger; they go there with the next "
-                "ones, and count once"
+                f"{published.waiting} statements wait for the ledger and go there with the next "
+                f"ones: {published.why}"
             )
-
-
-def shown_place(place: object) -> str | None:
-    """A path or address as a statement may show it: without credentials or signed queries."""
-    if not isinstance(place, str) or len(place) > _LONGEST_NAME or place.lstrip().startswith("{"):
-        return None  # a notebook itself, which papermill takes as well
-    if "://" not in place:
-        return place
-    try:
-        parts = urlsplit(place)
-    except ValueError:
-        return None
-    host = parts.netloc.rpartition("@")[2]
-    return urlunsplit((parts.scheme, host, parts.path, "", ""))
+        elif published.why:
+            complain(published.why)
 
 
 def _is_stream(path: str | None) -> bool:
@@ -265,46 +212,3 @@ def _mark_failed_cell(nb: Any) -> PapermillExecutionError | None:
     except PapermillExecutionError as error:
         return error
     return None
-
-
-def _outcome(error: BaseException | None) -> tuple[RunOutcome, str | None]:
-    """How a run ended, and why, in words of ours: a notebook's text has no place in the ledger."""
-    match error:
-        case None:
-            return "succeeded", None
-        case PapermillExecutionError():
-            return "failed", f"cell {error.cell_index + 1} failed"
-        case CellTimeoutError():
-            return "failed", "a cell took longer than it was given"
-        case DeadKernelError():
-            return "failed", "the kernel died"
-        case KeyboardInterrupt():
-            return "interrupted", "interrupted"
-        case SystemExit() | GeneratorExit():
-            return "interrupted", "terminated"
-        case RuntimeError():
-            return "failed", "the kernel did not start, or did not answer"
-        case _:
-            return "failed", type(error).__name__
-
-
-def _sealed_digest(seal: Envelope | None) -> str | None:
-    if seal is None:
-        return None
-    return str(read_json(seal.payload)["subject"][0]["digest"]["mloNotebookV1"])
-
-
-def _files(said: Sequence[Any], role: str) -> list[FileDigest]:
-    """The files of the datasets among ``said`` (statements of this run's own kernel)."""
-    return [
-        FileDigest(str(each["name"]), str(each["digest"]["sha256"]))
-        for value in said
-        if value["predicateType"] == types.DATASET and value["predicate"]["role"] == role
-        for each in value["subject"]
-        if "sha256" in each["digest"]
-    ]
-
-
-def _language(info: Any) -> dict[str, str] | None:
-    named = {name: str(info[name])[:100] for name in ("name", "version") if info.get(name)}
-    return named or None

@@ -71,6 +71,10 @@ class Journal:
         """The notebook's metadata has changed."""
         self._append({"metadata": metadata})
 
+    def chain(self, chain: Sequence[Mapping[str, Any]]) -> None:
+        """Enrolments and delegations that what the run's kernel signs hangs on."""
+        self._append({"chain": chain})
+
     def notebook(self, notebook: Mapping[str, Any]) -> None:
         """Cells were inserted: the whole notebook anew."""
         self._append({"base": notebook})
@@ -164,6 +168,22 @@ def is_running(folder: Path) -> bool:
 def remove(folder: Path) -> None:
     """Remove a run's folder and all that is in it; what cannot be removed stays."""
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def last_line(folder: Path) -> bytes:
+    """The journal's last line, if it is a short one."""
+    try:
+        with open(folder / JOURNAL, "rb") as file:
+            file.seek(-min(4096, os.fstat(file.fileno()).st_size), os.SEEK_END)
+            lines = file.read().splitlines()
+    except OSError:
+        return b""
+    return lines[-1] if lines else b""
+
+
+def has_ended(folder: Path) -> bool:
+    """Whether the run came to its own end, well or not."""
+    return last_line(folder).startswith(b'{"ended":')
 
 
 def age(folder: Path) -> float:

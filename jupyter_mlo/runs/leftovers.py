@@ -72,19 +72,16 @@ def sweep(settings: Settings) -> None:
         for name in (KEY_FILE, DESCRIPTION):
             (folder / name).unlink(missing_ok=True)
         age = journal.age(folder)
-        if age > CUT_OFF_FOR or (_ended_well(folder) or (age > ENDED_FOR and _ended(folder))):
+        if age > CUT_OFF_FOR or (
+            _ended_well(folder) or (age > ENDED_FOR and journal.has_ended(folder))
+        ):
             journal.remove(folder)
-
-
-def _ended(folder: Path) -> bool:
-    return _last_line(folder).startswith(b'{"ended":')
 
 
 def _ended_well(folder: Path) -> bool:
     """Whether the run has ended and its notebook, with its seal, is where it belongs."""
-    line = _last_line(folder)
     head = journal.read_head(folder)
-    if not line.startswith(b'{"ended":') or head is None or not isinstance(head.get("output"), str):
+    if head is None or not isinstance(head.get("output"), str) or not journal.has_ended(folder):
         return False
     try:
         notebook = str(head["notebook"]).encode()
@@ -94,13 +91,3 @@ def _ended_well(folder: Path) -> bool:
         return notebook in tail and b'"envelope"' in tail and tail.rstrip().endswith(b"}")
     except (OSError, LookupError):
         return False
-
-
-def _last_line(folder: Path) -> bytes:
-    try:
-        with open(folder / journal.JOURNAL, "rb") as file:
-            file.seek(-min(4096, os.fstat(file.fileno()).st_size), os.SEEK_END)
-            lines = file.read().splitlines()
-    except OSError:
-        return b""
-    return lines[-1] if lines else b""

@@ -26,6 +26,7 @@ from jupyter_mlo.runs.leftovers import sweep
 from jupyter_mlo.runs.run_key import RunKey
 from jupyter_mlo.runs.stamping import CellStamps
 from jupyter_mlo.runs.surroundings import Kernel, Surroundings
+from jupyter_mlo.statements.times import to_text
 
 #: The key in a run's kernel ends after this, whatever else it depends on.
 LONGEST: Final = timedelta(days=7)
@@ -124,6 +125,7 @@ class NotebookRun:
             "run": self.run_id,
             "notebook": self.notebook_id,
             "mlo": self.acting.signer.mlo if self.acting.signer else None,
+            "started": to_text(self.started),
             **head,
         }
         try:
@@ -134,6 +136,7 @@ class NotebookRun:
             return
         try:
             self.key = self._make_key()
+            self.journal.chain([envelope.to_json() for envelope in self.key.signer.chain])
         except (MloError, OSError) as error:
             complain(f"The notebook cannot put anything on record by itself: {error}")
 
