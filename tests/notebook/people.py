@@ -101,8 +101,11 @@ class Person:
             activity=activity,
             model=model,
             expires=now + timedelta(hours=7),
-            checkpoint={"origin": "jupyter-mlo.local/0123456789abcdef", "size": 1234,
-                        "root": "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="},
+            checkpoint={
+                "origin": "jupyter-mlo.local/0123456789abcdef",
+                "size": 1234,
+                "root": "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=",
+            },
         )
 
 
@@ -114,7 +117,9 @@ def trusting(*people: Person) -> Trust:
 class Kernel:
     """A kernel with our recorder: runs cells of a notebook held as JSON, and keeps the records."""
 
-    def __init__(self, signer: Signer | None, now: datetime = NOON, *, name: str = "python3") -> None:
+    def __init__(
+        self, signer: Signer | None, now: datetime = NOON, *, name: str = "python3"
+    ) -> None:
         self.signer = signer
         self.now = now
         self.name = name
@@ -204,7 +209,12 @@ def display(
         if display_id:
             shown.setdefault(display_id, []).append(output)
     last = outputs[-1] if outputs else None
-    if kind == "stream" and last and last["output_type"] == kind and last["name"] == content["name"]:
+    if (
+        kind == "stream"
+        and last
+        and last["output_type"] == kind
+        and last["name"] == content["name"]
+    ):
         last["text"] += content["text"]
         return
     outputs.append(output)
@@ -231,7 +241,9 @@ def updates(text: str, display_id: str) -> tuple[str, dict[str, Any]]:
 
 def result(text: str, count: int) -> tuple[str, dict[str, Any]]:
     return "execute_result", {
-        "data": {"text/plain": text}, "metadata": {}, "execution_count": count
+        "data": {"text/plain": text},
+        "metadata": {},
+        "execution_count": count,
     }
 
 
@@ -241,7 +253,10 @@ def fails(name: str) -> tuple[str, dict[str, Any]]:
 
 def code(source: str, cell_id: str | None = None) -> dict[str, Any]:
     cell: dict[str, Any] = {
-        "cell_type": "code", "source": source, "metadata": {}, "outputs": [],
+        "cell_type": "code",
+        "source": source,
+        "metadata": {},
+        "outputs": [],
         "execution_count": None,
     }
     return cell if cell_id is None else {**cell, "id": cell_id}

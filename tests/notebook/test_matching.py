@@ -222,9 +222,7 @@ def test_the_match_is(case: str) -> None:
     cells, records, expected = CASES[case]
     found = match(cells, records)
     shown = {
-        position: (one.recorded.execution, one.observed, one.tie)
-        if isinstance(one, Match)
-        else one
+        position: (one.recorded.execution, one.observed, one.tie) if isinstance(one, Match) else one
         for position, one in found.items()
     }
     assert shown == expected
@@ -283,9 +281,7 @@ def _within(chosen: tuple[str, ...], seen: str) -> bool:
 def test_many_outputs_are_compared_in_little_time() -> None:
     begin = time.perf_counter()
     for there in ("a" * 3000, "ab" * 1500, "x" + "a" * 3000):
-        (found,) = match(
-            [present(outputs=there)], [record("e", outputs="b" + "a" * 3000)]
-        ).values()
+        (found,) = match([present(outputs=there)], [record("e", outputs="b" + "a" * 3000)]).values()
         assert isinstance(found, Match)
         assert found.observed
     assert time.perf_counter() - begin < 20

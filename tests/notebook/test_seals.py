@@ -121,9 +121,7 @@ def test_the_notebooks_digest_covers_all_five_members() -> None:
         "widgets": None,
     }
     plain = notebook_digest(**values)  # type: ignore[arg-type]
-    whole = {
-        "cells": 2, "kernelspec": "python3", "nbformat": "4.5", "root": "r", "widgets": None
-    }
+    whole = {"cells": 2, "kernelspec": "python3", "nbformat": "4.5", "root": "r", "widgets": None}
     text = json.dumps(whole, separators=(",", ":"))
     assert plain == hashlib.sha256(text.encode()).hexdigest()
     for name, other in [
