@@ -90,6 +90,7 @@ class SqliteDatabase:
         self._path = path
         with self._named():
             self._connection = self._connect(patience)
+            self._connection.text_factory = _text
             if not self._read_only():
                 self._set_durability(on_network(path))
 
@@ -197,6 +198,11 @@ class SqliteDatabase:
             yield
         except (sqlite3.Error, OSError) as error:
             raise _unreachable(error, self._path) from error
+
+
+def _text(stored: bytes) -> str:
+    """Text as stored; what is no UTF-8 must not keep a changed row from being named."""
+    return stored.decode("utf-8", "backslashreplace")
 
 
 def _unreachable(error: Exception, path: Path) -> LedgerUnreachable:

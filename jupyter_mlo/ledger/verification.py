@@ -27,9 +27,8 @@ Progress = Callable[[int, int], None]
 #: Leaves computed at once: complete subtrees of this height, so memory does not grow.
 _HEIGHT: Final = 12
 _CHUNK: Final = 1 << _HEIGHT
-#: Indexes beyond the number of entries that are still looked for; a false row far away
-#: must not make verifying endless.
-_GAP: Final = 100_000
+#: Broken checkpoints that are passed over in search of the newest whole one.
+_BROKEN: Final = 100
 
 
 def verify_rows(rows: Rows, log: NoteVerifier, progress: Progress | None = None) -> LedgerReport:
@@ -64,8 +63,7 @@ class _Walk:
     def run(self, progress: Progress) -> None:
         """Fill in the report."""
         report = self.report
-        ((count, last),) = self._query("SELECT count(*), max(leaf_index) FROM entries")
-        size = report.size = 0 if last is None else max(0, min(last + 1, count + _GAP))
+        size = report.size = self._size()
         with ThreadPoolExecutor() as threads:
             self._check_checkpoints(threads, -1, 0, lambda size: EMPTY_ROOT)
             for start in range(0, size, _CHUNK):
@@ -73,6 +71,20 @@ class _Walk:
                 progress(min(start + _CHUNK, size), size)
         self._check_beyond(size)
         self._check_signatures()
+
+    def _size(self) -> int:
+        """How many entries there should be: all that are here if there are no gaps.
+
+        If there are, what was signed says it: a row far away must not make verifying endless.
+        """
+        ((count, last),) = self._query("SELECT count(*), max(leaf_index) FROM entries")
+        if last is None or last + 1 == count:
+            return int(count)
+        newest = self._query(
+            "SELECT size, note FROM checkpoints ORDER BY size DESC LIMIT ?", (_BROKEN,)
+        )
+        signed = (head.size for head in map(self._read, newest) if isinstance(head, Checkpoint))
+        return next(signed, int(count))
 
     def _chunk(self, threads: ThreadPoolExecutor, start: int, end: int) -> None:
         leaves, completed = self._leaves(start, end)

@@ -1,0 +1,264 @@
+"""Records: one write a record, found by the digest of the source, whatever else lies there."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import resource
+import signal
+import stat
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from jupyter_mlo.config import Settings
+from jupyter_mlo.ledger.records import RecordStore
+from jupyter_mlo.statements.envelope import Envelope
+from tests.ledger.conftest import make_envelope
+
+A, B, C = (bytes([n]) * 32 for n in range(3))
+NOON = 1795348800.0  # 2026-11-22T12:00:00Z
+
+
+@pytest.fixture
+def store(settings: Settings) -> RecordStore:
+    return RecordStore(settings, now=lambda: NOON)
+
+
+def files(settings: Settings) -> list[Path]:
+    return sorted(settings.records.rglob("*.jsonl"))
+
+
+def test_records_are_found_by_the_digest_of_their_source(
+    store: RecordStore, envelopes: list[Envelope]
+) -> None:
+    for n, digest in enumerate([A, B, A, C]):
+        store.append(envelopes[n], digest, f"cell-{n}")
+    assert list(store.matching([A])) == [envelopes[0], envelopes[2]]
+    assert list(store.matching([B, C])) == [envelopes[1], envelopes[3]]
+    assert list(store.matching([])) == []
+    assert list(store.matching([b"\xff" * 32])) == []
+    assert store.matching([A, B, C]).skipped == 0
+
+
+def test_a_home_without_records_has_none(settings: Settings, store: RecordStore) -> None:
+    assert list(store.matching([A])) == []
+    assert not settings.records.exists()
+
+
+def test_a_line_is_what_the_module_says(
+    settings: Settings, store: RecordStore, envelopes: list[Envelope]
+) -> None:
+    store.append(envelopes[0], A, 'cell "é"\n')
+    store.append(envelopes[1], B, None)
+    (path,) = files(settings)
+    assert path.parent.name == "2026-11-22"
+    one, two = map(json.loads, path.read_bytes().splitlines())
+    assert one == {
+        "source": base64.urlsafe_b64encode(A).decode().rstrip("="),
+        "cell": 'cell "é"\n',
+        "envelope": envelopes[0].to_json(),
+    }
+    assert two["cell"] is None
+
+
+def test_files_and_folders_are_private_whatever_the_umask(
+    settings: Settings, store: RecordStore, envelopes: list[Envelope]
+) -> None:
+    before = os.umask(0)
+    try:
+        store.append(envelopes[0], A, None)
+    finally:
+        os.umask(before)
+    (path,) = files(settings)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    assert stat.S_IMODE(settings.records.stat().st_mode) == 0o700
+
+
+def test_a_new_day_has_a_new_folder_and_all_days_are_read(
+    settings: Settings, envelopes: list[Envelope]
+) -> None:
+    now = NOON
+    store = RecordStore(settings, now=lambda: now)
+    store.append(envelopes[0], A, None)
+    now += 86400
+    store.append(envelopes[1], A, None)
+    assert [path.parent.name for path in files(settings)] == ["2026-11-22", "2026-11-23"]
+    assert list(RecordStore(settings).matching([A])) == envelopes[:2]
+
+
+def test_each_process_writes_a_file_of_its_own(
+    settings: Settings, store: RecordStore, envelopes: list[Envelope]
+) -> None:
+    store.append(envelopes[0], A, None)
+    child = os.fork()
+    if child == 0:
+        store.append(envelopes[1], A, None)
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+    store.append(envelopes[2], A, None)
+    assert len(files(settings)) == 2
+    assert set(store.matching([A])) == set(envelopes[:3])
+
+
+def test_threads_do_not_mix_their_lines(
+    settings: Settings, store: RecordStore, envelopes: list[Envelope]
+) -> None:
+    def write(n: int) -> None:
+        for _ in range(50):
+            store.append(envelopes[n], bytes([n]) * 32, None)
+
+    threads = [threading.Thread(target=write, args=(n,)) for n in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for n in range(6):
+        assert list(store.matching([bytes([n]) * 32])) == [envelopes[n]] * 50
+
+
+def test_a_torn_last_line_costs_no_other(
+    settings: Settings, store: RecordStore, envelopes: list[Envelope]
+) -> None:
+    store.append(envelopes[0], A, None)
+    store.append(envelopes[1], A, None)
+    (path,) = files(settings)
+    whole = path.read_bytes()
+    for cut in range(1, len(whole.splitlines()[1]) + 1):
+        path.write_bytes(whole[:-cut])
+        matches = store.matching([A])
+        assert list(matches) == envelopes[:1]
+        assert matches.skipped == 0
+
+
+def test_what_others_put_there_is_skipped_and_counted(
+    settings: Settings, store: RecordStore, envelopes: list[Envelope], tmp_path: Path
+) -> None:
+    store.append(envelopes[0], A, None)
+    (path,) = files(settings)
+    key = base64.urlsafe_b64encode(A)[:43]
+    with path.open("ab") as file:
+        file.write(b"garbage\n\n\xff\xfe\x00\n")
+        file.write(b'{"source":"' + key + b'","envelope":{}}\n')
+        file.write(b'{"source":"' + key + b'","envelope":\n')
+        file.write(b'{"source":"' + key + b'"}\n')
+        file.write(b'{"source":"' + key + b"[]\n")
+        file.write(b'{"source":"' + key + b'","envelope":' + b"[" * 100_000 + b"\n")
+        file.write(b'{"source":')
+        file.write(b'{"source":"' + b"x" * 6_000_000 + b"\n")
+    RecordStore(settings, now=lambda: NOON).append(envelopes[1], A, None)
+    (path.parent / "link.jsonl").symlink_to(tmp_path)
+    os.mkfifo(path.parent / "pipe.jsonl")
+    (path.parent / "folder.jsonl").mkdir()
+    matches = store.matching([A])
+    assert set(matches) == set(envelopes[:2])
+    assert matches.skipped == 10
+
+
+def test_a_full_disk_costs_that_record_and_spoils_none_after_it(
+    settings: Settings, envelopes: list[Envelope]
+) -> None:
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    store = RecordStore(settings, now=lambda: NOON)
+    store.append(envelopes[0], A, None)
+    size = files(settings)[0].stat().st_size
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    for room in (size + 100, size + 100):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (room, hard))
+        try:
+            with pytest.raises(OSError, match=r"could be written|File too large"):
+                store.append(envelopes[1], A, None)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    store.append(envelopes[2], A, None)
+    assert list(store.matching([A])) == [envelopes[0], envelopes[2]]
+
+
+def test_a_killed_kernel_keeps_every_record_that_was_appended(
+    settings: Settings, home_env: dict[str, str]
+) -> None:
+    code = (
+        "from jupyter_mlo.config import load_settings\n"
+        "from jupyter_mlo.ledger.records import RecordStore\n"
+        "from tests.ledger.conftest import make_envelope\n"
+        "store = RecordStore(load_settings())\n"
+        "for n in range(100_000):\n"
+        "    envelope = make_envelope(n)\n"
+        "    store.append(envelope, bytes(32), None)\n"
+        "    print(envelope.statement_id, flush=True)\n"
+    )
+    kernel = subprocess.Popen(
+        [sys.executable, "-c", code],
+        env=home_env | {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[2]), *sys.path])},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert kernel.stdout is not None
+    first = kernel.stdout.readline()
+    time.sleep(0.2)
+    kernel.kill()
+    said = [first.strip(), *kernel.communicate(timeout=30)[0].split("\n")[:-1]]
+    found = [envelope.statement_id for envelope in RecordStore(settings).matching([bytes(32)])]
+    assert len(said) > 1
+    assert found[: len(said)] == said
+    assert len(found) == len(set(found))
+
+
+def test_a_digest_of_another_length_is_refused(
+    store: RecordStore, envelopes: list[Envelope]
+) -> None:
+    with pytest.raises(ValueError, match="32 bytes"):
+        store.append(envelopes[0], b"short", None)
+    with pytest.raises(ValueError, match="32 bytes"):
+        store.matching([b"short"])
+
+
+def test_syncing_and_closing_work_before_and_after_appending(
+    settings: Settings, store: RecordStore, envelopes: list[Envelope]
+) -> None:
+    store.sync()
+    store.close()
+    store.append(envelopes[0], A, None)
+    store.sync()
+    store.close()
+    store.append(envelopes[1], A, None)
+    assert list(store.matching([A])) == envelopes[:2] or len(files(settings)) == 2
+    assert set(store.matching([A])) == set(envelopes[:2])
+
+
+def test_records_cost_neither_sql_nor_pydantic() -> None:
+    code = (
+        "import sys, jupyter_mlo.ledger.records\n"
+        "heavy = {'sqlite3', 'sqlalchemy', 'alembic', 'pydantic', 'nbformat', 'IPython'}\n"
+        "print(sorted(heavy & set(sys.modules)))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert done.stdout == "[]\n"
+
+
+def test_a_record_is_made_of_one_write(store: RecordStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    store.append(make_envelope(0), A, None)
+    writes = []
+    write = os.write
+
+    def counted(descriptor: int, data: bytes) -> int:
+        writes.append(data)
+        return write(descriptor, data)
+
+    monkeypatch.setattr(os, "write", counted)
+    store.append(make_envelope(1, padding=200_000), A, None)
+    assert len(writes) == 1
+    assert writes[0].endswith(b"\n")
