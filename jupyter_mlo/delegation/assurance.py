@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import TYPE_CHECKING, cast
 
-from jupyter_mlo.delegation.pool import Pool, names_key, read_key
+from jupyter_mlo.delegation.pool import Pool, binds, read_key
 from jupyter_mlo.delegation.revocation import Links, Revocations
 from jupyter_mlo.errors import MloError, Refused, StatementError
 from jupyter_mlo.identity.keys import PublicKey
@@ -79,16 +79,6 @@ def own_enrolment(pool: Pool, mlo: str, key_id: str) -> tuple[Enrolment, PublicK
     raise failure or Refused(
         f"no enrolment of {mlo} with the key {key_id} is at hand",
         hint="the chain is incomplete: ask for an export, or for the file as it was sealed",
-    )
-
-
-def binds(statement: Statement, key_id: str) -> bool:
-    """Whether an enrolment is about the key ``key_id``, by subject and public key alike."""
-    predicate = cast(Enrolment, statement.predicate)
-    return (
-        predicate.delegation is None
-        and read_key(predicate.public_key).key_id == key_id
-        and names_key(statement, key_id)
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import cast
 
 from jupyter_mlo.errors import MloError
 from jupyter_mlo.identity.keys import PublicKey
@@ -41,8 +42,6 @@ class Pool:
     delegations: Mapping[str, Variants] = field(default_factory=dict)
     #: What is revoked (statement ID or key ID) → the revocations of it.
     revocations: Mapping[str, Variants] = field(default_factory=dict)
-    #: Key ID → the text of the public key, out of any enrolment that carries it.
-    keys: Mapping[str, str] = field(default_factory=dict)
     #: Key ID → the MLOs that it enrols itself for; ours has one, a forger's may have any.
     holders: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     #: Statement ID → why that envelope could not be read.
@@ -61,7 +60,6 @@ class Pool:
         enrolments = _copy(self.enrolments)
         delegations = _copy(self.delegations)
         revocations = _copy(self.revocations)
-        keys = dict(self.keys)
         holders = dict(self.holders)
         unreadable = dict(self.unreadable)
         seen = {_identity(statement.envelope) for statement in self._statements()}
@@ -76,7 +74,6 @@ class Pool:
                 predicate = statement.predicate
                 if isinstance(predicate, identity.Enrolment):
                     key_id = read_key(predicate.public_key).key_id
-                    keys[key_id] = predicate.public_key
                     if key_id == statement.key_id:
                         held = holders.get(key_id, ())
                         holders[key_id] = tuple(dict.fromkeys((*held, statement.mlo)))
@@ -91,7 +88,6 @@ class Pool:
             _frozen(enrolments),
             _frozen(delegations),
             _frozen(revocations),
-            keys,
             holders,
             unreadable,
             self._checked,
@@ -112,9 +108,14 @@ class Pool:
                 yield from statements
 
     def key(self, key_id: str) -> PublicKey | None:
-        """The public key whose fingerprint ``key_id`` is; the text proves itself by its hash."""
-        text = self.keys.get(key_id)
-        return None if text is None else read_key(text)
+        """The public key ``key_id``, out of an enrolment by which it rightly binds itself."""
+        for mlo in self.holders.get(key_id, ()):
+            for statement in self.enrolments[mlo]:
+                if statement.key_id == key_id and binds(statement, key_id):
+                    key = read_key(cast(identity.Enrolment, statement.predicate).public_key)
+                    if self.holds(statement, key):
+                        return key
+        return None
 
 
 def _identity(envelope: Envelope) -> tuple[str, str, bytes]:
@@ -146,3 +147,13 @@ def names_statement(statement: Statement, statement_id: str) -> bool:
 def _names(statement: Statement, name: str, digest: dict[str, str]) -> bool:
     subject = statement.subject
     return len(subject) == 1 and subject[0].name == name and subject[0].digest == digest
+
+
+def binds(enrolment: Statement, key_id: str) -> bool:
+    """Whether an enrolment is about the key ``key_id``, by subject and public key alike."""
+    predicate = cast(identity.Enrolment, enrolment.predicate)
+    return (
+        predicate.delegation is None
+        and read_key(predicate.public_key).key_id == key_id
+        and names_key(enrolment, key_id)
+    )

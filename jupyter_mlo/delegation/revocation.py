@@ -13,13 +13,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, cast
 
-from jupyter_mlo.delegation.pool import Pool, names_key, names_statement
+from jupyter_mlo.delegation.pool import Pool, binds, names_key, names_statement
 from jupyter_mlo.delegation.scope import CLOCK_TOLERANCE
 from jupyter_mlo.delegation.signer import Signer
 from jupyter_mlo.errors import Refused
 from jupyter_mlo.statements.envelope import Envelope
 from jupyter_mlo.statements.predicates import types
-from jupyter_mlo.statements.predicates.identity import Enrolment, Revocation
+from jupyter_mlo.statements.predicates.identity import Revocation
 from jupyter_mlo.statements.statement import Statement
 from jupyter_mlo.statements.subjects import key_subject, statement_subject
 from jupyter_mlo.statements.times import from_text, to_text
@@ -196,8 +196,8 @@ class Revocations:
             return True
         registrar = self.pool.key(key_id) if key_id in self.trust.registrars else None
         return registrar is not None and any(
-            cast(Enrolment, enrolment.predicate).public_key == self.pool.keys.get(links.own_key_id)
-            and enrolment.key_id == key_id
+            enrolment.key_id == key_id
+            and binds(enrolment, links.own_key_id)
             and self.pool.holds(enrolment, registrar)
             for enrolment in self.pool.enrolments.get(links.mlo, ())
         )
