@@ -140,6 +140,15 @@ class Mandate:
             )
 
 
+def check_lasts(lasts: timedelta) -> None:
+    """Raise :class:`InvalidInput` unless a mandate may last so long."""
+    if not timedelta() < lasts <= LONGEST:
+        raise InvalidInput(
+            f"a mandate of {lasts} is not made: it lasts up to {LONGEST.days} days",
+            hint="make a new one before it ends; the notebook can stay as it is",
+        )
+
+
 def create_mandate(
     signer: Signer,
     *,
@@ -163,11 +172,7 @@ def create_mandate(
     Raises:
         InvalidInput: ``lasts`` is not positive or too long.
     """
-    if not timedelta() < lasts <= LONGEST:
-        raise InvalidInput(
-            f"a mandate of {lasts} is not made: it lasts up to {LONGEST.days} days",
-            hint="make a new one before it ends; the notebook can stay as it is",
-        )
+    check_lasts(lasts)
     key = SigningKey.generate()
     scope = {
         "activities": list(activities),

@@ -1,0 +1,101 @@
+"""What a mandate permits, in words that whoever signs it can check."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from jupyter_mlo.delegation.mandates import Mandate, Permitted
+from jupyter_mlo.delegation.scope import EVERYTHING, Names, Scope
+from jupyter_mlo.identity.safe_text import terminal_safe
+from jupyter_mlo.statements.canonical import canonical_bytes
+from jupyter_mlo.statements.times import to_text
+from jupyter_mlo.verbs.durations import show_duration
+
+
+def scope_lines(
+    *,
+    notebook: str,
+    code: str,
+    activities: Sequence[str],
+    models: Sequence[str],
+    parameters: Permitted,
+    now: datetime,
+    lasts: timedelta,
+) -> list[str]:
+    """A mandate that is about to be made."""
+    pinned = {
+        name: values if isinstance(values, str) else [_text(value) for value in values]
+        for name, values in parameters.items()
+    }
+    return _lines(
+        notebook=notebook,
+        code=[code],
+        activities=activities,
+        models=models,
+        parameters=pinned,
+        until=f"{to_text(now + lasts)}, that is for {show_duration(lasts)}",
+    )
+
+
+def mandate_lines(mandate: Mandate) -> list[str]:
+    """A mandate that was made."""
+    scope: Scope = mandate.scope
+    parameters = scope.parameters
+    return [
+        f"on behalf of  {mandate.mlo}",
+        *_lines(
+            notebook=mandate.notebook,
+            code=sorted(scope.code),
+            activities=sorted(scope.activities),
+            models=sorted(scope.models),
+            parameters=parameters if isinstance(parameters, str) else dict(parameters),
+            until=f"{to_text(scope.not_after)}, from {to_text(scope.not_before)}",
+        ),
+    ]
+
+
+def listed(names: Names | Sequence[str]) -> str:
+    """Names with commas between, ``any`` or ``none``."""
+    if list(names) == [EVERYTHING]:
+        return "any"
+    return ", ".join(terminal_safe(name, limit=80) for name in sorted(names)) or "none"
+
+
+def _lines(
+    *,
+    notebook: str,
+    code: Sequence[str],
+    activities: Sequence[str],
+    models: Sequence[str],
+    parameters: Mapping[str, Any] | str,
+    until: str,
+) -> list[str]:
+    digests = ", ".join(one[:16] for one in code)
+    changed = "any notebook" if list(code) == [EVERYTHING] else f"code {digests}; not once changed"
+    return [
+        f"run           {terminal_safe(notebook, limit=120)} ({changed})",
+        f"activity      {listed(activities)}",
+        f"model         {listed(models)}",
+        f"parameters    {_parameters(parameters)}",
+        f"until         {until}",
+        "and to sign records, stamps, seals, provenance, results, data and evidence of those runs",
+    ]
+
+
+def _parameters(parameters: Mapping[str, Any] | str) -> str:
+    if isinstance(parameters, str):
+        return "any"
+    shown = [
+        f"{terminal_safe(name, limit=80)} (any value)"
+        if values == EVERYTHING
+        else f"{terminal_safe(name, limit=80)} = "
+        + " or ".join(terminal_safe(value, limit=80) for value in sorted(values))
+        for name, values in sorted(parameters.items())
+    ]
+    return ", ".join(shown) or "none"
+
+
+def _text(value: Any) -> str:
+    return canonical_bytes(value).decode()
