@@ -109,14 +109,12 @@ def reference(mlo: str, execution: str) -> str:
 
 
 def read_reference(output: object) -> str | None:
-    """The light reference of an output as it stands there; text of any other type as ``repr``."""
+    """The light reference of an output, as it stands there; None where there is none."""
     if not isinstance(output, Mapping) or output.get("output_type") not in MARKED:
         return None
     metadata = output.get("metadata")
-    if not isinstance(metadata, Mapping) or MEMBER not in metadata:
-        return None
-    value = metadata[MEMBER]
-    return value if isinstance(value, str) else f"a value of type {type(value).__name__}"
+    value = metadata.get(MEMBER) if isinstance(metadata, Mapping) else None
+    return value if isinstance(value, str) else None
 
 
 def stamp_json(stamp: Envelope) -> dict[str, Any]:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from jupyter_mlo.errors import NotebookError
 from jupyter_mlo.notebook.cells import Cell
-from jupyter_mlo.notebook.digests import json_digest, short, source_digest
-from jupyter_mlo.notebook.layout import read_reference, read_stamp
+from jupyter_mlo.notebook.digests import short, source_digest
+from jupyter_mlo.notebook.layout import read_stamp
 from jupyter_mlo.notebook.matching import Present
-from jupyter_mlo.notebook.reading import Notebook, Undigestable
+from jupyter_mlo.notebook.reading import Notebook
 from jupyter_mlo.notebook.seals import Sealable, SealedCell, is_name
 from jupyter_mlo.statements.envelope import Envelope
 
@@ -41,14 +41,16 @@ class PresentCell:
     def executed(self) -> bool:
         """A code cell that has outputs or a prompt number."""
         cell = self.cell
-        return cell.kind == "code" and (bool(cell.outputs) or cell.execution_count is not None)
+        return cell.kind == "code" and (cell.execution_count is not None or cell.has_outputs)
 
     def references(self) -> list[tuple[int, str]]:
-        """The light references in its outputs, each with the output's place in the file."""
+        """The light references in its outputs, each with the output's place in the file.
+
+        What stands there and is no string is named by its type.
+        """
         return [
-            (at, found)
-            for at, output in enumerate(self.cell.outputs)
-            if (found := read_reference(output)) is not None
+            (at, mark if isinstance(mark, str) else f"a value of type {type(mark).__name__}")
+            for at, mark in self.cell.marks
         ]
 
     def to_match(self) -> Present:
@@ -72,12 +74,9 @@ def present_cells(notebook: Notebook) -> list[PresentCell]:
 def present_cell(cell: Cell) -> PresentCell:
     """One cell, digested; what cannot be digested is said so."""
     stamp, problem = read_stamp(cell.metadata)
-    undigestable = ""
-    digest = None
-    try:
-        digest, source = cell.digests.cell, cell.digests.source
-    except Undigestable as error:
-        undigestable, source = error.reason, source_digest(cell.source)
+    undigestable = cell.undigestable or ""
+    digest = None if undigestable else cell.digests.cell
+    source = source_digest(cell.source) if undigestable else cell.digests.source
     listed = SealedCell(
         kind=cell.kind,
         id=cell.id if cell.id and is_name(cell.id) else None,
@@ -94,14 +93,14 @@ def kernelspec_name(notebook: Notebook) -> str | None:
     return name if name is not None and len(name) <= MAX_NAME else None
 
 
-def widgets_digest(metadata: Mapping[str, object]) -> str | None:
+def widgets_digest(notebook: Notebook) -> str | None:
     """b64u digest of the widget state; None where there is none.
 
     Raises:
         Undigestable: two readers may see two different things in it.
     """
-    widgets = metadata.get("widgets")
-    return None if widgets is None else short(json_digest(widgets))
+    digest = notebook.widgets_digest
+    return None if digest is None else short(digest)
 
 
 def sealable(notebook: Notebook, cells: Sequence[SealedCell]) -> Sealable:
@@ -124,5 +123,5 @@ def sealable(notebook: Notebook, cells: Sequence[SealedCell]) -> Sealable:
         cells=cells,
         nbformat=f"{notebook.nbformat}.{notebook.nbformat_minor}",
         kernelspec=kernelspec_name(notebook),
-        widgets=widgets_digest(notebook.metadata),
+        widgets=widgets_digest(notebook),
     )

@@ -292,7 +292,7 @@ def _changes(examined: Examined) -> tuple[list[str], bool]:
     if kernelspec != seal.kernelspec:
         changes.append(f"kernelspec is {kernelspec!r}, was {seal.kernelspec!r}")
     try:
-        widgets = widgets_digest(examined.notebook.metadata)
+        widgets = widgets_digest(examined.notebook)
     except Undigestable as error:
         return [*changes, f"widget state cannot be digested ({error.reason})"], False
     stripped = widgets is None and seal.widgets is not None
