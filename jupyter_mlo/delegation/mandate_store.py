@@ -71,5 +71,8 @@ class MandateStore:
     ) -> Revocations:
         """What is known here that may end ``mandate``; ``more`` comes from the ledger."""
         own = self.revocation(mandate.mandate_id)
-        known = [*mandate.chain, *([own] if own else []), *more]
-        return Revocations(Pool.of(known), trust)
+        links = mandate.links
+        names = [name.encode() for name in (*links.key_ids, *links.statement_ids)]
+        # A ledger may hold thousands of revocations, and one of them at most is meant.
+        named = (one for one in more if any(name in one.payload for name in names))
+        return Revocations(Pool.of([*mandate.chain, *([own] if own else []), *named]), trust)
