@@ -95,7 +95,7 @@ def give_mandates(stage: Stage) -> None:
     trainer, validator = people(stage).values()
     stage.shell(
         f"jupyter mlo mandate create notebooks/train.ipynb --as '{TRAINER}' --for 30d "
-        "--activity training --model loan@1 --parameters seed,output_dir "
+        "--activity training --model loan@1 --parameters seed "
         "--out mandates/train.mandate",
         trainer,
     )
