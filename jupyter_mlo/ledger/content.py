@@ -23,17 +23,19 @@ _MAX_TEXT: Final = 2048
 class Facts(NamedTuple):
     """What can be asked for; None where the payload does not say it in the expected form.
 
-    ``time`` is the signer's claim in microseconds since 1970 (UTC).
+    ``subject`` is the first subject's name; ``time`` is the signer's claim in microseconds
+    since 1970 (UTC).
     """
 
     predicate_type: str | None
     mlo: str | None
     key_id: str | None
     activity: str | None
+    subject: str | None
     time: int | None
 
 
-NO_FACTS: Final = Facts(None, None, None, None, None)
+NO_FACTS: Final = Facts(None, None, None, None, None, None)
 
 
 class Content(NamedTuple):
@@ -73,12 +75,14 @@ def read_facts(payload: bytes) -> Facts:
         _text(said.mlo_id if standard else said.mlo),
         _text(said.mlo_keyId if standard else said.keyId),
         _text(said.mlo_activity if standard else said.activity),
+        _text(_name(statement.subject)),
         _microseconds(said.mlo_time if standard else said.time),
     )
 
 
 class _Statement(msgspec.Struct):
     predicateType: Any = None
+    subject: Any = None
     predicate: msgspec.Raw = msgspec.Raw(b"{}")
 
 
@@ -106,6 +110,12 @@ def to_microseconds(moment: datetime) -> int:
 def from_microseconds(time: int) -> datetime:
     """The aware UTC moment of a kept time."""
     return _EPOCH + time * _MICROSECOND
+
+
+def _name(subjects: Any) -> Any:
+    if isinstance(subjects, list) and subjects and isinstance(subjects[0], dict):
+        return subjects[0].get("name")
+    return None
 
 
 def _text(value: Any) -> str | None:

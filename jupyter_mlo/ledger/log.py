@@ -135,6 +135,11 @@ class Ledger:
         """Where a statement stands; raises :class:`NotFound`."""
         return int(self._content(statement_id)[0])
 
+    def indexes(self, statement_ids: Iterable[str]) -> dict[str, int]:
+        """Where those of these statements stand that the ledger has."""
+        wanted = list(map(_statement_id, statement_ids))
+        return {key.hex(): index for key, index in self._rows.indexes(wanted).items()}
+
     def checkpoint(self) -> bytes:
         """The newest checkpoint, as a signed note."""
         return bytes(self._last()[1])

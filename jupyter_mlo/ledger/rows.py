@@ -7,7 +7,7 @@ describes the tables.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -15,6 +15,7 @@ from jupyter_mlo.ledger.content import Content, Facts, from_microseconds, to_mic
 from jupyter_mlo.ledger.database import Database, Row
 from jupyter_mlo.ledger.merkle import HASH_SIZE, last_leaf
 from jupyter_mlo.statements.envelope import Envelope
+from jupyter_mlo.statements.predicates import types
 
 #: Statement IDs asked for in one query.
 _AT_ONCE: Final = 500
@@ -23,14 +24,19 @@ _PAGE: Final = 200
 #: More than any ledger holds, and a number that every database takes.
 _MANY: Final = 2**62
 
-_FACTS: Final = "predicate_type, mlo, key_id, activity, time"
+_FACTS: Final = "predicate_type, mlo, key_id, activity, subject, time"
 _ENTRY: Final = f"leaf_index, statement_id, {_FACTS}, envelope"
 _INDEX: Final = "SELECT statement_id, leaf_index FROM contents WHERE statement_id = ?"
+#: Partial indexes are used only where the type stands in the query itself.
+_LITERALS: Final = {
+    uri: f"predicate_type = '{uri}'"
+    for uri in (types.ENROLMENT, types.DELEGATION, types.REVOCATION, types.SEAL)
+}
 _NODES: Final = "SELECT leaf_hash, completed FROM entries WHERE leaf_index = ?"
 _INSERT_ENTRY: Final = "INSERT INTO entries (leaf_index, leaf_hash, completed) VALUES (?, ?, ?)"
 _INSERT_CONTENT: Final = (
     f"INSERT INTO contents (leaf_index, statement_id, {_FACTS}, salt, envelope) "
-    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 
 
@@ -45,6 +51,7 @@ class Filter:
     mlo: str | None = None
     activity: str | None = None
     predicate_type: str | None = None
+    subject: str | None = None
     since: datetime | None = None
     until: datetime | None = None
     #: Entries before this index are left out.
@@ -57,12 +64,18 @@ class Filter:
         terms: dict[str, Any] = {
             "mlo = ?": self.mlo,
             "activity = ?": self.activity,
-            "predicate_type = ?": self.predicate_type,
+            "subject = ?": self.subject,
             "time >= ?": None if self.since is None else to_microseconds(self.since),
             "time <= ?": None if self.until is None else to_microseconds(self.until),
+            # Left out where it says nothing: it would draw the planner away from the indexes.
+            "leaf_index >= ?": min(self.first, _MANY) or None,
         }
+        literal = _LITERALS.get(self.predicate_type or "")
+        if literal is None:
+            terms["predicate_type = ?"] = self.predicate_type
         given = {sql: value for sql, value in terms.items() if value is not None}
-        return "".join(f" AND {sql}" for sql in given), list(given.values())
+        conditions = [*given, literal] if literal else list(given)
+        return f"WHERE {' AND '.join(conditions)}" if conditions else "", list(given.values())
 
 
 @dataclass(frozen=True)
@@ -168,26 +181,23 @@ class Rows:
 
     def entries(self, wanted: Filter) -> Iterator[Entry]:
         """Matching entries in order, newest last, a page at a time."""
-        where, values = wanted.where()
         if wanted.newest is not None:
+            where, values = wanted.where()
             rows = self._query(
-                f"SELECT {_ENTRY} FROM contents WHERE leaf_index >= ?{where} "
-                "ORDER BY leaf_index DESC LIMIT ?",
-                [min(wanted.first, _MANY), *values, min(wanted.newest, _MANY)],
+                f"SELECT {_ENTRY} FROM contents {where} ORDER BY leaf_index DESC LIMIT ?",
+                [*values, min(wanted.newest, _MANY)],
             )
             yield from map(_entry, reversed(rows))
             return
-        first = min(wanted.first, _MANY)
         while True:
+            where, values = wanted.where()
             rows = self._query(
-                f"SELECT {_ENTRY} FROM contents WHERE leaf_index >= ?{where} "
-                f"ORDER BY leaf_index LIMIT {_PAGE}",
-                [first, *values],
+                f"SELECT {_ENTRY} FROM contents {where} ORDER BY leaf_index LIMIT {_PAGE}", values
             )
             yield from map(_entry, rows)
             if len(rows) < _PAGE:
                 return
-            first = rows[-1][0] + 1
+            wanted = replace(wanted, first=rows[-1][0] + 1)
 
 
 def content_row(index: int, salt: bytes, content: Content) -> Row:

@@ -12,12 +12,15 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     ForeignKey,
+    Index,
     Integer,
     LargeBinary,
     MetaData,
     Table,
     Text,
 )
+
+from jupyter_mlo.statements.predicates import types
 
 #: 64 bits everywhere; SQLite makes its row number only of a column called INTEGER.
 _Count = BigInteger().with_variant(Integer(), "sqlite")
@@ -44,7 +47,8 @@ entries = Table(
 )
 
 #: What the leaves commit to, and what can be asked for. Facts are null where the payload
-#: does not say them; ``time`` is the signer's claim in microseconds since 1970.
+#: does not say them; ``subject`` is the first subject's name, ``time`` is the signer's claim
+#: in microseconds since 1970.
 contents = Table(
     "contents",
     metadata,
@@ -60,10 +64,24 @@ contents = Table(
     Column("mlo", Text),
     Column("key_id", Text),
     Column("activity", Text),
+    Column("subject", Text),
     Column("time", BigInteger),
     Column("salt", LargeBinary, nullable=False),
     Column("envelope", LargeBinary, nullable=False),
 )
+
+#: Whom keys belong to, and who may act for whom: asked for by everybody who verifies. There
+#: are few of them, so that the index costs next to nothing when anything else is appended.
+_IDENTITY = contents.c.predicate_type.in_((types.ENROLMENT, types.DELEGATION, types.REVOCATION))
+Index(
+    "ix_contents_identity",
+    contents.c.predicate_type,
+    sqlite_where=_IDENTITY,
+    postgresql_where=_IDENTITY,
+)
+#: The newest seal of a notebook: asked for whenever it is verified.
+_SEALS = contents.c.predicate_type == types.SEAL
+Index("ix_contents_seals", contents.c.subject, sqlite_where=_SEALS, postgresql_where=_SEALS)
 
 #: Every checkpoint that was signed, as the signed note.
 checkpoints = Table(

@@ -116,7 +116,7 @@ class _Walk:
         """The leaf hashes of a chunk, held against what they commit to, and ``completed``."""
         found = self._query(
             "SELECT e.leaf_index, e.leaf_hash, e.completed, c.leaf_index, c.statement_id, "
-            "c.predicate_type, c.mlo, c.key_id, c.activity, c.time, c.salt, c.envelope "
+            "c.predicate_type, c.mlo, c.key_id, c.activity, c.subject, c.time, c.salt, c.envelope "
             "FROM entries e LEFT JOIN contents c ON c.leaf_index = e.leaf_index "
             "WHERE e.leaf_index >= ? AND e.leaf_index < ? ORDER BY e.leaf_index",
             (start, end),

@@ -21,21 +21,26 @@ from jupyter_mlo.statements.predicates import types
 from tests.ledger.conftest import KEY, make_envelope
 
 
-def payload(predicate: object, predicate_type: object = types.SEAL) -> bytes:
-    return json.dumps({"predicateType": predicate_type, "predicate": predicate}).encode()
+def payload(
+    predicate: object, predicate_type: object = types.SEAL, subject: object = None
+) -> bytes:
+    statement = {"predicateType": predicate_type, "predicate": predicate, "subject": subject}
+    return json.dumps(statement).encode()
 
 
 @pytest.mark.parametrize("predicate_type", [types.SEAL, types.PROVENANCE, types.TEST_RESULT])
 def test_the_facts_of_our_own_and_of_standard_predicates_are_read(predicate_type: str) -> None:
     facts = content_of(make_envelope(5, predicate_type=predicate_type)).facts
     time = to_microseconds(datetime(2026, 11, 22, 10, 0, 5, tzinfo=UTC))
-    assert facts == Facts(predicate_type, "mlo:7K3D-9QXA-2MFB", KEY.key_id, "training", time)
+    assert facts == Facts(
+        predicate_type, "mlo:7K3D-9QXA-2MFB", KEY.key_id, "training", "notebook 5", time
+    )
 
 
 def test_our_members_in_a_standard_predicate_are_not_taken_from_theirs() -> None:
     theirs = {"mlo": "mlo:theirs", "time": "2026-11-22T10:00:00Z"}
     assert read_facts(payload(theirs, types.PROVENANCE)) == Facts(
-        types.PROVENANCE, None, None, None, None
+        types.PROVENANCE, None, None, None, None, None
     )
 
 
@@ -56,7 +61,7 @@ def test_our_members_in_a_standard_predicate_are_not_taken_from_theirs() -> None
     ],
 )
 def test_a_payload_that_says_nothing_has_no_facts(odd: bytes) -> None:
-    assert read_facts(odd) in (NO_FACTS, Facts("x", None, None, None, None))
+    assert read_facts(odd) in (NO_FACTS, Facts("x", None, None, None, None, None))
 
 
 @pytest.mark.parametrize(
@@ -99,6 +104,11 @@ def test_no_payload_raises(data: bytes) -> None:
     read_facts(b'{"predicate":' + data + b"}")
 
 
+@pytest.mark.parametrize("subject", [None, {}, [], ["x"], [[]], [{}], [{"name": 1}], "x", 1])
+def test_a_subject_of_another_form_is_left_out(subject: object) -> None:
+    assert read_facts(payload({}, subject=subject)).subject is None
+
+
 _JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
@@ -111,8 +121,11 @@ _JSON = st.recursive(
         optional=dict.fromkeys(("mlo", "keyId", "activity", "time", "mlo_id", "mlo_time"), _JSON),
     ),
     st.sampled_from([types.SEAL, types.PROVENANCE]) | _JSON,
+    _JSON,
 )
-def test_no_statement_raises_whatever_stands_in_it(predicate: dict, predicate_type: object) -> None:
-    facts = read_facts(payload(predicate, predicate_type))
-    for fact in facts[:4]:
+def test_no_statement_raises_whatever_stands_in_it(
+    predicate: dict, predicate_type: object, subject: object
+) -> None:
+    facts = read_facts(payload(predicate, predicate_type, subject))
+    for fact in facts[:5]:
         assert fact is None or (isinstance(fact, str) and fact.isprintable())

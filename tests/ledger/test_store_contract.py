@@ -234,7 +234,7 @@ def test_half_an_append_is_never_committed_even_if_the_caller_goes_on(
     ledger.append(envelopes[:2])
     # A row beyond the last checkpoint, as a damaged ledger may have one.
     backend.attack(
-        "INSERT INTO contents SELECT 3, x'00', '', '', '', '', 0, salt, envelope "
+        "INSERT INTO contents SELECT 3, x'00', '', '', '', '', '', 0, salt, envelope "
         "FROM contents WHERE leaf_index = 0"
     )
 
@@ -313,6 +313,7 @@ def test_entries_are_found_by_mlo_activity_type_and_time(ledger: Ledger) -> None
     assert found(mlo=bob) == [1, 3]
     assert found(predicate_type=types.PROVENANCE) == [1]
     assert found(activity="validation") == [1]
+    assert found(subject="notebook 2") == [2]
     noon = datetime(2026, 11, 22, 12, tzinfo=UTC)
     assert found(since=noon) == [2, 3]
     assert found(until=noon) == [0, 1, 2]
@@ -342,6 +343,7 @@ def test_an_entry_says_what_its_statement_says(ledger: Ledger) -> None:
     assert entry.facts.mlo == "mlo:7K3D-9QXA-2MFB"
     assert entry.facts.key_id == envelope.key_id
     assert entry.facts.activity == "validation"
+    assert entry.facts.subject == "notebook 7"
     assert entry.time == datetime(2026, 11, 22, 10, 0, 7, tzinfo=UTC)
 
 

@@ -123,7 +123,9 @@ def test_every_changed_column_is_found_and_named(
         assert named(report, where, column)
 
 
-@pytest.mark.parametrize("column", ["predicate_type", "mlo", "key_id", "activity", "time"])
+@pytest.mark.parametrize(
+    "column", ["predicate_type", "mlo", "key_id", "activity", "subject", "time"]
+)
 def test_a_fact_that_was_removed_is_named(whole: BackEnd, column: str) -> None:
     whole.attack(f"UPDATE contents SET {column} = NULL WHERE leaf_index = 5")
     report = verified(whole)

@@ -36,12 +36,28 @@ def upgrade() -> None:
         sa.Column("mlo", sa.Text()),
         sa.Column("key_id", sa.Text()),
         sa.Column("activity", sa.Text()),
+        sa.Column("subject", sa.Text()),
         sa.Column("time", sa.BigInteger()),
         sa.Column("salt", sa.LargeBinary(), nullable=False),
         sa.Column("envelope", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("leaf_index"),
         sa.ForeignKeyConstraint(["leaf_index"], ["entries.leaf_index"]),
         sa.UniqueConstraint("statement_id", name="uq_contents_statement_id"),
+    )
+    own = "https://jupyter-mlo.github.io/"
+    identity = sa.text(
+        f"predicate_type IN ('{own}enrolment/v1', '{own}delegation/v1', '{own}revocation/v1')"
+    )
+    op.create_index(
+        "ix_contents_identity",
+        "contents",
+        ["predicate_type"],
+        sqlite_where=identity,
+        postgresql_where=identity,
+    )
+    seals = sa.text(f"predicate_type = '{own}seal/v1'")
+    op.create_index(
+        "ix_contents_seals", "contents", ["subject"], sqlite_where=seals, postgresql_where=seals
     )
     op.create_table(
         "checkpoints",
