@@ -84,8 +84,19 @@ def seal_notebook(
         NotebookError: this is no notebook of format 4, or a newer version has sealed it.
         Refused: the signer may not seal, now or at all.
     """
-    notebook = notebook_from_json(value)
-    examined = examine(notebook, pool=pool, trust=trust, now=now, records=records)
+    examined = examine(notebook_from_json(value), pool=pool, trust=trust, now=now, records=records)
+    return seal_examined(value, examined, signer=signer, now=now, meaning=meaning)
+
+
+def seal_examined(
+    value: Mapping[str, Any],
+    examined: Examined,
+    *,
+    signer: Signer,
+    now: datetime,
+    meaning: str = "held",
+) -> SealedNotebook:
+    """:func:`seal_notebook` for a notebook that has been examined: this ``value``, as it is."""
     _check_version(examined)
     notebook_id = examined.entries.notebook or f"urn:uuid:{uuid.uuid4()}"
     stamps: dict[int, Envelope] = {}
@@ -101,10 +112,12 @@ def seal_notebook(
         else:
             stamps[position] = stamp
     cells = [_listed(cell, stamps) for cell in examined.cells]
-    whole = sealable(notebook, cells)
+    whole = sealable(examined.notebook, cells)
     unvouched, kept = _remaining(examined, stamps, reasons)
-    if not stamps and _unchanged(examined, whole, signer, meaning):
-        return SealedNotebook(dict(value), None, (), (), kept, unvouched)
+    newest = examined.sealed.newest
+    if newest is not None and not stamps and _unchanged(examined, whole, signer, meaning):
+        again = (*examined.entries.chains, newest.claim.envelope)
+        return SealedNotebook(dict(value), None, again, (), kept, unvouched)
     return _sealed(
         value, examined, signer, now, notebook_id, meaning, stamps, whole, kept, unvouched
     )

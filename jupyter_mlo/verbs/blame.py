@@ -1,0 +1,106 @@
+"""Show who executed each cell, when and why, and who first sealed its source.
+
+"Executed by" is what a valid stamp proves; "first sealed by" is the earliest seal with that source.
+Neither says who wrote it. Names are those of the MLOs enrolled here.
+
+Examples:
+  jupyter mlo blame train.ipynb
+  jupyter mlo blame --json train.ipynb
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from jupyter_mlo.verbs.context import Context
+
+if TYPE_CHECKING:
+    from jupyter_mlo.notebook.blame import Blamed
+
+_HEADINGS = ("cell", "executed by", "when", "activity", "model", "first sealed by", "verdict")
+_WIDEST = 48
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("notebook", metavar="NB", help="the notebook")
+    parser.add_argument("--json", action="store_true", help="as JSON")
+
+
+def run(arguments: argparse.Namespace, context: Context) -> int:
+    """Blame one notebook."""
+    from jupyter_mlo.notebook.blame import blame
+    from jupyter_mlo.notebook.reading import read_notebook
+    from jupyter_mlo.verbs.judging import Judge
+
+    notebook = read_notebook(Path(arguments.notebook))
+    with Judge(context.settings, context.now()) as judge:
+        for problem in judge.here.problems:
+            context.note(f"note: {problem}")
+        examined = judge.examine(notebook)
+        lines = blame(examined)
+    if arguments.json:
+        cells = [line.to_json() for line in lines]
+        whole = {"version": 1, "notebook": examined.entries.notebook, "cells": cells}
+        context.say(json.dumps(whole, indent=2))
+        return 0
+    names = _names(context)
+    for row in _table([_row(line, names) for line in lines]):
+        context.say(row)
+    return 0
+
+
+def _names(context: Context) -> dict[str, str]:
+    if not context.settings.identities.is_dir():
+        return {}
+    from jupyter_mlo.identity.store import IdentityStore
+
+    return {one.mlo: one.profile.name for one in IdentityStore(context.settings).all()}
+
+
+def _row(line: Blamed, names: Mapping[str, str]) -> tuple[str, ...]:
+    cell, sealed = line.cell, line.first_sealed
+    changed = f" ({' and '.join(cell.changed)})" if cell.changed else ""
+    reason = f": {cell.reason}" if cell.reason else ""
+    executed = line.executed_by is not None
+    return (
+        str(cell.position + 1),
+        _who(line.executed_by, names) if line.executed_by else "-",
+        _when(cell.started) if executed else "-",
+        (cell.activity or "-") if executed else "-",
+        (cell.model or "-") if executed else "-",
+        f"{names.get(sealed.mlo, sealed.mlo)}, {_when(sealed.time)}" if sealed else "-",
+        f"{cell.verdict}{changed}{reason}",
+    )
+
+
+def _who(mlo: str, names: Mapping[str, str]) -> str:
+    name = names.get(mlo)
+    return f"{name} ({mlo})" if name else mlo
+
+
+def _when(time: str | None) -> str:
+    """``2026-11-22T12:00:10.000Z`` → ``2026-11-22 12:00 UTC``."""
+    return f"{time[:10]} {time[11:16]} UTC" if time else "-"
+
+
+def _table(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Rows under their headings, aligned; the last column is as wide as it needs to be."""
+    from jupyter_mlo.identity.safe_text import terminal_safe
+
+    limits = [*([_WIDEST] * (len(_HEADINGS) - 1)), 200]
+    # Times stand at the end of the column "first sealed by": that one may be wider.
+    limits[5] = _WIDEST + 24
+    safe = [
+        [terminal_safe(text, limit=limit) for text, limit in zip(row, limits, strict=True)]
+        for row in (_HEADINGS, *rows)
+    ]
+    widths = [max(len(row[column]) for row in safe) for column in range(len(_HEADINGS))]
+    return [
+        "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
+        for row in safe
+    ]

@@ -1,0 +1,91 @@
+"""A notebook's verdicts as lines of text, readable without colour."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+from jupyter_mlo.identity.safe_text import terminal_safe
+from jupyter_mlo.notebook.reports import CellReport, Demands, NotebookReport, SealReport
+from jupyter_mlo.notebook.verdicts import Verdict
+from jupyter_mlo.verbs.judging import Judged
+
+#: Lines about cells of one notebook; --json has them all.
+_MOST_CELLS = 30
+_WIDTH = 400
+
+
+def shown(path: Path, found: Judged, demands: Demands) -> Iterator[str]:
+    """One line for the notebook, and one for each thing that does not hold."""
+    name = terminal_safe(str(path), limit=_WIDTH)
+    report = found.report
+    if report is None:
+        yield f"{name}: could not be read"
+        yield f"  {terminal_safe(found.error, limit=_WIDTH)}"
+        if found.hint:
+            yield f"  hint: {terminal_safe(found.hint, limit=_WIDTH)}"
+        return
+    if report.nothing_executed:
+        yield f"{name}: nothing was executed: nothing to vouch for"
+        return
+    holds = report.holds(demands)
+    yield f"{name}: {'holds' if holds else 'DOES NOT HOLD'}; {_seal(report.seal)}; {_cells(report)}"
+    for line in _details(path, report, demands):
+        yield f"  {terminal_safe(line, limit=_WIDTH)}"
+
+
+def _seal(seal: SealReport) -> str:
+    if seal.mlo is None:
+        return "not sealed" if seal.verdict is Verdict.UNSEALED else "its seal is not valid here"
+    meaning = "" if seal.meaning == "held" else f" ({seal.meaning})"
+    return f"sealed {seal.time}{meaning} by {seal.mlo} ({seal.assurance})"
+
+
+def _cells(report: NotebookReport) -> str:
+    counts = report.counts()
+    parts = [f"{counts[verdict]} {verdict}" for verdict in Verdict if counts[verdict]]
+    return f"{len(report.cells)} cells: {', '.join(parts)}" if parts else "no cells"
+
+
+def _details(path: Path, report: NotebookReport, demands: Demands) -> Iterator[str]:
+    for problem in report.problems:
+        yield f"altered: {problem}"
+    yield from _seal_details(report.seal, demands)
+    failing = [cell for cell in report.cells if not cell.holds(demands)]
+    for cell in failing[:_MOST_CELLS]:
+        yield cell_line(cell)
+    if len(failing) > _MOST_CELLS:
+        yield f"… and {len(failing) - _MOST_CELLS} more cells; --json names them all"
+    for note in report.notes:
+        yield f"note: {note}"
+    if report.checkpoint:
+        yield f"as of checkpoint {report.checkpoint['size']} of {report.checkpoint['origin']}"
+    for mlo, key_id in report.unknown_keys():
+        yield (
+            f"unknown key: {mlo} signs here with {key_id}; ask them whether it is theirs, "
+            f"then: jupyter mlo trust add {mlo} {key_id}"
+        )
+    if any(cell.verdict is Verdict.UNSTAMPED for cell in report.cells):
+        yield f"stamp what was recorded: jupyter mlo seal {shlex.quote(str(path))}"
+
+
+def _seal_details(seal: SealReport, demands: Demands) -> Iterator[str]:
+    if seal.changes:
+        yield f"changed since the seal of {seal.time}: {'; '.join(seal.changes)}"
+    elif not seal.holds(demands) and seal.reason:
+        yield f"seal: {seal.verdict}: {seal.reason}"
+    elif seal.verdict is Verdict.STRIPPED:
+        yield f"note: {seal.reason}"
+    elif not seal.holds(demands) and seal.assurance is not None:
+        yield f"seal: only {seal.assurance}, {demands.level!s} is required"
+
+
+def cell_line(cell: CellReport) -> str:
+    """What there is to say of one cell that does not hold."""
+    where = f"cell {cell.position + 1}" + (f" ({cell.id})" if cell.id else "")
+    what = f" ({' and '.join(cell.changed)})" if cell.changed else ""
+    why = f": {cell.reason}" if cell.reason else ""
+    if not why and cell.verdict in (Verdict.VERIFIED, Verdict.STRIPPED):
+        why = f", but only {cell.assurance}"
+    return f"{where}: {cell.verdict}{what}{why}"

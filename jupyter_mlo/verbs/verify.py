@@ -1,0 +1,137 @@
+"""Check who ran which cell of a notebook, and whether anything was changed since.
+
+Needs the file and your trust configuration, no network and no kernel. PATH is a notebook, a
+folder (every notebook below it) or a quoted pattern. Exit status: 0 everything holds, 1 something
+does not, 2 something could not be read.
+
+Examples:
+  jupyter mlo verify train.ipynb
+  jupyter mlo verify notebooks/ 'runs/2026-*/*.ipynb' --quiet
+  jupyter mlo verify --require enrolled --require-outputs train.ipynb
+  jupyter mlo verify --json train.ipynb
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import multiprocessing
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jupyter_mlo.verbs.context import Context
+
+if TYPE_CHECKING:
+    from jupyter_mlo.notebook.reports import Demands
+    from jupyter_mlo.verbs.judging import Judged
+
+LEVELS = ("claimed", "signed", "enrolled", "witnessed")
+#: Below these a second process costs more time than it saves.
+_MANY_FILES, _MANY_BYTES = 8, 4_000_000
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("paths", nargs="+", metavar="PATH", help="notebook, folder or pattern")
+    parser.add_argument("--json", action="store_true", help="everything that was found, as JSON")
+    parser.add_argument(
+        "--allow-unstamped",
+        action="store_true",
+        help="let cells pass that nobody has stamped or sealed yet",
+    )
+    parser.add_argument(
+        "--require",
+        choices=LEVELS,
+        default="signed",
+        help="how sure it must be whose keys signed (default: signed: you pinned them)",
+    )
+    parser.add_argument(
+        "--require-outputs", action="store_true", help="miss outputs that were removed"
+    )
+    parser.add_argument("--quiet", action="store_true", help="only what does not hold")
+
+
+def run(arguments: argparse.Namespace, context: Context) -> int:
+    """Verify them all; the exit status is the worst of them."""
+    from jupyter_mlo.delegation.assurance import Assurance
+    from jupyter_mlo.notebook.reports import Demands
+    from jupyter_mlo.verbs.notebook_paths import notebooks_at
+    from jupyter_mlo.verbs.shown_verdicts import shown
+
+    demands = Demands(
+        level=Assurance[arguments.require.upper()],
+        allow_unstamped=arguments.allow_unstamped,
+        outputs=arguments.require_outputs,
+    )
+    paths = notebooks_at(arguments.paths)
+    entries: list[dict[str, Any]] = []
+    tally = [0, 0, 0]
+    said: set[str] = set()
+    for path, found in _verdicts(paths, context):
+        for problem in found.problems:
+            if problem not in said:
+                said.add(problem)
+                context.note(f"note: {problem}")
+        status = _status(found, demands)
+        tally[status] += 1
+        if arguments.json:
+            entries.append(_entry(path, found, demands))
+        elif status or not arguments.quiet:
+            for line in shown(path, found, demands):
+                context.say(line)
+    worst = max(status for status, count in enumerate(tally) if count or not status)
+    if arguments.json:
+        context.say(json.dumps({"version": 1, "status": worst, "notebooks": entries}, indent=2))
+    elif len(paths) > 1:
+        holding, failing, unread = tally
+        context.say(
+            f"{len(paths)} notebooks: {holding} hold, {failing} do not, {unread} could not be read"
+        )
+    return worst
+
+
+def _verdicts(paths: Sequence[Path], context: Context) -> Iterator[tuple[Path, Judged]]:
+    """The report on each notebook, in order; on all cores where that saves time."""
+    from jupyter_mlo.verbs.judging import Judge, judge_here, start_judging
+
+    cores = os.cpu_count() or 1
+    # In a kernel there are threads, and whoever forks then may inherit a lock for ever.
+    if context.in_kernel or cores < 2 or not _worth_processes(paths):
+        with Judge(context.settings, context.now()) as judge:
+            yield from zip(paths, map(judge, paths), strict=True)
+        return
+    method = "fork" if sys.platform == "linux" else "spawn"
+    with ProcessPoolExecutor(
+        min(cores, len(paths)),
+        multiprocessing.get_context(method),
+        initializer=start_judging,
+        initargs=(context.settings, context.now()),
+    ) as pool:
+        yield from zip(paths, pool.map(judge_here, paths), strict=True)
+
+
+def _worth_processes(paths: Sequence[Path]) -> bool:
+    if len(paths) < 2:
+        return False
+    total = 0
+    for path in paths:
+        with contextlib.suppress(OSError):
+            total += path.stat().st_size
+    return len(paths) >= _MANY_FILES or total >= _MANY_BYTES
+
+
+def _status(found: Judged, demands: Demands) -> int:
+    if found.report is None:
+        return 2
+    return 0 if found.report.holds(demands) else 1
+
+
+def _entry(path: Path, found: Judged, demands: Demands) -> dict[str, Any]:
+    if found.report is None:
+        return {"path": str(path), "holds": False, "error": found.error, "hint": found.hint}
+    return {"path": str(path), **found.report.to_json(demands)}
