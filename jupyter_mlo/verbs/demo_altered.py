@@ -39,7 +39,7 @@ def _raise_number(cell: dict[str, Any]) -> tuple[str, str]:
                 digit = int(found[1])
                 new = f"0.{digit + 1 if digit < 9 else 8}{found[2]}"
                 lines[index] = line[: found.start()] + new + line[found.end() :]
-                return line.strip(), lines[index].strip()
+                return " ".join(line.split()), " ".join(lines[index].split())
     raise NotFound("the cell that the demo alters printed no number", hint="run the demo again")
 
 

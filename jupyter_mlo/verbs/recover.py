@@ -5,10 +5,11 @@ the runner was killed (kill -9, power, memory) this writes the notebook as far a
 with the stamps of the cells that had completed; at most the cell that was running is
 missing. It is not sealed then: look at it, and seal it.
 
-    jupyter mlo recover                     list runs that were cut off
-    jupyter mlo recover out.ipynb           write out.ipynb again from its run's journal
-    jupyter mlo recover 7c9e6679 --to x.ipynb
-    jupyter mlo seal out.ipynb && jupyter mlo verify out.ipynb
+Examples:
+  jupyter mlo recover                     list runs that were cut off
+  jupyter mlo recover out.ipynb           write out.ipynb again from its run's journal
+  jupyter mlo recover 7c9e6679 --to x.ipynb
+  jupyter mlo seal out.ipynb && jupyter mlo verify out.ipynb
 """
 
 from __future__ import annotations
