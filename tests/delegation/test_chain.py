@@ -450,6 +450,19 @@ def test_the_statements_of_a_chain_are_attributed_too() -> None:
     assert answered(by_registrar, pool, trust).key_id == registrar.key.key_id
 
 
+def test_a_delegation_that_gives_nothing_is_refused_as_a_statement_too() -> None:
+    ada = person()
+    session = ada.delegates(delegate=[])
+    other = SigningKey.generate()
+    for hand, why in (
+        (ada.delegates(subject=[key_subject(other.key_id)]), "another subject"),
+        (ada.delegates(key=ada.key), "key of its own chain"),
+        (session.delegates("run", time=NOW), r"\(delegate\)"),
+        (session.delegates("session", time=NOW), "may not issue"),
+    ):
+        refused(hand.chain[-1], hand.chain, why, pinned(ada))
+
+
 def test_an_unknown_registrars_statements_are_refused() -> None:
     ada, stranger = person(), person()
     pool = [*ada.chain, *stranger.chain]
@@ -520,6 +533,7 @@ def test_a_thousand_stamps_of_one_session_walk_its_chain_once() -> None:
     took = time.perf_counter() - began
     assert not any(isinstance(one, MloError) for one in found)
     assert len(pool._checked) == 2  # one enrolment, one delegation
+    assert set(cache.links) == {session.delegation}
     began = time.perf_counter()
     for statement in statements:
         statement.envelope.check_signature(session.key.public)
