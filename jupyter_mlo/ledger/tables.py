@@ -18,6 +18,7 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
+    or_,
 )
 
 from jupyter_mlo.statements.predicates import types
@@ -72,7 +73,12 @@ contents = Table(
 
 #: Whom keys belong to, and who may act for whom: asked for by everybody who verifies. There
 #: are few of them, so that the index costs next to nothing when anything else is appended.
-_IDENTITY = contents.c.predicate_type.in_((types.ENROLMENT, types.DELEGATION, types.REVOCATION))
+#: SQLite uses the index only if the query's own term is one of these, word for word.
+_IDENTITY = or_(
+    contents.c.predicate_type == types.ENROLMENT,
+    contents.c.predicate_type == types.DELEGATION,
+    contents.c.predicate_type == types.REVOCATION,
+)
 Index(
     "ix_contents_identity",
     contents.c.predicate_type,

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from jupyter_mlo.errors import LedgerError
 from jupyter_mlo.ledger import verification
 from jupyter_mlo.ledger.checkpoint import Checkpoint
+from jupyter_mlo.ledger.content import Facts
 from jupyter_mlo.ledger.leaf import entry_hash
 from jupyter_mlo.ledger.merkle import Frontier
 from jupyter_mlo.ledger.note import NoteSigner
@@ -123,9 +124,7 @@ def test_every_changed_column_is_found_and_named(
         assert named(report, where, column)
 
 
-@pytest.mark.parametrize(
-    "column", ["predicate_type", "mlo", "key_id", "activity", "subject", "time"]
-)
+@pytest.mark.parametrize("column", Facts._fields)
 def test_a_fact_that_was_removed_is_named(whole: BackEnd, column: str) -> None:
     whole.attack(f"UPDATE contents SET {column} = NULL WHERE leaf_index = 5")
     report = verified(whole)

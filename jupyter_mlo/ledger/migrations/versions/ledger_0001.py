@@ -46,7 +46,10 @@ def upgrade() -> None:
     )
     own = "https://jupyter-mlo.github.io/"
     identity = sa.text(
-        f"predicate_type IN ('{own}enrolment/v1', '{own}delegation/v1', '{own}revocation/v1')"
+        " OR ".join(
+            f"predicate_type = '{own}{name}/v1'"
+            for name in ("enrolment", "delegation", "revocation")
+        )
     )
     op.create_index(
         "ix_contents_identity",
