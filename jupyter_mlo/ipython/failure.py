@@ -24,10 +24,6 @@ class CellError(Exception):
         return [str(self)]
 
 
-class NotAttributed(CellError):
-    """The policy refuses cells that nobody answers for."""
-
-
 class UnexpectedFailure(CellError):
     """A fault of ours."""
 

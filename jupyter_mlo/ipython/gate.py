@@ -12,7 +12,7 @@ from typing import Any
 
 from IPython.core.error import InputRejected
 
-from jupyter_mlo.ipython.failure import NotAttributed
+from jupyter_mlo.ipython.failure import CellError
 
 #: Line magics that run without a session.
 OURS = frozenset(
@@ -20,7 +20,7 @@ OURS = frozenset(
 )
 
 
-class RefusedCell(NotAttributed, InputRejected):
+class RefusedCell(CellError, InputRejected):
     """IPython takes this as the cell's rejection."""
 
 

@@ -19,7 +19,6 @@ from jupyter_mlo.ipython.failure import CellError, shown
 from jupyter_mlo.ipython.prompting import NotebookPrompter
 from jupyter_mlo.ipython.recorder import Recorder
 from jupyter_mlo.ipython.session_watch import SessionWatch
-from jupyter_mlo.ipython.views import SessionCard, SessionView, StatusView
 
 if TYPE_CHECKING:
     from jupyter_mlo.delegation.signer import Signer
@@ -104,6 +103,8 @@ class MloMagics(Magics):
                 self._attribute()
 
     def _log_in(self, argv: list[str]) -> None:
+        from jupyter_mlo.ipython.views import SessionCard, SessionView
+
         last = HeldBack(sys.stdout)
         try:
             self._run(argv, cast(TextIO, last))
@@ -118,6 +119,7 @@ class MloMagics(Magics):
         _display(SessionCard(view, self._panel_for_display))
 
     def _show_status(self) -> None:
+        from jupyter_mlo.ipython.views import StatusView
         from jupyter_mlo.verbs.status import show, survey
 
         text = io.StringIO()

@@ -11,20 +11,22 @@ import threading
 from collections import deque
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from jupyter_mlo.errors import MloError
 from jupyter_mlo.ipython.execution import Execution, KernelName
 from jupyter_mlo.ipython.widget_outputs import WidgetOutputs
-from jupyter_mlo.statements.envelope import Envelope
 
-LOG = logging.getLogger("jupyter_mlo")
+if TYPE_CHECKING:
+    from jupyter_mlo.statements.envelope import Envelope
 
 #: So many bytes of waiting output wake the thread although the cell still runs,
 WAKE_BYTES = 1 << 20
 #: and beyond so many the kernel's output waits for it, but not longer than so many seconds.
 MAX_BYTES = 1 << 27
 MAX_WAIT = 5.0
+#: What is no larger never waits: above all that a cell has ended.
+SMALL = 4096
 #: Ended executions whose late output (from threads) is still taken.
 KEEP_ENDED = 256
 #: Seconds without further late output after which it is put on record.
@@ -70,6 +72,7 @@ class RecordWriter:
         unpack: Callable[[bytes], Any],
         clock: Callable[[], datetime],
         notice: Callable[[str], None],
+        log: logging.Logger,
     ) -> None:
         self._executions = executions
         self._make_store = store
@@ -78,6 +81,9 @@ class RecordWriter:
         self._unpack = unpack
         self._clock = clock
         self._notice = notice
+        #: The kernel's own, which does not end up in a cell.
+        self._log = log
+        self._logged: set[str] = set()
         self._waiting: deque[Passed | Shown] = deque()
         # Each is written by one thread only, so that no lock is needed to compare them.
         self._taken_in = self._worked_off = 0
@@ -93,7 +99,7 @@ class RecordWriter:
     def passed(self, message: Passed, *, wake: bool) -> None:
         """Take in a message, and begin to work if ``wake``; called in the IOPub thread only."""
         size = len(message.content or b"")
-        if self._taken_in - self._worked_off > MAX_BYTES and not self._wait_for_relief():
+        if size > SMALL and self._full() and not self._wait_for_relief():
             message, size = message._replace(content=None), 0
         self._taken_in += size
         self._waiting.append(message)
@@ -123,12 +129,13 @@ class RecordWriter:
             self._wake.set()
             self._thread.join(timeout)
 
+    def _full(self) -> bool:
+        return self._taken_in - self._worked_off > MAX_BYTES
+
     def _wait_for_relief(self) -> bool:
         self.wake()
         self._relief.clear()
-        if self._taken_in - self._worked_off <= MAX_BYTES:
-            return True
-        return self._relief.wait(MAX_WAIT)
+        return not self._full() or self._relief.wait(MAX_WAIT)
 
     def _run(self) -> None:
         while True:
@@ -157,8 +164,11 @@ class RecordWriter:
                 "  hint: make room or set MLO_HOME to another place; then run the cell again"
             )
         except Exception as error:
-            LOG.warning("jupyter-mlo could not record a cell", exc_info=True)
-            self._notice(f"a cell could not be recorded ({type(error).__name__}; see the log)")
+            kind = type(error).__name__
+            if kind not in self._logged:
+                self._logged.add(kind)
+                self._log.warning("jupyter-mlo could not record a cell", exc_info=True)
+            self._notice(f"a cell could not be recorded ({kind}; see the kernel's log)")
 
     def _take(self, message: Passed | Shown) -> None:
         if isinstance(message, Shown):
@@ -170,7 +180,7 @@ class RecordWriter:
             self._take_passed(message)
         finally:
             self._worked_off += len(message.content or b"")
-            if self._taken_in - self._worked_off <= MAX_BYTES:
+            if not self._full():
                 self._relief.set()
 
     def _take_passed(self, message: Passed) -> None:

@@ -53,6 +53,7 @@ class Recorder:
             kernel.session.unpack,
             clock,
             self.notice,
+            kernel.log,
         )
         self._wire = KernelWire(kernel, self)
 

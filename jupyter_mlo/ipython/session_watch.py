@@ -39,7 +39,8 @@ class SessionWatch:
         except OSError as error:
             self._signer, self.problem = None, f"the session cannot be read: {error}"
             return None
-        seen = (found.st_mtime_ns, found.st_ino, found.st_size)
+        # Not the modification time: a change of mode counts as well.
+        seen = (found.st_ctime_ns, found.st_ino, found.st_size)
         if seen != self._seen:
             self._seen = seen
             self._load(now)

@@ -11,13 +11,10 @@ Source of the frames' order: the Jupyter messaging specification, "The wire prot
 
 from __future__ import annotations
 
-import logging
 import os
 import threading
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
-
-LOG = logging.getLogger("jupyter_mlo")
 
 #: Ends the routing prefix; signature, header, parent header, metadata and content follow.
 DELIMITER = b"<IDS|MSG>"
@@ -53,6 +50,7 @@ class KernelWire:
         self._session = kernel.session
         self._socket = kernel.iopub_thread.socket
         self._listener = listener
+        self._log = kernel.log
         self._pid = os.getpid()
         self._open = False
         self._logged: set[str] = set()
@@ -180,7 +178,8 @@ class KernelWire:
     def _failed(self, what: str) -> None:
         if what not in self._logged:
             self._logged.add(what)
-            LOG.warning(
+            # Not by logging's last resort: that is the cell's stderr, and would come here again.
+            self._log.warning(
                 "jupyter-mlo could not observe %s; the cell is not affected", what, exc_info=True
             )
 

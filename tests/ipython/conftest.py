@@ -40,10 +40,10 @@ class Home:
             self.settings.home, runtime, self.settings.policy, self.settings.ledger_url
         )
 
-    def log_in(self, name: str = "Ada", **options: Any) -> Signer:
+    def log_in(self, name: str = "Ada", now: datetime | None = None, **options: Any) -> Signer:
         """A session, as `login` in a terminal would open it, for a new MLO."""
         key, mlo = SigningKey.generate(), new_mlo_id()
-        now = datetime.now(UTC)
+        now = now or datetime.now(UTC)
         who = Identity(mlo, "person", Profile(name=name), key.public, Path("/nowhere"))
         enrolment = enrol_oneself(mlo, "person", key, now=now)
         return open_session(self.settings, who, key, now=now, enrolments=[enrolment], **options)

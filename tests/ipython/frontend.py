@@ -213,10 +213,10 @@ class FrontEnd:
             cell.outputs.append(output)
 
 
-def start_kernel(env: dict[str, str], *, name: str = "python3") -> KernelManager:
+def start_kernel(env: dict[str, str], **options: Any) -> KernelManager:
     """A real kernel in a throw-away home."""
-    manager = KernelManager(kernel_name=name)
-    manager.start_kernel(env=env, cwd=env["HOME"])
+    manager = KernelManager(kernel_name="python3")
+    manager.start_kernel(env=env, cwd=env["HOME"], **options)
     return manager
 
 

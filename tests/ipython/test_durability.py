@@ -1,0 +1,222 @@
+"""What was run is on record, whatever happens next; and we never cost a cell."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from jupyter_mlo.config import load_settings
+from tests.ipython.conftest import Home, Start, held, recorded
+from tests.ipython.frontend import FrontEnd, kernel_pid, start_kernel, stop_kernel
+
+
+def test_a_kernel_that_ends_writes_what_waits(home: Home, start: Start) -> None:
+    home.log_in()
+    frontend = start()
+    # So slow that the record cannot be there before the kernel is told to end.
+    frontend.run(
+        "import time\n"
+        "from jupyter_mlo.ipython.execution import Execution\n"
+        "quick = Execution.sign_records\n"
+        "def slow(*args):\n    time.sleep(0.6); return quick(*args)\n"
+        "Execution.sign_records = slow"
+    )
+    cell = frontend.run("print('the last one')")
+    assert not home.records(cell)
+    frontend.manager.shutdown_kernel(now=False)
+    assert recorded(home.record(cell)) == held(cell)
+
+
+def test_the_end_of_a_kernel_does_not_wait_for_ever(home: Home, start: Start) -> None:
+    home.log_in()
+    frontend = start()
+    frontend.run(
+        "import threading\n"
+        "from jupyter_mlo.ipython.execution import Execution\n"
+        "Execution.sign_records = lambda *args: threading.Event().wait()"
+    )
+    frontend.run("'never recorded'")
+    pid = kernel_pid(frontend.manager)
+    began = time.monotonic()
+    frontend.client.shutdown()
+    while Path(f"/proc/{pid}").exists() and frontend.manager.is_alive():
+        assert time.monotonic() - began < 15
+        time.sleep(0.1)
+
+
+def test_a_killed_kernel_loses_the_running_cell_at_most(home: Home) -> None:
+    home.log_in()
+    for _ in range(5):
+        frontend = FrontEnd(start_kernel(home.env))
+        try:
+            frontend.run("%load_ext jupyter_mlo")
+            done = [frontend.run(f"print({n})\ndisplay({n})") for n in range(5)]
+            frontend.send("import time\ntime.sleep(60)")
+            os.kill(kernel_pid(frontend.manager), signal.SIGKILL)
+        finally:
+            frontend.close()
+            stop_kernel(frontend.manager)
+        for cell in done:
+            assert len(home.records(cell)) == 1, cell.source
+
+
+def test_a_cell_that_kills_its_kernel_leaves_the_cells_before_it(home: Home) -> None:
+    """All sent at once, as with "run all": the next cell begins right after the last."""
+    home.log_in()
+    frontend = FrontEnd(start_kernel(home.env))
+    try:
+        frontend.run("%load_ext jupyter_mlo")
+        sources = ["print(1)", "display(2)", "3", "import os, signal\nos.kill(os.getpid(), 9)"]
+        cells = [frontend.send(source) for source in sources]
+        deadline = time.monotonic() + 20
+        while frontend.manager.is_alive() and time.monotonic() < deadline:
+            frontend.listen(0.05)
+        for cell in cells[:3]:
+            assert len(home.records(cell)) == 1, cell.source
+        assert not home.records(cells[3])
+    finally:
+        frontend.close()
+        stop_kernel(frontend.manager)
+
+
+def test_a_record_that_cannot_be_written_is_said_in_the_next_cell(home: Home, start: Start) -> None:
+    home.log_in()
+    home.settings.records.write_text("in the way")
+    frontend = start()
+    lost = frontend.run("'lost'")
+    time.sleep(0.3)
+    told = frontend.run("'told'")
+    assert lost.reply["status"] == told.reply["status"] == "ok"
+    assert "could not be recorded" in told.text
+    assert "hint:" in told.text
+    home.settings.records.unlink()
+    time.sleep(0.3)
+    good = frontend.run("'good again'")
+    assert recorded(home.record(good)) == held(good)
+
+
+BREAKS = (
+    "jupyter_mlo.ipython.recorder.Recorder.begins",
+    "jupyter_mlo.ipython.recorder.Recorder.reference",
+    "jupyter_mlo.ipython.recorder.Recorder.replied",
+    "jupyter_mlo.ipython.recorder.Recorder.typed",
+    "jupyter_mlo.ipython.recorder.Recorder.passed",
+    "jupyter_mlo.ipython.record_writer.RecordWriter._take_passed",
+    "jupyter_mlo.ipython.execution.Execution._sign_record",
+    "jupyter_mlo.ledger.records.RecordStore.append",
+)
+
+
+def test_faults_of_ours_cost_no_cell_and_are_logged_once(home: Home) -> None:
+    home.log_in()
+    log = Path(home.env["HOME"]) / "log"
+    with log.open("wb") as stderr:
+        frontend = FrontEnd(start_kernel(home.env, stderr=stderr))
+    try:
+        frontend.run("%load_ext jupyter_mlo")
+        for name in BREAKS:
+            owner, _, method = name.rpartition(".")
+            module, _, kind = owner.rpartition(".")
+            frontend.run(
+                f"import {module} as m\n"
+                f"whole = m.{kind}.{method}\n"
+                f"def broken(*args, **named): raise ZeroDivisionError({name!r})\n"
+                f"m.{kind}.{method} = broken"
+            )
+            for _ in range(3):
+                cell = frontend.run("display(1)\ninput('?')", answers=["x"])
+                assert cell.reply["status"] == "ok", (name, cell.text)
+                kinds = [o["output_type"] for o in cell.outputs if o.get("name") != "stderr"]
+                assert kinds == ["display_data", "stream", "execute_result"], (name, cell.outputs)
+            frontend.run(f"m.{kind}.{method} = whole")
+        good = frontend.run("display('whole again')")
+        assert recorded(home.record(good)) == held(good)
+    finally:
+        frontend.close()
+        stop_kernel(frontend.manager)
+    text = log.read_text()
+    for name in BREAKS[:5]:
+        # Once for each kind of message, however often it happened.
+        assert 1 <= text.count(f"ZeroDivisionError: {name}") <= 2, text
+
+
+def test_an_output_without_digest_leaves_the_cell_unrecorded_and_says_so(
+    home: Home, start: Start
+) -> None:
+    home.log_in()
+    frontend = start()
+    odd = frontend.run("display({'application/json': {'$mlo': 1}}, raw=True)\nprint('x')")
+    time.sleep(0.3)
+    told = frontend.run("1")
+    assert not home.records(odd)
+    assert f"[{odd.count}] was not recorded" in told.text
+
+
+def test_output_faster_than_it_can_be_digested_is_waited_for(home: Home, start: Start) -> None:
+    """Memory stays bounded: the kernel's output waits, and nothing is lost."""
+    home.log_in()
+    frontend = start()
+    frontend.run(
+        "import time\n"
+        "import jupyter_mlo.ipython.record_writer as writer\n"
+        "writer.MAX_BYTES = 1 << 20\n"
+        "take, most = writer.RecordWriter._take, []\n"
+        "def slow(self, message):\n"
+        "    most.append(self._taken_in - self._worked_off); time.sleep(0.02)\n"
+        "    take(self, message)\n"
+        "writer.RecordWriter._take = slow"
+    )
+    cell = frontend.run(
+        "import sys\nfor _ in range(40): print('y' * 200_000); sys.stdout.flush()", timeout=90
+    )
+    assert recorded(home.record(cell)) == held(cell)
+    assert frontend.run("max(most) < 2 << 20").text.endswith("True")
+
+
+def test_output_that_was_let_go_is_not_vouched_for(home: Home, start: Start) -> None:
+    home.log_in()
+    frontend = start()
+    frontend.run(
+        "import threading\n"
+        "import jupyter_mlo.ipython.record_writer as writer\n"
+        "writer.MAX_BYTES, writer.MAX_WAIT = 1000, 0.05\n"
+        "take = writer.RecordWriter._take\n"
+        "held_up = threading.Event()\n"
+        "def slow(self, message):\n"
+        "    held_up.wait(30); take(self, message)\n"
+        "writer.RecordWriter._take = slow"
+    )
+    cell = frontend.run("import sys\nfor _ in range(5): print('z' * 9000); sys.stdout.flush()")
+    frontend.run("writer.MAX_BYTES = 1 << 27; held_up.set()")
+    time.sleep(0.5)
+    told = frontend.run("1")
+    assert "was not recorded: more output came" in told.text
+    assert not home.records(cell)
+
+
+@pytest.mark.parametrize("required", [True, False])
+def test_the_policy_refuses_cells_of_nobody_before_they_start(
+    home: Home, start: Start, required: bool
+) -> None:
+    (home.settings.home / "mlo.toml").write_text(
+        f"[identity]\nrequired = {str(required).lower()}\n"
+    )
+    assert load_settings(home.env).policy.identity_required is required
+    frontend = start()
+    cell = frontend.run("made = 1")
+    assert (cell.reply["status"] == "error") is required
+    assert frontend.run("%mlo_status").reply["status"] == "ok"
+    assert frontend.run("", user_expressions={}).reply["status"] == "ok"
+    if not required:
+        return
+    assert cell.reply["ename"] == "RefusedCell"
+    assert "%mlo_login" in cell.text
+    assert "Traceback" not in cell.text
+    mixed = frontend.run("%mlo_status\nmade = 2")
+    assert mixed.reply["ename"] == "RefusedCell"
+    home.log_in()
+    assert frontend.run("'made' in globals()").text == "False"
