@@ -5,6 +5,7 @@ from __future__ import annotations
 import stat
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -105,15 +106,21 @@ def test_a_file_that_others_can_write_is_refused(
     assert store.load().pins
 
 
-def test_processes_that_add_at_once_lose_nothing(store: TrustStore, settings: Settings) -> None:
+def test_processes_that_add_at_once_lose_nothing(store: TrustStore) -> None:
     code = (
-        "import sys\n"
         "from jupyter_mlo.config import load_settings\n"
         "from jupyter_mlo.delegation.trust import TrustStore\n"
         "store = TrustStore(load_settings())\n"
-        "for i in range(5):\n"
-        "    store.add_registrar('sha256:' + f'{int(sys.argv[1])}{i}' * 32, 'r')\n"
+        "print('ready', flush=True)\n"
+        f"store.add_registrar({OTHER!r}, 'theirs')\n"
     )
-    children = [subprocess.Popen([sys.executable, "-c", code, str(n)]) for n in range(1, 5)]
-    assert [child.wait(60) for child in children] == [0] * 4
-    assert len(store.load().registrars) == 20
+    with store.lock():
+        trust = store.load()
+        child = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
+        assert child.stdout is not None
+        assert child.stdout.readline() == b"ready\n"
+        time.sleep(0.3)
+        store.save(trust.trust_registrar(KEY, "ours"))
+    assert child.wait(60) == 0
+    child.stdout.close()
+    assert store.load().registrars == {KEY: "ours", OTHER: "theirs"}

@@ -80,6 +80,10 @@ def test_a_missing_or_extra_character_is_counted_and_named(typed: str) -> None:
     assert f"did you mean {KNOWN}?" in caught.value.hint
 
 
+def test_a_swap_across_the_id_is_two_slips() -> None:
+    assert one_slip_apart("mlo:BK3D-9QXA-2MF7", [KNOWN]) == []
+
+
 def test_two_slips_name_nobody() -> None:
     with pytest.raises(InvalidInput) as caught:
         parse_mlo_id("mlo:7K3D-9QXA-2M00", known=[KNOWN])

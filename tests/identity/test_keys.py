@@ -100,6 +100,15 @@ def test_a_compressed_point_is_refused(key: SigningKey) -> None:
         PublicKey.from_der(compressed)
 
 
+def test_another_encoding_of_the_same_size_is_refused(key: SigningKey) -> None:
+    parity = key.public.der[-1] & 1
+    hybrid = key.public.der[:26] + bytes([6 + parity]) + key.public.der[27:]
+    other_curve = key.public.der.replace(bytes.fromhex("2a8648ce3d030107"), b"\x2a" * 8)
+    for der in (hybrid, other_curve):
+        with pytest.raises(StatementError, match="one form"):
+            PublicKey.from_der(der)
+
+
 @pytest.mark.parametrize(
     "other",
     [
@@ -253,7 +262,10 @@ def test_openssl_key_files_are_opened(tmp_path: Path) -> None:
 def test_two_encryptions_differ_in_every_random_part(key: SigningKey) -> None:
     first, second = (base64.b64decode(b"".join(quick_pem(key).split(b"\n")[3:-2])) for _ in "ab")
     assert first[-128:] != second[-128:]
-    assert first[35:51] != second[35:51]
+    # salt after the OID of PBKDF2, initialisation vector after that of AES-256-CBC
+    for oid, heads in (("2a864886f70d01050c", 4), ("60864801650304012a", 2)):
+        at = [der.index(bytes.fromhex(oid)) + len(oid) // 2 + heads for der in (first, second)]
+        assert first[at[0] : at[0] + 16] != second[at[1] : at[1] + 16]
 
 
 def test_a_passphrase_of_any_script_works(key: SigningKey) -> None:
