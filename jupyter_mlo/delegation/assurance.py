@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import TYPE_CHECKING, cast
 
-from jupyter_mlo.delegation.pool import Pool, binds, read_key
+from jupyter_mlo.delegation.pool import Pool, binds, bound_key
 from jupyter_mlo.delegation.revocation import Links, Revocations
 from jupyter_mlo.errors import MloError, Refused, StatementError
 from jupyter_mlo.identity.keys import PublicKey
@@ -57,28 +57,24 @@ def own_enrolment(pool: Pool, mlo: str, key_id: str) -> tuple[Enrolment, PublicK
         Refused: the pool has none, or it gives itself what only registrars give.
         StatementError: it has one, and it does not hold.
     """
-    failure: MloError | None = None
-    for statement in pool.enrolments.get(mlo, ()):
-        if statement.key_id != key_id or not binds(statement, key_id):
-            continue
+    for statement in pool.own_enrolments(key_id):
         predicate = cast(Enrolment, statement.predicate)
-        key = read_key(predicate.public_key)
-        if not pool.holds(statement, key):
-            failure = StatementError(
-                f"the signature of the enrolment {statement.statement_id[:12]} does not hold "
-                f"under {key_id}",
-                hint="it was changed after signing, or is a forgery",
-            )
-        elif predicate.handle is not None:
-            failure = Refused(
-                f"the enrolment of {mlo} gives itself a person handle",
-                hint="only registrars give handles",
-            )
-        else:
-            return predicate, key
-    raise failure or Refused(
-        f"no enrolment of {mlo} with the key {key_id} is at hand",
-        hint="the chain is incomplete: ask for an export, or for the file as it was sealed",
+        if statement.mlo == mlo and predicate.handle is None:
+            return predicate, bound_key(statement)
+    said = [one for one in pool.self_enrolments.get(key_id, ()) if one.mlo == mlo]
+    if not said:
+        raise Refused(
+            f"no enrolment of {mlo} with the key {key_id} is at hand",
+            hint="the chain is incomplete: ask for an export, or for the file as it was sealed",
+        )
+    if any(pool.holds(one, bound_key(one)) for one in said):
+        raise Refused(
+            f"the enrolment of {mlo} gives itself a person handle",
+            hint="only registrars give handles",
+        )
+    raise StatementError(
+        f"the signature of the enrolment {said[0].statement_id[:12]} does not hold under {key_id}",
+        hint="it was changed after signing, or is a forgery",
     )
 
 
@@ -137,9 +133,9 @@ class Standings:
             return False
         try:
             # The registrar is itself an MLO, and its key may have been revoked as such.
-            for mlo in self.pool.holders.get(registrar, ()):
-                at = from_text(statement.time)
-                self.revocations.check(statement, at, Links(mlo, registrar, (registrar,)))
+            at = from_text(statement.time)
+            for own in self.pool.own_enrolments(registrar):
+                self.revocations.check(statement, at, Links(own.mlo, registrar, (registrar,)))
         except Refused:
             return False
         # An enrolment that was taken back counts nothing, however early it was logged.
@@ -153,11 +149,10 @@ class Standings:
         if found is None:
             found = self._registered[mlo] = {}
             for statement in self.pool.enrolments.get(mlo, ()) if self.trust.registrars else ():
-                predicate = cast(Enrolment, statement.predicate)
-                key_id = read_key(predicate.public_key).key_id
+                key_id = bound_key(statement).key_id
                 by_another = key_id != statement.key_id and binds(statement, key_id)
                 if by_another and self.registrar_holds(statement):
-                    found[key_id] = predicate.handle
+                    found[key_id] = cast(Enrolment, statement.predicate).handle
         return found
 
     def _ended(self, mlo: str, key_id: str) -> bool:

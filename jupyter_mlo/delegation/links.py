@@ -60,6 +60,7 @@ class KeyCache:
     """
 
     links: dict[str, Link] = field(default_factory=dict)
+    _own: dict[tuple[str, str], Link | MloError] = field(default_factory=dict)
     _failures: dict[str, MloError] = field(default_factory=dict)
     _verifier: tuple[Pool, Trust, Revocations | None] | None = None
     _standings: Standings | None = None
@@ -69,10 +70,24 @@ class KeyCache:
         known, verifier = self._verifier, (pool, trust, revocations)
         unchanged = known is not None and all(map(operator.is_, known, verifier))
         if self._standings is None or not unchanged:
+            self._own.clear()
             self._failures.clear()
             self._verifier = verifier
             self._standings = Standings(pool, trust, revocations or Revocations(pool, trust))
         return self._standings
+
+    def own(self, mlo: str, key_id: str, pool: Pool) -> Link:
+        """The MLO's own key ``key_id``; raises as :func:`own_enrolment`."""
+        link = self._own.get((mlo, key_id))
+        if link is None:
+            try:
+                link = Link(mlo, own_enrolment(pool, mlo, key_id)[1], Role.OWN, (key_id,))
+            except MloError as error:
+                link = error
+            self._own[mlo, key_id] = link
+        if isinstance(link, MloError):
+            raise link.with_traceback(None)
+        return link
 
     def walk(self, delegation_id: str, pool: Pool, depth: int = MAX_DEPTH) -> Link:
         """The key that a delegation names, once everything above it has been checked.
@@ -105,18 +120,13 @@ def signing_key(statement: Statement, pool: Pool, cache: KeyCache) -> Link:
     if statement.delegation is not None:
         return cache.walk(statement.delegation, pool)
     try:
-        return _own(statement.mlo, statement.key_id, pool)
+        return cache.own(statement.mlo, statement.key_id, pool)
     except MloError:
         key = pool.key(statement.key_id)
         if key is None or Role.REGISTRAR not in SIGNERS.get(statement.predicate_type, ()):
             raise
         # Not this MLO's own key: then only a registrar's can have signed it.
         return Link(statement.mlo, key, Role.REGISTRAR, (statement.key_id,))
-
-
-def _own(mlo: str, key_id: str, pool: Pool) -> Link:
-    _, key = own_enrolment(pool, mlo, key_id)
-    return Link(mlo, key, Role.OWN, (key_id,))
 
 
 def _walked(delegation_id: str, pool: Pool, cache: KeyCache, depth: int) -> Link:
@@ -136,7 +146,7 @@ def _walked(delegation_id: str, pool: Pool, cache: KeyCache, depth: int) -> Link
         )
     one = variants[0]  # all of them say the same: they differ in their signatures only
     parent = (
-        _own(one.mlo, one.key_id, pool)
+        cache.own(one.mlo, one.key_id, pool)
         if one.delegation is None
         else cache.walk(one.delegation, pool, depth - 1)
     )

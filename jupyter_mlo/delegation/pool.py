@@ -42,13 +42,14 @@ class Pool:
     delegations: Mapping[str, Variants] = field(default_factory=dict)
     #: What is revoked (statement ID or key ID) → the revocations of it.
     revocations: Mapping[str, Variants] = field(default_factory=dict)
-    #: Key ID → the MLOs that it enrols itself for; ours has one, a forger's may have any.
-    holders: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    #: Key ID → the enrolments by which it binds itself; a forger's may name any MLO.
+    self_enrolments: Mapping[str, Variants] = field(default_factory=dict)
     #: Statement ID → why that envelope could not be read.
     unreadable: Mapping[str, str] = field(default_factory=dict)
     #: (statement ID, signature, key ID) → whether it holds. Facts, so later pools share them;
     #: without this a file full of broken copies would cost one check for each of its stamps.
     _checked: dict[tuple[str, bytes, str], bool] = field(default_factory=dict, repr=False)
+    _own: dict[str, Variants] = field(default_factory=dict, repr=False)
 
     @classmethod
     def of(cls, envelopes: Iterable[Envelope]) -> Pool:
@@ -60,7 +61,7 @@ class Pool:
         enrolments = _copy(self.enrolments)
         delegations = _copy(self.delegations)
         revocations = _copy(self.revocations)
-        holders = dict(self.holders)
+        self_enrolments = _copy(self.self_enrolments)
         unreadable = dict(self.unreadable)
         seen = {_identity(statement.envelope) for statement in self._statements()}
         for envelope in envelopes:
@@ -73,10 +74,9 @@ class Pool:
                 statement = read_statement(envelope)
                 predicate = statement.predicate
                 if isinstance(predicate, identity.Enrolment):
-                    key_id = read_key(predicate.public_key).key_id
-                    if key_id == statement.key_id:
-                        held = holders.get(key_id, ())
-                        holders[key_id] = tuple(dict.fromkeys((*held, statement.mlo)))
+                    read_key(predicate.public_key)
+                    if binds(statement, statement.key_id):
+                        _add(self_enrolments, statement.key_id, statement)
                     _add(enrolments, statement.mlo, statement)
                 elif isinstance(predicate, identity.Delegation):
                     _add(delegations, statement.statement_id, statement)
@@ -88,7 +88,7 @@ class Pool:
             _frozen(enrolments),
             _frozen(delegations),
             _frozen(revocations),
-            holders,
+            _frozen(self_enrolments),
             unreadable,
             self._checked,
         )
@@ -107,15 +107,21 @@ class Pool:
             for statements in index.values():
                 yield from statements
 
+    def own_enrolments(self, key_id: str) -> Variants:
+        """The enrolments by which the key ``key_id`` binds itself, their signatures checked."""
+        known = self._own.get(key_id)
+        if known is None:
+            known = self._own[key_id] = tuple(
+                statement
+                for statement in self.self_enrolments.get(key_id, ())
+                if self.holds(statement, bound_key(statement))
+            )
+        return known
+
     def key(self, key_id: str) -> PublicKey | None:
-        """The public key ``key_id``, out of an enrolment by which it rightly binds itself."""
-        for mlo in self.holders.get(key_id, ()):
-            for statement in self.enrolments[mlo]:
-                if statement.key_id == key_id and binds(statement, key_id):
-                    key = read_key(cast(identity.Enrolment, statement.predicate).public_key)
-                    if self.holds(statement, key):
-                        return key
-        return None
+        """The public key ``key_id``, where it rightly binds itself to any MLO."""
+        held = self.own_enrolments(key_id)
+        return bound_key(held[0]) if held else None
 
 
 def _identity(envelope: Envelope) -> tuple[str, str, bytes]:
@@ -149,11 +155,15 @@ def _names(statement: Statement, name: str, digest: dict[str, str]) -> bool:
     return len(subject) == 1 and subject[0].name == name and subject[0].digest == digest
 
 
+def bound_key(enrolment: Statement) -> PublicKey:
+    """The key that an enrolment is about."""
+    return read_key(cast(identity.Enrolment, enrolment.predicate).public_key)
+
+
 def binds(enrolment: Statement, key_id: str) -> bool:
     """Whether an enrolment is about the key ``key_id``, by subject and public key alike."""
-    predicate = cast(identity.Enrolment, enrolment.predicate)
     return (
-        predicate.delegation is None
-        and read_key(predicate.public_key).key_id == key_id
+        enrolment.delegation is None
+        and bound_key(enrolment).key_id == key_id
         and names_key(enrolment, key_id)
     )

@@ -136,6 +136,7 @@ class Revocations:
     pool: Pool
     trust: Trust
     logged: Mapping[str, Logged] = field(default_factory=dict)
+    _found: dict[tuple[str, str, str], list[Statement]] = field(default_factory=dict, repr=False)
 
     def check(self, statement: Statement, claimed: datetime, links: Links) -> None:
         """Raise :class:`Refused` where a revocation takes ``statement`` away."""
@@ -171,11 +172,14 @@ class Revocations:
 
     def concerning(self, links: Links) -> list[Statement]:
         """The revocations of anything in a chain, by those who may revoke it."""
-        found = []
+        found: list[Statement] = []
         for name in (*links.key_ids, *links.statement_ids):
-            for revocation in self.pool.revocations.get(name, ()):
-                if self._holds(revocation, links):
-                    found.append(revocation)
+            known = self._found.get((links.mlo, links.own_key_id, name))
+            if known is None:
+                said = self.pool.revocations.get(name, ())
+                known = [revocation for revocation in said if self._holds(revocation, links)]
+                self._found[links.mlo, links.own_key_id, name] = known
+            found += known
         return found
 
     def _holds(self, revocation: Statement, links: Links) -> bool:

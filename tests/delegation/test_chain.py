@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -186,6 +187,17 @@ def test_a_key_that_was_revoked_is_no_rival_of_its_successor() -> None:
 
 
 # -- what a chain must be ------------------------------------------------------------------
+
+
+def test_a_key_that_nobody_enrolled_speaks_for_nobody() -> None:
+    ada, registrar = person(), person()
+    stranger = Hand(ada.mlo)
+    pool = [*ada.chain, *registrar.chain]
+    for kind in (types.STAMP, types.EVIDENCE):
+        refused(stranger.says(kind), pool, "no enrolment of", pinned(ada))
+        registrars = replace(registrar, mlo=ada.mlo).says(kind)
+        refused(registrars, pool, "no enrolment of", trusting(registrar))
+    refused(stranger.revokes(HEX), pool, "no enrolment of", pinned(ada))
 
 
 def test_every_missing_link_is_named() -> None:
@@ -525,20 +537,27 @@ def test_a_thousand_stamps_of_one_session_walk_its_chain_once() -> None:
     ada = person()
     session = ada.delegates()
     statements = [read_statement(session.says(types.STAMP)) for _ in range(1000)]
-    pool, cache = Pool.of(session.chain), KeyCache()
-    began = time.perf_counter()
-    found = attribute_many(
-        statements, pool=pool, trust=pinned(ada), now=NOW, key_cache=cache, workers=2
-    )
-    took = time.perf_counter() - began
-    assert not any(isinstance(one, MloError) for one in found)
+    pool, cache, trust = Pool.of(session.chain), KeyCache(), pinned(ada)
+
+    def attributed() -> None:
+        found = attribute_many(
+            statements, pool=pool, trust=trust, now=NOW, key_cache=cache, workers=2
+        )
+        assert not any(isinstance(one, MloError) for one in found)
+
+    def bare() -> None:
+        for statement in statements:
+            statement.envelope.check_signature(session.key.public)
+
+    def took(act: Callable[[], None]) -> float:
+        began = time.perf_counter()
+        act()
+        return time.perf_counter() - began
+
+    # Machines are busy at times: the best of three says what it costs.
+    assert min(took(attributed) for _ in range(3)) < 2 * min(took(bare) for _ in range(3))
     assert len(pool._checked) == 2  # one enrolment, one delegation
     assert set(cache.links) == {session.delegation}
-    began = time.perf_counter()
-    for statement in statements:
-        statement.envelope.check_signature(session.key.public)
-    bare = time.perf_counter() - began
-    assert took < 2 * bare
 
 
 def test_a_cache_forgets_what_another_verifier_trusts() -> None:
@@ -580,3 +599,33 @@ def test_a_file_full_of_broken_copies_costs_one_check_each() -> None:
     assert all(isinstance(one, StatementError) for one in found)
     assert len(pool._checked) <= 400
     assert time.perf_counter() - began < 5
+
+
+def test_a_file_full_of_lies_is_judged_in_time_that_grows_with_it_and_no_faster() -> None:
+    """Thousands of enrolments, revocations and delegations of one MLO, and a stamp for each."""
+    ada = person()
+    session = ada.delegates()
+    liar = Hand(ada.mlo)
+
+    def lies(count: int) -> float:
+        envelopes = list(session.chain)
+        stamps = []
+        for number in range(count):
+            for true in (
+                ada.enrols(ada, kind="team"),
+                liar.enrols(replace(liar, key=ada.key)),
+                ada.revokes(ada.key.key_id),
+                ada.delegates(),
+            ):
+                envelope = true.chain[-1] if isinstance(true, Hand) else true
+                nothing = number.to_bytes(3, "big")
+                envelopes.append(Envelope(envelope.payload, envelope.key_id, nothing))
+            stamps.append(read_statement(replace(session, delegation=None).says()))
+            stamps.append(read_statement(ada.says(types.STAMP)))
+            stamps.append(read_statement(session.says(types.STAMP)))
+        began = time.perf_counter()
+        pool = Pool.of(envelopes)
+        attribute_many(stamps, pool=pool, trust=pinned(ada), now=NOW)
+        return time.perf_counter() - began
+
+    assert lies(400) < 12 * min(lies(100), lies(100))
