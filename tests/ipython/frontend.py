@@ -22,6 +22,7 @@ class Cell:
     outputs: list[dict[str, Any]] = field(default_factory=list)
     count: int | None = None
     reply: dict[str, Any] = field(default_factory=dict)
+    idle: bool = False
     #: Answers that the kernel asked for, as prompts.
     asked: list[str] = field(default_factory=list)
 
@@ -106,8 +107,7 @@ class FrontEnd:
         """Take in messages until ``cell`` is done."""
         left = list(answers)
         deadline = time.monotonic() + timeout
-        idle = False
-        while not (idle and cell.reply):
+        while not (cell.idle and cell.reply):
             if time.monotonic() > deadline:
                 raise TimeoutError(f"no end of {cell.source!r}; so far: {cell.text!r}")
             if self.client.stdin_channel.msg_ready():
@@ -121,11 +121,7 @@ class FrontEnd:
                 self._answer(cell, question["content"], left.pop(0))
             while self.client.shell_channel.msg_ready():
                 self._reply(self.client.get_shell_msg(timeout=1))
-            for message in self._published(0.02):
-                idle |= (
-                    message["parent_header"].get("msg_id") == cell.request
-                    and message["content"].get("execution_state") == "idle"
-                )
+            self._published(0.02)
         return cell
 
     def listen(self, seconds: float) -> None:
@@ -188,7 +184,9 @@ class FrontEnd:
                 owner.outputs[at].update(data=content["data"], metadata=content["metadata"])
         if cell is None:
             return
-        if kind == "execute_input":
+        if kind == "status":
+            cell.idle |= content["execution_state"] == "idle"
+        elif kind == "execute_input":
             cell.count = content["execution_count"]
         elif kind == "clear_output":
             if content["wait"]:
