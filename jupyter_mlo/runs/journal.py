@@ -143,7 +143,7 @@ def read_head(folder: Path) -> dict[str, Any] | None:
     try:
         with open(folder / JOURNAL, "rb") as file:
             head = json.loads(file.readline(1 << 20))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
     return head if isinstance(head, dict) and head.get("version") == VERSION else None
 
