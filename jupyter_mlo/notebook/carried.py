@@ -8,9 +8,9 @@ from typing import Any, Final
 
 from jupyter_mlo.delegation.signer import Signer
 from jupyter_mlo.errors import StatementError
-from jupyter_mlo.notebook.layout import MEMBER
+from jupyter_mlo.notebook.layout import MEMBER, SealEntry
 from jupyter_mlo.notebook.sealed import Believed, Sealed
-from jupyter_mlo.notebook.seals import Proof, SealedCell, make_proofs
+from jupyter_mlo.notebook.seals import SealedCell, make_proofs
 from jupyter_mlo.notebook.verification import Examined
 from jupyter_mlo.statements.envelope import Envelope
 from jupyter_mlo.statements.predicates.identity import Delegation, Enrolment
@@ -22,13 +22,19 @@ OUTPUT_BUDGET: Final = 100
 #: and beside them for chains and the newest seal itself, which a notebook of one cell has too.
 NOTEBOOK_BUDGET: Final = 16384
 
-OlderSeal = tuple[Envelope, Sequence[Proof]]
+#: About what the chain of one MLO and the newest seal take up.
+_ABOUT_CHAINS: Final = 5000
+#: Indent, quotes and comma of a line of text.
+_EACH_LINE: Final = 12
 
 
 def older_seals(
-    sealed: Sealed, value: Mapping[str, Any], cells: Sequence[SealedCell]
-) -> tuple[list[OlderSeal], int]:
+    sealed: Sealed, value: Mapping[str, Any], cells: Sequence[SealedCell], mlo: str
+) -> tuple[list[SealEntry], int]:
     """The seals that are still the earliest with some present source, newest first.
+
+    Where there is no room for all, first those of ``mlo`` go, which seals now, and of them those
+    that the fewest cells need: such a cell then counts as sealed by the next seal that has it.
 
     Args:
         sealed: those that stand in the notebook now.
@@ -36,56 +42,68 @@ def older_seals(
         cells: the list of the new seal.
 
     Returns:
-        each with the proofs that are needed; and how many had to be left out for want of room.
+        each with the proofs that are needed; and how many were left out for want of room.
     """
-    earliest: dict[tuple[str, bytes], int] = {}
-    needed = {(cell.kind, cell.source) for cell in cells}
     seals = sorted(sealed.believed(), key=lambda seal: seal.time)
-    wanted: list[list[int]] = [[] for _ in seals]
-    for at, seal in enumerate(seals):
-        places: list[tuple[int, SealedCell]] = [
+    needed = {(cell.kind, cell.source) for cell in cells}
+    room = _room(value, cells)
+    dropped = 0
+    while True:
+        wanted = _assigned(seals, needed)
+        seals = [seal for at, seal in enumerate(seals) if wanted[at]]
+        wanted = [positions for positions in wanted if positions]
+        kept = [_entry(seal, positions) for seal, positions in zip(seals, wanted, strict=True)]
+        if not kept or sum(_size(entry.to_json()) for entry in kept) <= room:
+            return kept[::-1], dropped
+        seals.pop(
+            min(
+                range(len(seals)),
+                key=lambda at: (seals[at].claim.seal.mlo != mlo, len(wanted[at]), -at),
+            )
+        )
+        dropped += 1
+
+
+def _assigned(seals: Sequence[Believed], needed: set[tuple[str, bytes]]) -> list[list[int]]:
+    """For each seal, oldest first: the positions of the sources that no seal before it has."""
+    assigned: set[tuple[str, bytes]] = set()
+    wanted: list[list[int]] = []
+    for seal in seals:
+        positions = []
+        for position, line in [
             *enumerate(seal.cells),
             *((proof.position, proof.cell) for proof in seal.proofs),
-        ]
-        for place, line in places:
+        ]:
             key = (line.kind, line.source)
-            if key in needed and key not in earliest:
-                earliest[key] = at
-                wanted[at].append(place)
-    kept: list[OlderSeal] = [
-        (seal.claim.envelope, _proofs(seal, positions))
-        for seal, positions in zip(seals, wanted, strict=True)
-        if positions
-    ]
-    return _within_budget(kept[::-1], value, cells)
+            if key in needed and key not in assigned:
+                assigned.add(key)
+                positions.append(position)
+        wanted.append(positions)
+    return wanted
 
 
-def _proofs(seal: Believed, positions: Sequence[int]) -> list[Proof]:
-    if seal.cells:
-        return make_proofs(seal.cells, positions)
-    return [proof for proof in seal.proofs if proof.position in positions]
+def _entry(seal: Believed, positions: Sequence[int]) -> SealEntry:
+    """What is kept of a seal: proofs, or the whole list where that is shorter."""
+    envelope = seal.claim.envelope
+    if not seal.cells:
+        kept = [proof for proof in seal.proofs if proof.position in positions]
+        return SealEntry(envelope, proofs=tuple(kept))
+    proofs = make_proofs(seal.cells, positions)
+    whole = sum(len(cell.line()) + _EACH_LINE for cell in seal.cells)
+    if sum(len(proof.text()) + _EACH_LINE for proof in proofs) < whole:
+        return SealEntry(envelope, proofs=tuple(proofs))
+    return SealEntry(envelope, cells=seal.cells)
 
 
-def _within_budget(
-    older: list[OlderSeal], value: Mapping[str, Any], cells: Sequence[SealedCell]
-) -> tuple[list[OlderSeal], int]:
-    """Leave out the seals that the fewest cells need until the rest fits."""
+def _room(value: Mapping[str, Any], cells: Sequence[SealedCell]) -> int:
+    """What the budget leaves for older seals, in bytes."""
     present = [cell for cell in value["cells"] if isinstance(cell, Mapping)]
     outputs = sum(len(cell.get("outputs") or ()) for cell in present)
     room = NOTEBOOK_BUDGET + CELL_BUDGET * len(cells) + OUTPUT_BUDGET * outputs
     room -= sum(_size(_ours(cell.get("metadata"))) for cell in present)
-    room -= sum(len(cell.line()) + 10 for cell in cells) + 60 * outputs
-    sizes = {id(one): _older_size(one) for one in older}
-    kept = sorted(older, key=lambda one: len(one[1]), reverse=True)
-    while kept and sum(sizes[id(one)] for one in kept) > room:
-        kept.pop()
-    staying = {id(one) for one in kept}
-    return [one for one in older if id(one) in staying], len(older) - len(kept)
-
-
-def _older_size(one: OlderSeal) -> int:
-    envelope, proofs = one
-    return _size(envelope.to_json()) + sum(len(proof.text()) + 20 for proof in proofs)
+    return (
+        room - sum(len(cell.line()) + _EACH_LINE for cell in cells) - 60 * outputs - _ABOUT_CHAINS
+    )
 
 
 def _ours(metadata: object) -> object:
@@ -94,14 +112,14 @@ def _ours(metadata: object) -> object:
 
 def _size(value: object) -> int:
     """About the bytes that a value takes up in an indented file."""
-    return 0 if value is None else len(json.dumps(value)) + 150
+    return 0 if value is None else len(json.dumps(value, indent=1)) + 60
 
 
 def chains_for(
     examined: Examined,
     signer: Signer,
     stamps: Mapping[int, Envelope],
-    older: Sequence[OlderSeal],
+    older: Sequence[SealEntry],
 ) -> list[Envelope]:
     """Enrolments, then delegations, that the stamps and seals need, each once."""
     read: dict[str, Statement] = {}
@@ -116,7 +134,7 @@ def chains_for(
         for position, stamped in examined.stamped.items()
         if position not in stamps
     ]
-    names = {envelope.statement_id for envelope, _ in older}
+    names = {entry.envelope.statement_id for entry in older}
     kept += [
         seal.claim.statement for seal in examined.sealed.believed() if seal.statement_id in names
     ]

@@ -32,11 +32,27 @@ class SealEntry:
     """One of the seals in a notebook: its envelope, and what was kept of its list of cells."""
 
     envelope: Envelope
-    #: The whole list, in order: beside the newest seal only.
+    #: The whole list, in order: beside the newest seal, and where that is shorter than proofs.
     cells: tuple[SealedCell, ...] | None = None
     proofs: tuple[Proof, ...] = ()
     #: What of the list or the proofs cannot be read.
     problem: str = ""
+
+    @property
+    def positions(self) -> list[int]:
+        """Of which cells something was kept."""
+        if self.cells is not None:
+            return list(range(len(self.cells)))
+        return sorted(proof.position for proof in self.proofs)
+
+    def to_json(self) -> dict[str, Any]:
+        """The entry as it stands in the notebook."""
+        value: dict[str, Any] = {"envelope": self.envelope.to_json()}
+        if self.cells is not None:
+            value["cells"] = [cell.line() for cell in self.cells]
+        else:
+            value["proofs"] = {str(proof.position): proof.text() for proof in self.proofs}
+        return value
 
 
 @dataclass(frozen=True)
@@ -128,7 +144,7 @@ def notebook_json(
     parent: str | None,
     chains: Sequence[Envelope],
     newest: tuple[Envelope, Sequence[SealedCell]],
-    older: Sequence[tuple[Envelope, Sequence[Proof]]],
+    older: Sequence[SealEntry],
 ) -> dict[str, Any]:
     """``nb.metadata.mlo`` of a sealed notebook."""
     envelope, cells = newest
@@ -136,16 +152,8 @@ def notebook_json(
     if parent is not None:
         value["parent"] = parent
     value["chains"] = [link.to_json() for link in chains]
-    value["seals"] = [
-        {"envelope": envelope.to_json(), "cells": [cell.line() for cell in cells]},
-        *(
-            {
-                "envelope": old.to_json(),
-                "proofs": {str(proof.position): proof.text() for proof in proofs},
-            }
-            for old, proofs in older
-        ),
-    ]
+    seals = (SealEntry(envelope, tuple(cells)), *older)
+    value["seals"] = [entry.to_json() for entry in seals]
     return value
 
 
@@ -187,10 +195,10 @@ def _seal(raw: object, where: str, newest: bool, problems: list[str]) -> SealEnt
     if envelope is None:
         return None
     try:
-        if newest:
+        if newest or "cells" in raw:
             lines = raw.get("cells")
-            if not isinstance(lines, list):
-                raise ValueError("not there")
+            if not isinstance(lines, list) or "proofs" in raw:
+                raise ValueError("not there" if lines is None else "not a list, or proofs as well")
             return SealEntry(envelope, cells=tuple(map(SealedCell.from_line, lines)))
         proofs = raw.get("proofs")
         if not isinstance(proofs, Mapping):
@@ -199,7 +207,7 @@ def _seal(raw: object, where: str, newest: bool, problems: list[str]) -> SealEnt
             envelope, proofs=tuple(Proof.from_text(at, text) for at, text in proofs.items())
         )
     except ValueError as error:
-        what = "list of cells" if newest else "proofs"
+        what = "list of cells" if newest or "cells" in raw else "proofs"
         return SealEntry(envelope, problem=f"its {what} cannot be read ({error})")
 
 

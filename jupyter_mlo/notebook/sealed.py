@@ -20,7 +20,7 @@ class Believed:
     """A seal that counts, and the lines of its list that are proven."""
 
     claim: Claim
-    #: The whole list: of the newest seal only.
+    #: The whole list, where it was kept: beside the newest seal always.
     cells: tuple[SealedCell, ...] = ()
     proofs: tuple[Proof, ...] = ()
 
@@ -90,30 +90,37 @@ def judge_seals(
         elif why or entry.problem:
             problems.append(f"{where}: {why or entry.problem}")
         else:
-            seal = claim.seal
-            holding = []
-            for proof in entry.proofs:
-                if proof.holds(seal.cells.count, from_short(seal.cells.root)):
-                    holding.append(proof)
-                else:
-                    problems.append(
-                        f"{where} of {seal.time}: the proof of its cell {proof.position + 1} "
-                        "does not lead to the signed root"
-                    )
-            older.append(Believed(claim, proofs=tuple(holding)))
+            older.append(_older(claim, entry, where, problems))
     if newest is not None:
         _check_older(newest.claim, entries, problems)
     return Sealed(newest, tuple(older), claims[0], refused, tuple(problems), tuple(notes))
+
+
+def _older(claim: Claim, entry: SealEntry, where: str, problems: list[str]) -> Believed:
+    seal = claim.seal
+    root = from_short(seal.cells.root)
+    if entry.cells is not None:
+        if len(entry.cells) == seal.cells.count and cells_root(entry.cells) == root:
+            return Believed(claim, cells=entry.cells)
+        problems.append(f"{where}: its list of cells does not lead to the signed root")
+        return Believed(claim)
+    holding = []
+    for proof in entry.proofs:
+        if proof.holds(seal.cells.count, root):
+            holding.append(proof)
+        else:
+            problems.append(
+                f"{where}: the proof of its cell {proof.position + 1} does not lead to the "
+                "signed root"
+            )
+    return Believed(claim, proofs=tuple(holding))
 
 
 def _check_older(newest: Claim, entries: NotebookEntries, problems: list[str]) -> None:
     """Whether the older seals are those that the newest one was made beside."""
     kept = newest.seal.older
     there = older_json(
-        [
-            (entry.envelope.statement_id, [proof.position for proof in entry.proofs])
-            for entry in entries.seals[1:]
-        ]
+        [(entry.envelope.statement_id, entry.positions) for entry in entries.seals[1:]]
     )
     if there != (kept.model_dump() if kept is not None else None):
         problems.append(

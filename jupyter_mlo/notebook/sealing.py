@@ -232,17 +232,14 @@ def _sealed(
 ) -> SealedNotebook:
     newest = examined.sealed.newest
     stamped = stamped_value(value, stamps)
-    older, dropped = older_seals(examined.sealed, stamped, whole.cells)
+    older, dropped = older_seals(examined.sealed, stamped, whole.cells, signer.mlo)
     seal = make_seal(
         signer,
         whole,
         notebook=notebook_id,
         parent=examined.entries.parent,
         previous=newest.statement_id if newest is not None else None,
-        older=[
-            (envelope.statement_id, [proof.position for proof in proofs])
-            for envelope, proofs in older
-        ],
+        older=[(entry.envelope.statement_id, entry.positions) for entry in older],
         meaning=meaning,
         now=now,
     )
