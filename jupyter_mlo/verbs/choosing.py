@@ -31,8 +31,8 @@ def choose(store: IdentityStore, who: str | None, *, option: str) -> Identity:
         raise NotFound("nobody is enrolled here", hint="jupyter mlo enroll")
     listed = "\n    ".join(identity.label for identity in found)
     raise NotFound(
-        f"{len(found)} MLOs are enrolled here, and none was named"
-        if not problems
-        else "an MLO of this home cannot be read, and none was named",
+        f"{problems[0].message}, and no MLO was named"
+        if problems
+        else f"{len(found)} MLOs are enrolled here, and none was named",
         hint=f"name one by name or MLO ID ({option}):\n    {listed}",
     )

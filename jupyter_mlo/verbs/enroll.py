@@ -129,7 +129,6 @@ def enrol(
     profile = Profile(name=name, email=email, keyring=keyring)
     identity = store.create(profile, kind, key, passphrase, envelope.to_bytes(), mlo=mlo)
     trust.add(mlo, key.key_id)
-    publish(context, [envelope])
     context.say(f"enrolled {identity.label}")
     context.say(f"  MLO ID           {mlo}")
     context.say(f"  key fingerprint  {key.key_id}")
@@ -137,6 +136,7 @@ def enrol(
     context.say("  Back up that folder. Without key or passphrase nothing can be signed again.")
     context.say("  Others get to know your key with:")
     context.say(f"    jupyter mlo trust add {mlo} {key.key_id}")
+    publish(context, [envelope])
     return Enrolled(identity, key)
 
 

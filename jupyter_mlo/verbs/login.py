@@ -60,7 +60,7 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
         identity = choose(store, arguments.who, option="login WHO")
         warn_of_home(context)
         key = unlock(context, store, identity, arguments.passphrase_fd)
-    signer = log_in(
+    log_in(
         context,
         store,
         identity,
@@ -69,7 +69,6 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
         activity=arguments.activity,
         model=arguments.model,
     )
-    tell(context, identity, signer)
     return 0
 
 
@@ -83,11 +82,12 @@ def log_in(
     activity: str | None = None,
     model: str | None = None,
 ) -> Signer:
-    """Open a session under ``key``, the own key of ``identity``, and publish its delegation.
+    """Open a session under ``key``, the own key of ``identity``; tell, and publish its delegation.
 
     Raises:
         InvalidInput: see :func:`~jupyter_mlo.delegation.sessions.open_session`.
         KeyFileError: the enrolments that the session has to carry are missing or damaged.
+        LedgerError: the session is open, and its delegation could not be kept: log in again.
     """
     from jupyter_mlo.delegation.enrolment import kept_enrolments
     from jupyter_mlo.delegation.sessions import open_session
@@ -104,6 +104,7 @@ def log_in(
         enrolments=kept_enrolments(store, identity),
         checkpoint=last_checkpoint(context),
     )
+    _tell(context, identity, signer)
     publish(context, signer.chain)
     return signer
 
@@ -123,7 +124,7 @@ def _enrol_first(arguments: argparse.Namespace, context: Context) -> Enrolled:
         ) from None
 
 
-def tell(context: Context, identity: Identity, signer: Signer) -> None:
+def _tell(context: Context, identity: Identity, signer: Signer) -> None:
     """Say who is logged in, for how long, and what comes next."""
     from jupyter_mlo.verbs.durations import show_duration
 

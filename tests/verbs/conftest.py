@@ -11,6 +11,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NoReturn
 
@@ -18,8 +19,11 @@ import pexpect
 import pytest
 
 import jupyter_mlo.delegation.chain  # imported once, before the forks
-import jupyter_mlo.identity.store
 import jupyter_mlo.ledger.publish  # noqa: F401
+from jupyter_mlo.config import Settings
+from jupyter_mlo.delegation.enrolment import kept_enrolments
+from jupyter_mlo.delegation.sessions import open_session
+from jupyter_mlo.identity.store import IdentityStore
 
 PASSPHRASE = "correct horse battery staple"
 
@@ -150,6 +154,23 @@ def ada(home_of_ada: Path, home_env: dict[str, str]) -> str:
     shutil.copytree(home_of_ada, home_env["MLO_HOME"], dirs_exist_ok=True)
     (folder,) = (Path(home_env["MLO_HOME"]) / "identities").iterdir()
     return folder.name.replace("-", ":", 1)
+
+
+@pytest.fixture
+def ended_session(ada: str, settings: Settings) -> str:
+    """MLO ID of Ada Lovelace, whose session has ended an hour ago."""
+    store = IdentityStore(settings)
+    identity = store.find(ada)
+    key = store.unlock(identity, PASSPHRASE, datetime.now(UTC))
+    open_session(
+        settings,
+        identity,
+        key,
+        now=datetime.now(UTC) - timedelta(hours=9),
+        duration=timedelta(hours=8),
+        enrolments=kept_enrolments(store, identity),
+    )
+    return ada
 
 
 @pytest.fixture

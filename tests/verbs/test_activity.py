@@ -45,3 +45,10 @@ def test_without_a_session_there_is_none(cli) -> None:
     done = cli("activity")
     assert done.status == 2
     assert done.told("nobody is logged in here", "jupyter mlo login")
+
+
+def test_in_a_session_that_has_ended_there_is_none(cli, ended_session) -> None:
+    for arguments in ([], ["training"]):
+        done = cli("activity", *arguments)
+        assert done.status == 2
+        assert done.told(f"the session of {ended_session} ended at", "log in again")

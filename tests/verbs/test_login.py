@@ -137,6 +137,17 @@ def test_of_several_one_has_to_be_named(cli, ada, enrolled, secret, home_env) ->
     assert session(home_env).mlo == grace
 
 
+def test_a_broken_neighbour_has_to_be_stepped_over_by_name(
+    cli, ada, enrolled, identity_folder, secret
+) -> None:
+    grace = enrolled("Grace Hopper")
+    (identity_folder(grace) / "identity.json").unlink()
+    done = cli("login", MLO_PASSPHRASE_FILE=secret)
+    assert done.status == 2
+    assert done.told("identity.json is missing, and no MLO was named", ada)
+    assert cli("login", "Ada Lovelace", MLO_PASSPHRASE_FILE=secret).status == 0
+
+
 Spoil = Callable[[Path], object]
 
 
@@ -185,6 +196,51 @@ def test_arguments_that_cannot_be_are_refused(cli, ada, arguments: list[str], sa
 def test_a_world_readable_passphrase_file_is_refused(cli, ada, secret) -> None:
     Path(secret).chmod(0o644)
     assert cli("login", MLO_PASSPHRASE_FILE=secret).told("by every user", "chmod 600")
+
+
+def test_a_ledger_that_cannot_be_reached_does_not_keep_anybody_out(
+    cli, ada, secret, home_env
+) -> None:
+    ledger = Path(home_env["MLO_HOME"]) / "ledger" / "ledger.sqlite3"
+    ledger.write_bytes(b"no database")
+    done = cli("login", MLO_PASSPHRASE_FILE=secret)
+    assert done.status == 0
+    assert done.told("2 statements wait in", "nothing is lost")
+    assert session(home_env).mlo == ada
+    assert '"waiting": 2' in cli("status", "--json").out
+
+
+def test_the_key_ring_is_asked_before_the_person(cli, secret, tmp_path: Path, home_env) -> None:
+    (tmp_path / "ring.py").write_text(
+        "import json, pathlib, keyring.backend\n"
+        "class Ring(keyring.backend.KeyringBackend):\n"
+        "    priority = 1\n"
+        "    path = pathlib.Path(__file__).with_suffix('.json')\n"
+        "    def set_password(self, service, user, password):\n"
+        "        self.path.write_text(json.dumps([service, user, password]))\n"
+        "    def get_password(self, service, user):\n"
+        "        kept = json.loads(self.path.read_text())\n"
+        "        return kept[2] if kept[:2] == [service, user] else None\n"
+    )
+    environ = {**home_env, "PYTHON_KEYRING_BACKEND": "ring.Ring", "PYTHONPATH": str(tmp_path)}
+
+    def command(*arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*cli.command, *arguments],
+            env={**environ, **more},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+
+    done = command("enroll", "--name", "Ada", "--keyring", MLO_PASSPHRASE_FILE=secret)
+    assert done.returncode == 0, done.stderr
+    assert command("login").returncode == 0
+    (tmp_path / "ring.json").write_text('["jupyter-mlo", "somebody else", "x"]')
+    done = command("login")
+    assert "the key ring has no passphrase of mlo:" in done.stderr
+    assert "a passphrase is needed" in done.stderr
 
 
 # Logout

@@ -86,6 +86,13 @@ def test_a_session_that_cannot_be_used_is_a_warning(
     assert done.told("warning: the session file", said)
 
 
+def test_a_session_that_has_ended_is_a_warning(cli, ended_session) -> None:
+    done = cli("status")
+    assert done.status == 0
+    assert "nobody is logged in" in done.out
+    assert done.told(f"warning: the session of {ended_session} ended at", "log in again")
+
+
 def test_a_broken_key_file_is_a_warning(cli, ada, identity_folder) -> None:
     (identity_folder(ada) / "key.pem").chmod(0o644)
     done = cli("status")
