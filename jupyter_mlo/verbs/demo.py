@@ -16,6 +16,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
+import shutil
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -31,6 +34,12 @@ VALIDATOR: Final = "Sample Validator"
 #: Cells of validate.ipynb that the altered copy is about.
 OUTPUT_OF: Final = "score"
 STAMP_OF: Final = "ratio"
+#: The next three commands to try: what is found, what is refused, and how to be one of them.
+NEXT: Final = (
+    "jupyter mlo verify altered/validate.ipynb",
+    "MLO_MANDATE=mandates/train.mandate papermill notebooks/validate.ipynb no.ipynb --engine mlo",
+    "MLO_PASSPHRASE_FILE=passphrases/trainer jupyter mlo login 'Sample Trainer' --for 1h",
+)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -63,13 +72,23 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
     stage.title("The ledger")
     stage.shell("jupyter mlo ledger verify")
     stage.shell("jupyter mlo log")
-    context.say(
-        f"Done in {time.monotonic() - began:.0f} s. README.txt says what is what in {folder}."
-    )
-    context.say("To look around:\n")
-    for command in farewell(folder):
+    context.say(f"Done in {time.monotonic() - began:.0f} s. README.txt there says what is what.")
+    context.say("\nTo look around:\n")
+    for command in entrance(folder):
+        context.say(f"  {command}")
+    context.say("\nand then, for example:\n")
+    for command in NEXT:
         context.say(f"  {command}")
     return 0
+
+
+def entrance(folder: Path) -> list[str]:
+    """What makes a shell use the demo's home, and this environment where it does not yet."""
+    activate = Path(sys.executable).with_name("activate")
+    lines = [f"cd {shlex.quote(str(folder))}", 'export MLO_HOME="$PWD/home"']
+    if activate.is_file() and shutil.which("jupyter-mlo") is None:
+        lines.insert(0, f". {shlex.quote(str(activate))}")
+    return lines
 
 
 def enrol(stage: Stage) -> None:
@@ -159,12 +178,3 @@ def failing_cells(report: str) -> set[str]:
     """Ids of the cells that do not hold, from ``verify --json`` of one notebook."""
     (notebook,) = json.loads(report)["notebooks"]
     return {cell["id"] for cell in notebook["cells"] if not cell["holds"]}
-
-
-def farewell(folder: Path) -> list[str]:
-    """The next three commands to try."""
-    return [
-        f"cd {folder} && export MLO_HOME=$PWD/home",
-        "jupyter mlo verify altered/validate.ipynb",
-        "jupyter mlo log --follow",
-    ]

@@ -13,7 +13,7 @@ import pytest
 
 from jupyter_mlo.errors import InvalidInput, MissingExtra
 from jupyter_mlo.verbs import demo_folder
-from jupyter_mlo.verbs.demo import farewell
+from jupyter_mlo.verbs.demo import NEXT, entrance
 from tests.throwaway import throwaway_environment
 
 
@@ -98,10 +98,20 @@ def test_passphrases_stand_in_files_of_their_own_and_nowhere_else(played: Played
     assert not [secret for secret in secrets if secret.decode() in played.said]
 
 
-def test_the_next_commands_are_told_and_work(played: Played) -> None:
-    for command in farewell(played.folder):
-        assert command in played.said
-    assert (played.folder / "README.txt").is_file()
+def test_the_next_commands_are_told_and_do_what_they_should(played: Played) -> None:
+    statuses = []
+    for command in NEXT:
+        assert f"  {command}\n" in played.said
+        script = "\n".join([*entrance(played.folder), command])
+        done = subprocess.run(
+            ["bash", "-c", script], env=played.environ, capture_output=True, text=True, timeout=90
+        )
+        statuses.append((done.returncode, done.stdout + done.stderr))
+    assert [status for status, _ in statuses] == [1, 1, 0]
+    assert "not valid here" in statuses[0][1]
+    assert "does not permit this run" in statuses[1][1]
+    assert not (played.folder / "no.ipynb").exists()
+    assert "logged in as Sample Trainer" in statuses[2][1]
 
 
 def test_nothing_is_written_outside_its_folder(played: Played) -> None:
