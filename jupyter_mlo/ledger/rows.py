@@ -96,7 +96,10 @@ class Entry:
     @property
     def time(self) -> datetime | None:
         """When the signer says that it was; None where the statement does not say."""
-        return None if self.facts.time is None else from_microseconds(self.facts.time)
+        try:
+            return None if self.facts.time is None else from_microseconds(self.facts.time)
+        except OverflowError:
+            return None
 
 
 class Rows:
@@ -119,14 +122,7 @@ class Rows:
     def last_checkpoint(self) -> Row | None:
         """(size, note) of the newest checkpoint."""
         rows = self._query("SELECT size, note FROM checkpoints ORDER BY size DESC LIMIT 1")
-        return rows[0] if rows else None
-
-    def checkpoint(self, size: int) -> Row | None:
-        """(size, note) of the smallest checkpoint that covers ``size`` entries."""
-        rows = self._query(
-            "SELECT size, note FROM checkpoints WHERE size >= ? ORDER BY size LIMIT 1", (size,)
-        )
-        return rows[0] if rows else None
+        return (rows[0][0], _bytes(rows[0][1])) if rows else None
 
     def add_checkpoint(self, size: int, note: bytes) -> None:
         """Keep a signed checkpoint."""
@@ -177,7 +173,7 @@ class Rows:
         rows = self._query(
             f"SELECT leaf_index, salt, envelope FROM contents WHERE {column} = ?", (key,)
         )
-        return rows[0] if rows else None
+        return (rows[0][0], _bytes(rows[0][1]), _bytes(rows[0][2])) if rows else None
 
     def entries(self, wanted: Filter) -> Iterator[Entry]:
         """Matching entries in order, newest last, a page at a time."""
@@ -206,8 +202,11 @@ def content_row(index: int, salt: bytes, content: Content) -> Row:
 
 
 def _entry(row: Row) -> Entry:
-    index, statement_id, *facts, stored = row
-    return Entry(index, _bytes(statement_id).hex(), Facts(*facts), _bytes(stored))
+    index, statement_id, *texts, time, stored = row
+    # SQLite lets any type into any column.
+    said = [value if isinstance(value, str) else None for value in texts]
+    facts = Facts._make([*said, time if isinstance(time, int) else None])
+    return Entry(index, _bytes(statement_id).hex(), facts, _bytes(stored))
 
 
 def _bytes(value: object) -> bytes:

@@ -47,7 +47,7 @@ def open_ledger(
     if not create and not path.exists():
         raise NotFound(
             "there is no ledger here yet",
-            hint="the first statement that is published makes one: seal a notebook, or run one",
+            hint="logging in, sealing a notebook or running one makes it",
         )
     database = SqliteDatabase(path, patience=patience, on_network=on_network or _on_network)
     try:
