@@ -105,6 +105,11 @@ class TrustStore:
                 f"{self._path} cannot be read: {error.strerror}",
                 hint=f"see who may read it: ls -l {shlex.quote(str(self._path))}",
             ) from None
+        if status.st_uid not in (os.geteuid(), 0):
+            raise InvalidInput(
+                f"{self._path} belongs to user {status.st_uid}, who can change whom you trust",
+                hint="move it away, look at what stands in it, and add what you trust anew",
+            )
         if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
             raise InvalidInput(
                 f"{self._path} can be written by others (mode {stat.S_IMODE(status.st_mode):04o})",

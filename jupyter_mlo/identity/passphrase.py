@@ -71,7 +71,7 @@ def read_passphrase(
         assert fd is not None
         passphrase = _from_fd(fd)
     elif source == "file":
-        passphrase = _from_file(Path(environ["MLO_PASSPHRASE_FILE"]).expanduser(), note)
+        passphrase = _from_file(Path(os.path.expanduser(environ["MLO_PASSPHRASE_FILE"])), note)
     elif source == "keyring" and not confirm:
         assert keyring_mlo is not None
         passphrase = _from_keyring(keyring_mlo, note)
@@ -138,9 +138,9 @@ def _from_fd(fd: int) -> str:
         # One byte at a time: what follows the line is for whoever reads the descriptor next.
         while len(data) <= _LONGEST and (byte := os.read(fd, 1)) not in (b"", b"\n"):
             data += byte
-    except OSError as error:
+    except (OSError, OverflowError) as error:
         raise PassphraseUnavailable(
-            f"no passphrase can be read from {where}: {error.strerror}",
+            f"no passphrase can be read from {where}: {getattr(error, 'strerror', error)}",
             hint="open it in the shell: jupyter mlo login --passphrase-fd 3 3< file",
         ) from None
     return _decoded(data, where)

@@ -28,6 +28,7 @@ from jupyter_mlo.verbs.unlocking import add_passphrase_options, new_passphrase, 
 
 if TYPE_CHECKING:
     from jupyter_mlo.delegation.enrolment import Claim
+    from jupyter_mlo.delegation.registrar import Registrar
     from jupyter_mlo.identity.store import Identity, IdentityStore
     from jupyter_mlo.statements.envelope import Envelope
 
@@ -93,9 +94,10 @@ def _enrol(arguments: argparse.Namespace, context: Context) -> int:
     store = IdentityStore(context.settings)
     file = Path(arguments.who)
     claim, here = _claim(arguments.who, store)
+    same_as = _person(arguments.handle_of, registrar)
     answer = _answer_path(arguments.out, file, here)
     # What cannot be done is refused before the passphrase is asked.
-    registrar.check(claim, same_as=arguments.handle_of)
+    registrar.check(claim, same_as=same_as)
     context.note(f"{here.label if here else claim.mlo} ({claim.kind})")
     context.note(f"  key fingerprint  {claim.key.key_id}")
     key = unlock(context, registrar.store, registrar.identity, arguments.passphrase_fd)
@@ -103,7 +105,7 @@ def _enrol(arguments: argparse.Namespace, context: Context) -> int:
         claim,
         key,
         now=context.now(),
-        same_as=arguments.handle_of,
+        same_as=same_as,
         checkpoint=last_checkpoint(context),
     )
     publish(context, [claim.envelope, *envelopes])
@@ -127,6 +129,21 @@ def _enrol(arguments: argparse.Namespace, context: Context) -> int:
 def _keep(store: IdentityStore, identity: Identity, envelopes: tuple[Envelope, ...]) -> None:
     for envelope in envelopes:
         store.add_enrolment(identity, envelope.to_bytes())
+
+
+def _person(text: str | None, registrar: Registrar) -> str | None:
+    """Who was named, an MLO ID in its one form; a mistyped one is said to be mistyped."""
+    from jupyter_mlo.identity.ids import one_slip_apart, parse_mlo_id
+
+    if text is None:
+        return None
+    known = [member.mlo for member in registrar.roster().members]
+    if text.lower().startswith("mlo:") or one_slip_apart(text, known):
+        return parse_mlo_id(text, known)
+    try:
+        return parse_mlo_id(text)
+    except InvalidInput:
+        return text.strip()
 
 
 def _claim(who: str, store: IdentityStore) -> tuple[Claim, Identity | None]:

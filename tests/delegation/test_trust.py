@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 import subprocess
 import sys
@@ -104,6 +105,22 @@ def test_a_file_that_others_can_write_is_refused(
     assert "chmod 600" in caught.value.hint
     settings.trust_file.chmod(0o644)
     assert store.load().pins
+
+
+def test_a_file_of_another_user_is_refused(
+    store: TrustStore, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.add(ADA, KEY)
+    real = os.fstat
+
+    def others(descriptor: int) -> os.stat_result:
+        fields = list(real(descriptor))
+        fields[stat.ST_UID] = os.geteuid() + 7
+        return os.stat_result(fields)
+
+    monkeypatch.setattr(os, "fstat", others)
+    with pytest.raises(InvalidInput, match=r"belongs to user \d+, who can change whom you trust"):
+        store.load()
 
 
 def test_processes_that_add_at_once_lose_nothing(store: TrustStore) -> None:

@@ -94,6 +94,9 @@ def test_a_descriptor_gives_its_first_line_and_keeps_the_rest(pipe: tuple[int, i
 def test_a_closed_descriptor_is_said_to_be_closed() -> None:
     with pytest.raises(PassphraseUnavailable, match=r"descriptor 987 .*Bad file descriptor"):
         read(fd=987)
+    for no_descriptor in (-1, 10**20):
+        with pytest.raises(PassphraseUnavailable, match=f"descriptor {no_descriptor}"):
+            read(fd=no_descriptor)
 
 
 # File
@@ -134,6 +137,11 @@ def test_a_file_without_a_passphrase_is_told_why(
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(PassphraseUnavailable, match="none, which MLO_PASSPHRASE_FILE names,"):
         read(file=tmp_path / "none")
+
+
+def test_a_home_of_nobody_is_named() -> None:
+    with pytest.raises(PassphraseUnavailable, match="~nobody-of-that-name/secret, which"):
+        read(file=Path("~nobody-of-that-name/secret"))
 
 
 @pytest.mark.parametrize("mode", [0o604, 0o644, 0o602])
