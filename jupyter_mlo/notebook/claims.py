@@ -123,8 +123,11 @@ class Verifier:
     def chain_problems(self, chains: Sequence[Envelope]) -> list[str]:
         """Which of the enrolments and delegations beside the seals do not hold, and why.
 
-        An enrolment by a registrar who is not trusted here is no problem: it counts for nothing.
+        Whether they count here (trust, revocation) is the matter of what rests on them: that is
+        not asked. An enrolment by a registrar who is not trusted here counts for nothing.
         """
+        nobody = Trust()
+        nothing_revoked = Revocations(Pool(), nobody)
         problems = []
         for at, envelope in enumerate(chains):
             where = f"metadata.mlo.chains[{at}]"
@@ -136,7 +139,15 @@ class Verifier:
             if statement.predicate_type not in (types.ENROLMENT, types.DELEGATION):
                 problems.append(f"{where} is neither an enrolment nor a delegation")
                 continue
-            (result,) = self._attribute([statement])
+            (result,) = attribute_many(
+                [statement],
+                pool=self._pool,
+                trust=nobody,
+                revocations=nothing_revoked,
+                now=self._now,
+                key_cache=self._cache,
+                workers=1,
+            )
             if isinstance(result, StatementError) or (
                 isinstance(result, MloError) and not _by_registrar(statement)
             ):

@@ -96,6 +96,24 @@ def judge_seals(
     return Sealed(newest, tuple(older), claims[0], refused, tuple(problems), tuple(notes))
 
 
+def listed_stamps(entry: SealEntry, claim: Claim) -> list[str]:
+    """The stamps (hex) that a seal provably lists, whoever made it.
+
+    Where the ledger has the seal, it had them: for that nobody needs to believe the seal.
+    """
+    if claim.statement is None:
+        return []
+    seal = claim.seal
+    root = from_short(seal.cells.root)
+    lines: list[SealedCell] = []
+    if entry.cells is not None:
+        if len(entry.cells) == seal.cells.count and cells_root(entry.cells) == root:
+            lines = list(entry.cells)
+    else:
+        lines = [proof.cell for proof in entry.proofs if proof.holds(seal.cells.count, root)]
+    return [line.stamp.hex() for line in lines if line.stamp]
+
+
 def _older(claim: Claim, entry: SealEntry, where: str, problems: list[str]) -> Believed:
     seal = claim.seal
     root = from_short(seal.cells.root)

@@ -6,11 +6,12 @@ of his own statements, records and ledger, and the clock. Nothing is read or wri
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from jupyter_mlo.delegation.pool import Pool
+from jupyter_mlo.delegation.revocation import Logged
 from jupyter_mlo.delegation.trust import Trust
 from jupyter_mlo.notebook.alignment import Alignment, align
 from jupyter_mlo.notebook.claims import LedgerFacts, Verifier
@@ -19,10 +20,11 @@ from jupyter_mlo.notebook.matching import Match
 from jupyter_mlo.notebook.present import PresentCell, kernelspec_name, present_cells, widgets_digest
 from jupyter_mlo.notebook.reading import Notebook, Undigestable
 from jupyter_mlo.notebook.reports import CellReport, NotebookReport, SealReport
-from jupyter_mlo.notebook.sealed import Sealed, judge_seals
+from jupyter_mlo.notebook.sealed import Sealed, judge_seals, listed_stamps
 from jupyter_mlo.notebook.stamped import Stamped, judge_stamps
 from jupyter_mlo.notebook.verdicts import CellFacts, Ruling, SealFacts, Verdict, rule
 from jupyter_mlo.notebook.vouching import RecordSource, matches_for, supersedes
+from jupyter_mlo.statements.envelope import Envelope
 from jupyter_mlo.statements.predicates import types
 
 
@@ -93,14 +95,15 @@ def examine(
     entries = read_notebook_entries(notebook.metadata)
     cells = present_cells(notebook)
     seals = [entry.envelope for entry in entries.seals]
-    logged = ledger.logged([seal.statement_id for seal in seals]) if ledger else {}
-    verifier = Verifier(pool.also(entries.chains), trust, now, logged, workers)
+    pool = pool.also(entries.chains)
+    logged = _logged(ledger, pool, seals)
+    verifier = Verifier(pool, trust, now, logged, workers)
     claims = verifier.claims(seals, types.SEAL)
     sealed = judge_seals(entries, claims, [cell.listed for cell in cells])
-    for seal in sealed.believed():
-        place = logged.get(seal.statement_id)
+    for entry, claim in zip(entries.seals, claims, strict=True):
+        place = logged.get(entry.envelope.statement_id)
         if place is not None:
-            verifier.also_logged({line.stamp.hex(): place for line in seal.lines() if line.stamp})
+            verifier.also_logged(dict.fromkeys(listed_stamps(entry, claim), place))
     alignment = None
     if sealed.newest is not None:
         alignment = align([cell.listed for cell in cells], sealed.newest.cells)
@@ -117,6 +120,16 @@ def examine(
         notes=sealed.notes,
         ledger=ledger,
     )
+
+
+def _logged(
+    ledger: LedgerFacts | None, pool: Pool, seals: Sequence[Envelope]
+) -> Mapping[str, Logged]:
+    """Where the ledger has the seals, and the revocations that may concern them."""
+    if ledger is None:
+        return {}
+    revocations = [one.statement_id for each in pool.revocations.values() for one in each]
+    return ledger.logged([*(seal.statement_id for seal in seals), *revocations])
 
 
 def report(examined: Examined) -> NotebookReport:
