@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import NoReturn, cast
 
-from jupyter_mlo.errors import InvalidInput
+from jupyter_mlo.errors import InvalidInput, MloError
 from jupyter_mlo.verbs.context import Context
 
 
@@ -115,7 +115,19 @@ def run_verb(
     except SystemExit as stop:  # --help has printed its text
         return int(stop.code or 0)
     run = cast(Callable[[argparse.Namespace, Context], int], verb_module(name).run)
-    return run(arguments, context)
+    try:
+        return run(arguments, context)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        if error.strerror is None:
+            raise
+        # Full disks and closed folders are nobody's fault in here; MLO_DEBUG shows the cause.
+        where = f"{error.filename}: " if error.filename is not None else ""
+        raise MloError(
+            f"{prog} {name}: {where}{error.strerror}",
+            hint="see whether there is room, and who may write there (df -h, ls -ld)",
+        ) from error
 
 
 def _unknown(name: str, prog: str, magic: bool) -> InvalidInput:
