@@ -16,6 +16,7 @@ from jupyter_mlo.delegation.revocation import (
     make_revocation,
     taken_away,
 )
+from jupyter_mlo.delegation.scope import CLOCK_TOLERANCE
 from jupyter_mlo.delegation.signer import Signer
 from jupyter_mlo.delegation.trust import Trust
 from jupyter_mlo.errors import MloError, Refused, StatementError
@@ -27,6 +28,7 @@ from tests.delegation.actors import NOW, Hand, answered, hours, person, pinned, 
 
 BEFORE, AFTER = NOW - hours(2), NOW + hours(2)
 SINCE = NOW - hours(1)
+TICK = timedelta(milliseconds=1)
 FIRST, REVOCATION, LAST = Logged(5, BEFORE), Logged(9, NOW), Logged(11, AFTER)
 UNTIMED = Logged(5)
 
@@ -47,6 +49,8 @@ UNTIMED = Logged(5)
         # by its own word after it
         (AFTER, FIRST, REVOCATION, None, "after that"),
         (AFTER, FIRST, None, None, "after that"),
+        (NOW + CLOCK_TOLERANCE, FIRST, REVOCATION, None, ""),
+        (NOW + CLOCK_TOLERANCE + TICK, FIRST, REVOCATION, None, "after that"),
         # compromised since before the revocation
         (BEFORE, FIRST, REVOCATION, SINCE, ""),
         (BEFORE, FIRST, None, SINCE, ""),
@@ -119,7 +123,8 @@ def test_anything_in_the_chain_can_be_revoked_by_id_or_by_key(what: str) -> None
         "run key": run.key.key_id,
     }[what]
     pool = [*run.chain, ada.revokes(target or "")]
-    with pytest.raises(Refused, match="was revoked"):
+    named = "key sha256:" if "key" in what else "delegation "
+    with pytest.raises(Refused, match=f"the {named}[0-9a-f]+ was revoked"):
         answered(run.says(), pool, pinned(ada))
 
 
@@ -152,6 +157,9 @@ def test_who_may_revoke() -> None:
     assert stands(stranger.revokes(target))
     assert stands(impostor.revokes(target), chain=[*chain, *impostor.chain])
     assert stands(session.revokes(target))
+    # In another MLO's name, or under a delegation: not what an own key says.
+    assert stands(replace(ada, mlo=stranger.mlo).revokes(target))
+    assert stands(replace(ada, delegation=session.delegation).revokes(target))
     # A registrar who is not trusted here, or did not enrol this key.
     assert stands(replace(registrar, mlo=ada.mlo).revokes(target), trust=pinned(ada))
     bare = [*session.chain, *registrar.chain]
