@@ -63,19 +63,20 @@ def slices(text: str) -> Iterator[str]:
         start = end
 
 
-def feed_text(hashes: list[Hash], pieces: Callable[[], Iterator[str]]) -> list[Hash]:
+def feed_text(hashes: list[Hash], pieces: Callable[[], Iterator[str | bytes]]) -> list[Hash]:
     """Feed the canonical text of one JSON string into hashes, piece by piece.
 
     Args:
         hashes: they are spent; the ones returned take their place.
         pieces: gives the string's pieces from its beginning, with no surrogate pair cut in
-            two. It is called a second time where the string turns out to be odd.
+            two; ``bytes`` are the inside of a JSON string, ASCII without escapes. It is
+            called a second time where the string turns out to be odd.
     """
     before = [each.copy() for each in hashes]
     try:
         _feed(hashes, b'"', (_plain_inside(part) for part in _parts(pieces)), b'"')
     except UnicodeEncodeError:
-        escaped = (_encode(_escaped(_with_pairs(part)))[1:-1] for part in _parts(pieces))
+        escaped = (_escaped_inside(part) for part in _parts(pieces))
         _feed(before, b'{"$mlo":["escaped","', escaped, b'"]}')
         return before
     return hashes
@@ -87,12 +88,21 @@ def _feed(hashes: list[Hash], start: bytes, texts: Iterator[bytes], end: bytes) 
             each.update(text)
 
 
-def _parts(pieces: Callable[[], Iterator[str]]) -> Iterator[str]:
+def _parts(pieces: Callable[[], Iterator[str | bytes]]) -> Iterator[str | bytes]:
     for piece in pieces():
-        yield from slices(piece)
+        if isinstance(piece, bytes):
+            yield piece
+        else:
+            yield from slices(piece)
 
 
-def _plain_inside(text: str) -> bytes:
+def _escaped_inside(text: str | bytes) -> bytes:
+    return text if isinstance(text, bytes) else _encode(_escaped(_with_pairs(text)))[1:-1]
+
+
+def _plain_inside(text: str | bytes) -> bytes:
+    if isinstance(text, bytes):
+        return text
     try:
         return _encode(text)[1:-1]
     except UnicodeEncodeError:
@@ -134,7 +144,7 @@ class StringHash:
             plain = _plain_inside(text)
         except UnicodeEncodeError:
             self._odd = True
-            escaped = _encode(_escaped(_with_pairs(text)))[1:-1]
+            escaped = _escaped_inside(text)
         else:
             escaped = _doubled(plain)
             if not self._odd:

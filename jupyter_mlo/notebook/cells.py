@@ -6,10 +6,17 @@ from collections.abc import Mapping
 from typing import Any
 
 from jupyter_mlo.notebook import raw_json
-from jupyter_mlo.notebook.canonical_cell import CELL_TYPES, DISPLAYED, Undigestable, joined
+from jupyter_mlo.notebook.canonical_cell import (
+    ATTACHMENTS_LEVEL,
+    CELL_TYPES,
+    DISPLAYED,
+    Undigestable,
+    check_value,
+    joined,
+)
 from jupyter_mlo.notebook.digests import CellDigests, cell_digests
 from jupyter_mlo.notebook.long_cells import LongCell
-from jupyter_mlo.notebook.raw_json import Survey
+from jupyter_mlo.notebook.parts import Part
 
 Marks = tuple[tuple[int, Any], ...]
 
@@ -23,31 +30,28 @@ class Cell:
 
     Args:
         position: from 0.
-        value: the cell as JSON object, lines joined or not.
+        value: the cell as JSON object, lines joined or not; or where its text stands.
     """
 
-    __slots__ = ("_digests", "_head", "_marks", "_reason", "_text", "_value", "position", "survey")
+    __slots__ = (
+        "_digests", "_head", "_long_cell", "_marks", "_part", "_reason", "_value", "position",
+    )  # fmt: skip
 
-    def __init__(self, position: int, value: Mapping[str, Any]) -> None:
+    def __init__(self, position: int, value: Mapping[str, Any] | Part) -> None:
         self.position = position
-        #: What a cell from a file has in its text; None for one in memory.
-        self.survey: Survey | None = None
-        self._value: Mapping[str, Any] | None = value
-        self._text = memoryview(b"")
+        self._part = value if isinstance(value, Part) else None
+        self._value = None if isinstance(value, Part) else value
+        self._long_cell: LongCell | None = None
         self._head: Mapping[str, Any] | None = None
         self._digests: CellDigests | None = None
         self._marks: Marks = ()
         #: Why there are no digests; empty where there are, None where nobody has looked.
         self._reason: str | None = None
 
-    @classmethod
-    def from_text(cls, position: int, text: memoryview) -> Cell:
-        """A cell from its JSON text."""
-        cell = cls(position, {})
-        cell._value = None
-        cell._text = text
-        cell.survey = raw_json.survey(text)
-        return cell
+    @property
+    def part(self) -> Part | None:
+        """Where it stands in the text it was read from; None for a cell in memory."""
+        return self._part
 
     @property
     def kind(self) -> str:
@@ -131,65 +135,65 @@ class Cell:
         return (self._head or {}).get(member)
 
     def _decoded(self, member: str, default: Any) -> Any:
-        if self._value is not None:
-            return self._value.get(member, default)
         try:
-            if self._is_long:
-                return self._long().value(member, default)
-            value = raw_json.decode(bytes(self._text))
+            value = self._loaded()
+            if isinstance(value, LongCell):
+                return value.value(member, default)
         except Undigestable:
             return default
-        return value.get(member, default) if isinstance(value, dict) else default
+        return value.get(member, default)
 
-    @property
-    def _is_long(self) -> bool:
-        return self._value is None and len(self._text) > raw_json.SMALL
+    def _loaded(self) -> Mapping[str, Any] | LongCell:
+        """The cell as a decoded object, or as a long one."""
+        if self._part is None:
+            assert self._value is not None
+            return self._value
+        if len(self._part) > raw_json.SMALL:
+            if self._long_cell is None:
+                self._long_cell = LongCell(self._part)
+            return self._long_cell
+        value = raw_json.decode_part(self._part)
+        if not isinstance(value, dict):
+            raise Undigestable("it is not an object")
+        return value
 
-    def _long(self) -> LongCell:
-        assert self.survey is not None
-        return LongCell(self._text, self.survey)
-
-    def _open(self) -> Mapping[str, Any]:
+    def _open(self) -> None:
         """Read the small members; of a short cell also the digests, as it is decoded anyway."""
         self._head = {}
         try:
-            if self._value is not None:
-                self._head = self._value
-            elif self._is_long:
-                long = self._long()
-                self._head = {member: long.value(member) for member in _HEAD}
+            value = self._loaded()
+            if isinstance(value, LongCell):
+                self._head = {member: value.value(member) for member in _HEAD}
+            elif self._part is None:
+                self._head = value
             else:
-                value = raw_json.decode(bytes(self._text))
-                if not isinstance(value, dict):
-                    raise Undigestable("it is not an object")
                 self._head = {member: value[member] for member in _HEAD if member in value}
-                self._digest_value(value)
+                self._digest_value(value, checked=True)
         except Undigestable as error:
             self._reason = error.reason
-        return self._head
 
     def _digest(self) -> None:
-        if self._reason is not None:
-            return
         if self._head is None:
             self._open()
         if self._reason is not None:
             return
-        if self._value is not None:
-            self._digest_value(self._value)
-            return
         try:
-            self._check_head()
-            self._digests, self._marks = self._long().digests(self.kind)
-            self._reason = ""
+            value = self._loaded()
+            if isinstance(value, LongCell):
+                self._check_head()
+                self._digests, self._marks = value.digests(self.kind)
+                self._long_cell, self._reason = None, ""
+            else:
+                check_value(value.get("metadata"), ATTACHMENTS_LEVEL)
+                self._digest_value(value)
         except Undigestable as error:
             self._reason = error.reason
 
-    def _digest_value(self, value: Mapping[str, Any]) -> None:
+    def _digest_value(self, value: Mapping[str, Any], *, checked: bool = False) -> None:
         try:
             self._check_head()
             content = _Content(self.kind, value)
-            self._digests = cell_digests(content)
+            self._digests = cell_digests(content, checked=checked)
             self._marks = tuple(_marks(content.outputs))
             self._reason = ""
         except Undigestable as error:

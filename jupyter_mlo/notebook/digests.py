@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -85,29 +85,36 @@ def cell_digest(cell: CellContent) -> bytes:
     return cell_digests(cell).cell
 
 
-def cell_digests(cell: CellContent) -> CellDigests:
-    """All digests of a cell at once; raises :class:`Undigestable`."""
+def cell_digests(cell: CellContent, *, checked: bool = False) -> CellDigests:
+    """All digests of a cell at once; raises :class:`Undigestable`.
+
+    Args:
+        cell: what is digested.
+        checked: that neither names nor nesting are amiss is known already.
+    """
     if cell.kind not in CELL_TYPES:
         raise Undigestable(f"the cell's type {cell.kind!r:.40} is unknown")
     source = value_json(cell.source)
-    attachments = canonical_attachments(cell.attachments)
-    outputs = _output_texts(cell.outputs) if cell.kind == "code" else []
-    members = []
+    attachments = canonical_attachments(cell.attachments, checked=checked)
+    whole = hashlib.sha256(b"{")
     if attachments:
-        members.append(b'"attachments":' + _text(attachments))
-    members.append(b'"cell_type":"%b"' % cell.kind.encode())
+        whole.update(b'"attachments":' + _text(attachments) + b",")
+    whole.update(b'"cell_type":"%b"' % cell.kind.encode())
+    outputs: list[bytes] = []
     if cell.kind == "code":
-        members.append(b'"outputs":[%b]' % b",".join(outputs))
-    members.append(b'"source":' + source)
-    return CellDigests(
-        hashlib.sha256(b"{%b}" % b",".join(members)).digest(),
-        hashlib.sha256(source).digest(),
-        tuple(hashlib.sha256(text).digest() for text in outputs),
-    )
+        before = b',"outputs":['
+        for text in _output_texts(cell.outputs, checked):
+            whole.update(before)
+            whole.update(text)
+            before = b","
+            outputs.append(hashlib.sha256(text).digest())
+        whole.update(b"]" if outputs else before + b"]")
+    whole.update(b',"source":%b}' % source)
+    return CellDigests(whole.digest(), hashlib.sha256(source).digest(), tuple(outputs))
 
 
-def _output_texts(outputs: Iterable[Any]) -> list[bytes]:
-    return [_text(form) for form in canonical_outputs(outputs)]
+def _output_texts(outputs: Iterable[Any], checked: bool = False) -> Iterator[bytes]:
+    return map(_text, canonical_outputs(outputs, checked=checked))
 
 
 def _text(form: Any) -> bytes:

@@ -12,49 +12,44 @@ from typing import Any
 
 from jupyter_mlo.notebook import raw_json
 from jupyter_mlo.notebook.canonical_cell import ATTACHMENTS_LEVEL, Undigestable
+from jupyter_mlo.notebook.cell_parts import find_cell_parts
 from jupyter_mlo.notebook.digests import CellDigests
 from jupyter_mlo.notebook.long_outputs import Form, LongOutputs, write_bundle, write_text
-from jupyter_mlo.notebook.part_writer import PartWriter
+from jupyter_mlo.notebook.part_writer import PartWriter, object_members
+from jupyter_mlo.notebook.parts import Part, members
 
 
 class LongCell:
     """One cell's text, split into members; each is decoded only when it is needed.
 
-    Args:
-        text: the cell's JSON text.
-        found: what :func:`raw_json.survey` counted in it.
-
     Raises:
         Undigestable: the text is not one object.
     """
 
-    def __init__(self, text: memoryview, found: raw_json.Survey) -> None:
-        if bytes(text[:1]) != b"{":
+    def __init__(self, part: Part) -> None:
+        if part.first != b"{":
             raise Undigestable("it is not an object")
-        self._text = text
-        self._survey = found
-        self._writer = PartWriter(sparse=found.sparse)
-        self.members = self._writer.members_of(text, "it")
+        find_cell_parts(part)
+        self.members = members(part)
 
     def value(self, member: str, default: Any = None) -> Any:
         """One of the cell's members, decoded."""
         part = self.members.get(member)
-        return default if part is None else raw_json.decode(bytes(part), ATTACHMENTS_LEVEL)
+        return default if part is None else raw_json.decode_part(part, ATTACHMENTS_LEVEL)
 
     def digests(self, kind: str) -> tuple[CellDigests, tuple[tuple[int, Any], ...]]:
         """All digests; and of each output that has ``metadata.mlo`` its place and that value.
 
-        To be called once.
-
         Args:
             kind: the cell's type, known to be one of the three.
         """
-        writer, members = self._writer, dict(self.members)
-        source = members.pop("source", None)
+        writer, others = PartWriter(), dict(self.members)
+        source = others.pop("source", None)
         sources: list[bytes] = []
-        attachments = members.pop("attachments", None)
-        outputs = LongOutputs(writer, members.pop("outputs", None) if kind == "code" else None)
-        writer.skip(members.values())
+        attachments = object_members(others.pop("attachments", None), "attachments")
+        outputs = LongOutputs(writer, others.pop("outputs", None) if kind == "code" else None)
+        for ignored in others.values():
+            ignored.check()
         form: Form = {
             "cell_type": partial(writer.json, kind, ATTACHMENTS_LEVEL),
             "source": lambda: sources.append(
@@ -63,16 +58,16 @@ class LongCell:
         }
         if kind == "code":
             form["outputs"] = outputs.write
-        if attachments is not None and (bundles := writer.members_of(attachments, "attachments")):
-            form["attachments"] = lambda: writer.object(
-                {
-                    name: partial(
-                        write_bundle, writer, part, ATTACHMENTS_LEVEL + 1, "an attachment"
-                    )
-                    for name, part in bundles.items()
-                }
-            )
-        digest = writer.digest_of(lambda: writer.object(form))
-        if self._survey.escapes or writer.meter.colons != self._survey.colons:
-            raw_json.refuse_twin_names(self._text)
+        if attachments:
+            bundles = {
+                name: partial(_write_attachment, writer, part) for name, part in attachments.items()
+            }
+            form["attachments"] = partial(writer.object, bundles)
+        digest = writer.digest_of(partial(writer.object, form))
         return CellDigests(digest, sources[0], tuple(outputs.digests)), tuple(outputs.marks)
+
+
+def _write_attachment(writer: PartWriter, part: Part) -> None:
+    if part.first != b"{":
+        raise Undigestable("an attachment is not an object")
+    write_bundle(writer, part, ATTACHMENTS_LEVEL + 1, "an attachment")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -12,13 +12,14 @@ from jupyter_mlo.notebook.canonical_cell import (
     ERROR_MEMBERS,
     IGNORED,
     OUTPUT_LEVEL,
-    SPACE,
     Undigestable,
     canonical_bundle,
     is_binary_mime,
     is_json_mime,
+    without_space,
 )
-from jupyter_mlo.notebook.part_writer import PartWriter
+from jupyter_mlo.notebook.part_writer import PartWriter, Pieces, object_members
+from jupyter_mlo.notebook.parts import Part, elements
 from jupyter_mlo.notebook.raw_text import NotText
 from jupyter_mlo.notebook.streams import TerminalText
 
@@ -37,30 +38,32 @@ class LongOutputs:
         part: the text of the list of outputs; None where the cell has none.
     """
 
-    def __init__(self, writer: PartWriter, part: memoryview | None) -> None:
+    def __init__(self, writer: PartWriter, part: Part | None) -> None:
         self.digests: list[bytes] = []
         #: Where outputs have ``metadata.mlo``: their places in the file, and what it is.
         self.marks: list[tuple[int, Any]] = []
         self._writer = writer
         self._part = part
         self._stream: str | None = None
-        self._texts: list[memoryview] = []
+        self._texts: list[Part] = []
 
     def write(self) -> None:
         """Write the list."""
         writer = self._writer
         writer.write(b"[")
         if self._part is not None:
-            for place, text in enumerate(writer.elements_of(self._part, "its outputs")):
-                self._take(text, place)
+            if self._part.first != b"[":
+                raise Undigestable("its outputs are not a list")
+            for place, part in enumerate(elements(self._part)):
+                self._take(part, place)
             self._end_stream()
         writer.write(b"]")
 
-    def _take(self, text: memoryview, place: int) -> None:
+    def _take(self, part: Part, place: int) -> None:
         what = f"output {place}"
-        if bytes(text[:1]) != b"{":
+        if part.first != b"{":
             raise Undigestable(f"{what} is not an object")
-        members = dict(self._writer.members_of(text, what))
+        members = dict(object_members(part, what))
         kind = self._decoded(members, "output_type", None)
         if kind == "stream":
             self._take_stream(members, what)
@@ -69,9 +72,10 @@ class LongOutputs:
             if not isinstance(kind, str):
                 raise Undigestable(f"{what} has no output_type")
             self._put(self._form(kind, members, place))
-        self._writer.skip(members.values())
+        for ignored in members.values():
+            ignored.check()
 
-    def _take_stream(self, members: dict[str, memoryview], what: str) -> None:
+    def _take_stream(self, members: dict[str, Part], what: str) -> None:
         name = self._decoded(members, "name", "stdout")
         if not isinstance(name, str):
             raise Undigestable(f"{what}: the stream's name is not a string")
@@ -100,7 +104,7 @@ class LongOutputs:
             self._writer.write(b",")
         self.digests.append(self._writer.digest_of(partial(self._writer.object, form)))
 
-    def _form(self, kind: str, members: dict[str, memoryview], place: int) -> Form:
+    def _form(self, kind: str, members: dict[str, Part], place: int) -> Form:
         """What writes each member of an output; takes from ``members`` what is covered."""
         writer = self._writer
         form: Form
@@ -122,37 +126,37 @@ class LongOutputs:
             form = writer.values(covered, _INSIDE)
             if "text" in covered:
                 form["text"] = partial(write_text, writer, covered["text"], f"output {place}: text")
-            if bytes(covered.get("metadata", b"")[:1]) == b"{":
+            if "metadata" in covered and covered["metadata"].first == b"{":
                 form["metadata"] = partial(self._write_metadata, covered["metadata"], None)
         form["output_type"] = partial(writer.json, kind, _INSIDE)
         return form
 
-    def _write_metadata(self, part: memoryview | None, place: int | None) -> None:
+    def _write_metadata(self, part: Part | None, place: int | None) -> None:
         writer = self._writer
-        parts = {} if part is None else writer.members_of(part, f"output {place}: metadata")
-        others = dict(parts)
+        others = dict(object_members(part, f"output {place}: metadata"))
         if "mlo" in others:
-            mark = writer.decoded(others.pop("mlo"), _INSIDE + 1)
+            mark = raw_json.decode_part(others.pop("mlo"), _INSIDE + 1)
             if place is not None:
                 self.marks.append((place, mark))
         writer.object(writer.values(others, _INSIDE + 1))
 
-    def _decoded(self, members: dict[str, memoryview], name: str, default: object) -> object:
+    @staticmethod
+    def _decoded(members: dict[str, Part], name: str, default: object) -> object:
         part = members.pop(name, None)
-        return default if part is None else self._writer.decoded(part, _INSIDE)
+        return default if part is None else raw_json.decode_part(part, _INSIDE)
 
 
-def write_bundle(writer: PartWriter, part: memoryview | None, level: int, what: str) -> None:
+def write_bundle(writer: PartWriter, part: Part | None, level: int, what: str) -> None:
     """Write a MIME bundle that stands at ``level``, in its canonical form."""
-    parts = {} if part is None else writer.members_of(part, what)
+    parts = object_members(part, what)
     writer.object(
         {mime: partial(_write_mime, writer, mime, part, level + 1) for mime, part in parts.items()}
     )
 
 
-def _write_mime(writer: PartWriter, mime: str, part: memoryview, level: int) -> None:
+def _write_mime(writer: PartWriter, mime: str, part: Part, level: int) -> None:
     if len(part) <= raw_json.SMALL:
-        value = writer.decoded(part, level)
+        value = raw_json.decode_part(part, level)
         writer.json(canonical_bundle({mime: value})[mime], level)
     elif is_json_mime(mime):
         writer.value(part, level)
@@ -165,9 +169,9 @@ def _write_mime(writer: PartWriter, mime: str, part: memoryview, level: int) -> 
 
 def write_text(
     writer: PartWriter,
-    parts: memoryview | list[memoryview] | None,
+    parts: Part | list[Part] | None,
     what: str,
-    treat: Callable[[Iterator[str]], Iterator[str]] | None = None,
+    treat: Callable[[Pieces], Pieces] | None = None,
 ) -> None:
     """Write text that may be split into lines, and over several parts."""
     if parts is None:
@@ -178,12 +182,12 @@ def write_text(
         raise Undigestable(f"{what} is neither a string nor a list of strings") from None
 
 
-def _as_terminal(pieces: Iterator[str]) -> Iterator[str]:
+def _as_terminal(pieces: Pieces) -> Pieces:
     terminal = TerminalText()
     for piece in pieces:
-        yield terminal.feed(piece)
+        yield terminal.feed(piece if isinstance(piece, str) else piece.decode())
     yield terminal.last_line()
 
 
-def _without_space(pieces: Iterator[str]) -> Iterator[str]:
-    return (piece.translate(SPACE) for piece in pieces)
+def _without_space(pieces: Pieces) -> Pieces:
+    return (piece if isinstance(piece, bytes) else without_space(piece) for piece in pieces)

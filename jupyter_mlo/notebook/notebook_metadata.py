@@ -10,6 +10,7 @@ from jupyter_mlo.notebook import raw_json
 from jupyter_mlo.notebook.canonical_cell import Undigestable
 from jupyter_mlo.notebook.digests import json_digest
 from jupyter_mlo.notebook.part_writer import PartWriter
+from jupyter_mlo.notebook.parts import Part, members
 
 #: Metadata up to this length are decoded at once; of longer ones all but long members.
 SMALL_METADATA = 1 << 22
@@ -18,13 +19,13 @@ SMALL_METADATA = 1 << 22
 class Metadata(Mapping[str, Any]):
     """Metadata of which long members are decoded each time they are asked for."""
 
-    def __init__(self, members: Mapping[str, Any], long: Mapping[str, memoryview]) -> None:
+    def __init__(self, members: Mapping[str, Any], long: Mapping[str, Part]) -> None:
         self._members = members
         self._long = long
 
     def __getitem__(self, name: str) -> Any:
         if name in self._long:
-            return raw_json.decode(bytes(self._long[name]), 2)
+            return raw_json.decode_part(self._long[name], 2)
         return self._members[name]
 
     def __iter__(self) -> Iterator[str]:
@@ -40,29 +41,25 @@ class Metadata(Mapping[str, Any]):
         if part is None:
             value = self._members.get(name)
             return None if value is None else json_digest(value)
-        writer = PartWriter(sparse=raw_json.survey(part).sparse)
+        writer = PartWriter()
         return writer.digest_of(partial(writer.value, part, 1))
 
 
-def read_metadata(part: memoryview | None) -> Mapping[str, Any]:
+def read_metadata(part: Part | None) -> Mapping[str, Any]:
     """The metadata in a part of a notebook's text.
 
     Raises:
         Undigestable: they are ambiguous, or not an object.
     """
-    if part is None or bytes(part[:1]) != b"{":
+    if part is None or part.first != b"{":
         raise Undigestable("its metadata are not an object")
     if len(part) <= SMALL_METADATA:
-        value: dict[str, Any] = raw_json.decode(bytes(part))
+        value: dict[str, Any] = raw_json.decode_part(part)
         return value
-    raw_json.refuse_twin_names(part)
-    members = raw_json.members(part, False, raw_json.Meter())
-    long = {name: text for name, text in members.items() if len(text) > SMALL_METADATA}
+    found = members(part)
+    long = {name: each for name, each in found.items() if len(each) > SMALL_METADATA}
+    for each in long.values():
+        each.check()
     return Metadata(
-        {
-            name: raw_json.decode(bytes(text), 2)
-            for name, text in members.items()
-            if name not in long
-        },
-        long,
+        {name: raw_json.decode_part(found[name], 2) for name in found.keys() - long.keys()}, long
     )

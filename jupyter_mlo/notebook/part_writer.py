@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
@@ -17,22 +17,18 @@ from jupyter_mlo.notebook.canonical_cell import (
     too_deep,
 )
 from jupyter_mlo.notebook.canonical_text import Hash, feed_text, value_json
+from jupyter_mlo.notebook.parts import Part, members
 from jupyter_mlo.notebook.raw_text import NotText, text_pieces
 from jupyter_mlo.statements.canonical import utf16_order
 
-Parts = Mapping[str, memoryview]
+Parts = Mapping[str, Part]
+Pieces = Iterator[str | bytes]
 
 
 class PartWriter:
-    """Writes parts of one text into hashes, and meters all colons that it meets.
+    """Writes parts of one text into hashes."""
 
-    Args:
-        sparse: whether the text's objects and lists may be split at once (see ``Survey``).
-    """
-
-    def __init__(self, *, sparse: bool) -> None:
-        self.meter = raw_json.Meter()
-        self._sparse = sparse
+    def __init__(self) -> None:
         self._hashes: list[Hash] = []
 
     def digest_of(self, write: Callable[[], None]) -> bytes:
@@ -45,24 +41,6 @@ class PartWriter:
         """Write text that is canonical already."""
         for each in self._hashes:
             each.update(text)
-
-    def members_of(self, part: memoryview, what: str) -> Parts:
-        """An object's members; null counts as an object without any."""
-        if bytes(part[:1]) != b"{":
-            if bytes(part) == b"null":
-                return {}
-            raise Undigestable(f"{what} is not an object")
-        return raw_json.members(part, self._sparse, self.meter)
-
-    def elements_of(self, part: memoryview, what: str) -> Iterable[memoryview]:
-        """A list's elements."""
-        if bytes(part[:1]) != b"[":
-            raise Undigestable(f"{what} are not a list")
-        return raw_json.elements(part, self._sparse)
-
-    def decoded(self, part: memoryview, level: int) -> Any:
-        """A part that is to be looked at, decoded whole."""
-        return raw_json.decode(self.meter.take(bytes(part)), level)
 
     def object(self, members: Mapping[str, Callable[[], None]]) -> None:
         """Write an object: its members in RFC 8785's order, each by what stands for it."""
@@ -78,19 +56,18 @@ class PartWriter:
             before = b","
         self.write(b"}" if names else b"{}")
 
-    def value(self, part: memoryview, level: int) -> None:
+    def value(self, part: Part, level: int) -> None:
         """Write any JSON value that stands at this level of nesting."""
-        first = bytes(part[:1])
-        if len(part) <= raw_json.SMALL or first not in (b'"', b"[", b"{"):
-            self.json(self.decoded(part, level), level)
-        elif first == b'"':
+        if len(part) <= raw_json.SMALL or part.first not in (b'"', b"[", b"{"):
+            self.json(raw_json.decode_part(part, level), level)
+        elif part.first == b'"':
             self.text([part])
         elif level > MAX_DEPTH:
             raise too_deep()
-        elif first == b"[":
+        elif part.first == b"[":
             self._list(part, level)
         else:
-            self.object(self.values(self.members_of(part, "it"), level + 1))
+            self.object(self.values(members(part), level + 1))
 
     def values(self, parts: Parts, level: int) -> dict[str, Callable[[], None]]:
         """For each member what writes it as it is."""
@@ -101,50 +78,48 @@ class PartWriter:
         check_value(value, level)
         self.write(json_text(value))
 
-    def text(
-        self,
-        parts: list[memoryview],
-        treat: Callable[[Iterator[str]], Iterator[str]] | None = None,
-    ) -> None:
+    def text(self, parts: list[Part], treat: Callable[[Pieces], Pieces] | None = None) -> None:
         """Write the strings (or lists of lines) ``parts`` as one string.
 
         Args:
-            parts: their texts.
+            parts: one after the other they make the string.
             treat: turns the pieces of the whole string into the pieces to be written.
 
         Raises:
             NotText: a part is something else. Nothing has been written then.
         """
-        before, colons = [each.copy() for each in self._hashes], self.meter.colons
+        before = [each.copy() for each in self._hashes]
 
-        def pieces() -> Iterator[str]:
-            self.meter.colons = colons
-            whole = (piece for part in parts for piece in text_pieces(part, self.meter))
+        def pieces() -> Pieces:
+            whole = (piece for part in parts for piece in text_pieces(part))
             return whole if treat is None else treat(whole)
 
         try:
             self._hashes = feed_text(self._hashes, pieces)
         except NotText:
-            self._hashes, self.meter.colons = before, colons
+            self._hashes = before
             raise
 
-    def skip(self, parts: Iterable[memoryview]) -> None:
-        """Pass over parts that no digest covers."""
-        for part in parts:
-            self.meter.pass_over(part)
-
-    def _list(self, part: memoryview, level: int) -> None:
+    def _list(self, part: Part, level: int) -> None:
         before = b"["
-        for batch, values in raw_json.batches(part, level):
+        for batch in raw_json.batches(part, level):
             self.write(before)
-            if values is None:
+            if isinstance(batch, Part):
                 self.value(batch, level + 1)
             else:
-                self.meter.take(bytes(batch))
-                check_value(values, level)
-                self.write(json_text(values)[1:-1])
+                check_value(batch, level)
+                self.write(json_text(batch)[1:-1])
             before = b","
         self.write(b"]" if before == b"," else b"[]")
+
+
+def object_members(part: Part | None, what: str) -> Parts:
+    """An object's members; nothing, and null, count as an object without any."""
+    if part is None or (len(part) == 4 and part.text == b"null"):
+        return {}
+    if part.first != b"{":
+        raise Undigestable(f"{what} is not an object")
+    return members(part)
 
 
 def json_text(value: Any) -> bytes:

@@ -7,35 +7,35 @@ for what msgspec refuses: NaN, lone surrogates, numbers beyond the doubles.
 
 from __future__ import annotations
 
-import contextlib
 import json
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, TypeVar
 
 import msgspec
 
 from jupyter_mlo.notebook import scanning
-from jupyter_mlo.notebook.canonical_cell import MAX_DEPTH, Undigestable, too_deep
+from jupyter_mlo.notebook.canonical_cell import (
+    MAX_DEPTH,
+    Undigestable,
+    holds_mark,
+    too_deep,
+)
+from jupyter_mlo.notebook.canonical_text import MARK
+from jupyter_mlo.notebook.parts import REFUSALS, Part, not_json, twin_names
 
 #: Text up to this length is decoded at once; what is longer goes part by part.
 SMALL = 1 << 18
 #: Bytes of a long list or string that are decoded at a time.
 WINDOW = 1 << 20
-#: Members of one object.
-MAX_MEMBERS = 1_000_000
-
-#: An object with a member for so many bytes of text is safe to split at once.
-_SPARSE = 256
+_STRINGS = frozenset({str})
+_UNQUOTED = frozenset({int, float, bool, type(None)})
 _COLON_ESCAPE = b"\\u003"
+#: Digits that Python turns into an integer without complaint; more are read as a double.
 _LONGEST_INTEGER = 4000
 #: What stands at the end of an element that begins so.
 _ENDINGS = {b'"': b'",', b"{": b"},", b"[": b"],"}
-REFUSALS = (msgspec.DecodeError, ValueError, RecursionError)
 
 _decode = msgspec.json.Decoder().decode
-_decode_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
-_decode_elements = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
 def decode(text: bytes, level: int = 1) -> Any:
@@ -48,12 +48,21 @@ def decode(text: bytes, level: int = 1) -> Any:
     Raises:
         Undigestable: it is not JSON, it is ambiguous, or it is nested too deeply.
     """
+    return decode_part(Part(text, 0, len(text)), level)
+
+
+def decode_part(part: Part, level: int = 1) -> Any:
+    """The same for a part of a longer text."""
+    data, start, end = part.data, part.start, part.end
     try:
-        value = _decode(text)
+        value = _decode(part.view)
     except REFUSALS:
-        return decode_slowly(text, level)
-    if colons(value, level) != text.count(b":") or _COLON_ESCAPE in text:
-        return decode_slowly(text, level)
+        return decode_slowly(part.text, level)
+    if (
+        colons(value, level) != count_of(b":", data, start, end)
+        or data.find(_COLON_ESCAPE, start, end) >= 0
+    ):
+        return decode_slowly(part.text, level)
     return value
 
 
@@ -75,31 +84,35 @@ def colons(value: Any, level: int) -> int:
     """How many colons the JSON text of ``value`` has, if no member was dropped.
 
     Raises:
-        Undigestable: it is nested deeper than :data:`MAX_DEPTH` levels.
+        Undigestable: it is nested deeper than :data:`MAX_DEPTH` levels, or holds a member
+            of the name that stands for odd values.
     """
     kind = type(value)
     if kind is str:
-        return int(value.count(":"))
+        return count_of(":", value)
     if kind is dict:
         if level > MAX_DEPTH:
             raise too_deep()
         count = len(value)
         for name, member in value.items():
+            if name == MARK:
+                raise holds_mark()
             count += name.count(":")
             kind = type(member)
             if kind is str:
-                count += member.count(":")
+                count += count_of(":", member)
             elif kind is dict or kind is list:
                 count += colons(member, level + 1)
         return count
     if kind is list:
         if level > MAX_DEPTH:
             raise too_deep()
-        try:
-            return "".join(value).count(":")
-        except TypeError:
-            pass
+        kinds = set(map(type, value))
+        if kinds == _STRINGS:
+            return count_of(":", "".join(value))
         count = 0
+        if kinds <= _UNQUOTED:
+            return count
         for member in value:
             kind = type(member)
             if kind is str:
@@ -110,38 +123,15 @@ def colons(value: Any, level: int) -> int:
     return 0
 
 
-@dataclass(frozen=True, slots=True)
-class Survey:
-    """What tells, without a parse, how much memory the parts of a text can take."""
-
-    colons: int
-    braces: int
-    #: Whether a colon may be written as an escape, so that counting them proves nothing.
-    escapes: bool
-    length: int
-
-    @property
-    def sparse(self) -> bool:
-        """Whether all its objects and members may be held at once."""
-        return (self.colons + self.braces) * _SPARSE < self.length or self.length <= SMALL
+_Text = TypeVar("_Text", bytes, str)
 
 
-def survey(text: memoryview) -> Survey:
-    """Count what stands in ``text``."""
-    colon_count = braces = 0
-    escapes = False
-    for start in range(0, len(text), WINDOW):
-        window = bytes(text[start : start + WINDOW + len(_COLON_ESCAPE) - 1])
-        own = len(window) if start + WINDOW >= len(text) else WINDOW
-        colon_count += count_of(b":", window, own)
-        braces += count_of(b"{", window, own)
-        escapes = escapes or _COLON_ESCAPE in window
-    return Survey(colon_count, braces, escapes, len(text))
-
-
-def count_of(sign: bytes, text: bytes, end: int) -> int:
-    """``text.count(sign, 0, end)``, and ten times as fast where it stands seldom."""
-    position, most = -1, end // _SPARSE
+def count_of(sign: _Text, text: _Text, start: int = 0, end: int | None = None) -> int:
+    """``text.count(sign, start, end)``, and ten times as fast where it stands seldom."""
+    end = len(text) if end is None else end
+    if end - start < 1024:
+        return text.count(sign, start, end)
+    position, most = start - 1, (end - start) // 128
     for found in range(most + 1):
         position = text.find(sign, position + 1, end)
         if position < 0:
@@ -149,121 +139,64 @@ def count_of(sign: bytes, text: bytes, end: int) -> int:
     return most + 1 + text.count(sign, position + 1, end)
 
 
-class Meter:
-    """Adds up the colons of all parts that were looked at."""
-
-    def __init__(self) -> None:
-        self.colons = 0
-
-    def take(self, text: bytes) -> bytes:
-        """Count what stands in ``text``."""
-        self.colons += count_of(b":", text, len(text))
-        return text
-
-    def pass_over(self, part: memoryview) -> None:
-        """Count what stands in a part that nobody looks at."""
-        for start in range(0, len(part), WINDOW):
-            self.take(bytes(part[start : start + WINDOW]))
-
-
-def members(text: memoryview, sparse: bool, meter: Meter) -> dict[str, memoryview]:
-    """The members of an object, undecoded; the meter counts the colons of this level.
-
-    Where it is split by msgspec the last of two members of one name counts, and the meter
-    will not have met the colons of the first.
-    """
-    found: dict[str, memoryview] = {}
-    if sparse:
-        with contextlib.suppress(*REFUSALS):
-            found = {name: memoryview(raw) for name, raw in _decode_members(text).items()}
-    if not found:
-        try:
-            for name, part in scanning.members(text):
-                if name in found:
-                    raise twin_names()
-                found[name] = part
-                if len(found) > MAX_MEMBERS:
-                    raise Undigestable(f"it holds an object of more than {MAX_MEMBERS} members")
-        except scanning.NotJson as error:
-            raise not_json(error) from None
-    meter.colons += len(found) + sum(name.count(":") for name in found)
-    return found
-
-
-def elements(text: memoryview, sparse: bool) -> Iterable[memoryview]:
-    """The elements of a list, undecoded."""
-    if sparse:
-        with contextlib.suppress(*REFUSALS):
-            return map(memoryview, _decode_elements(text))
-    return _scanned_elements(text)
-
-
-def _scanned_elements(text: memoryview) -> Iterator[memoryview]:
-    try:
-        yield from scanning.elements(text)
-    except scanning.NotJson as error:
-        raise not_json(error) from None
-
-
-def batches(text: memoryview, level: int) -> Iterator[tuple[memoryview, list[Any] | None]]:
+def batches(part: Part, level: int) -> Iterator[Part | list[Any]]:
     """The elements of a list: many at a time decoded, and long ones singly and undecoded.
 
     Args:
-        text: the list's text.
+        part: the list.
         level: nesting of the list in its cell.
     """
-    position, end = scanning.after_space(text, 1), len(text) - 1
-    if position == end:
-        return
+    data, end = part.data, part.end - 1
+    position, closed = scanning.after_space(data, part.start + 1, part.end), False
+    closed = position == end
     try:
-        while end - position > WINDOW:
-            stop, values = _window(text, position, level) or _scanned(text, position, level)
-            yield text[position:stop], values
-            position, closed = scanning.following(text, stop, b"]")
-            if closed:
-                return
+        while not closed and end - position > WINDOW:
+            stop, values = _window(data, position, level) or _scanned(part, position, level)
+            yield part.inner(position, stop) if values is None else values
+            position, closed = scanning.following(data, stop, part.end, b"]")
     except scanning.NotJson as error:
         raise not_json(error) from None
-    yield text[position:end], decode(_list(text, position, end), level)
+    if not closed:
+        yield decode(_list(data, position, end), level)
 
 
-def _window(text: memoryview, position: int, level: int) -> tuple[int, list[Any]] | None:
+def _window(data: bytes, position: int, level: int) -> tuple[int, list[Any]] | None:
     """Where the elements in the next window end, and those; None where no end is found."""
-    window = bytes(text[position : position + WINDOW])
-    after = _ENDINGS.get(window[:1], b",")
+    after = _ENDINGS.get(data[position : position + 1], b",")
     # A line feed never stands inside a string, so where lines are split it tells the most.
     for sign in (after + b"\n", after):
-        size = len(window)
+        stop = position + WINDOW
         for _ in range(3):
-            size = window.rfind(sign, 0, size) + len(after) - 1
-            if size < len(after):
+            stop = data.rfind(sign, position, stop) + len(after) - 1
+            if stop <= position:
                 break
+            text = _list(data, position, stop)
             try:
-                values = _decode(b"[%b]" % window[:size])
+                values = _decode(text)
             except REFUSALS:
                 continue
-            return position + size, _checked(values, b"[%b]" % window[:size], level)
+            return stop, _checked(values, text, level)
     return None
 
 
-def _scanned(text: memoryview, position: int, level: int) -> tuple[int, list[Any] | None]:
+def _scanned(part: Part, position: int, level: int) -> tuple[int, list[Any] | None]:
     """The same for a long element, or for elements that msgspec refuses."""
-    start, stop = position, 0
+    data, start, stop = part.data, position, 0
     while not stop or stop - start < WINDOW:
-        end = scanning.value_end(text, position)
+        end = scanning.value_end(data, position, part.end)
         if end - position > SMALL:
             if not stop:
                 return end, None
             break
         stop = end
-        position, closed = scanning.following(text, stop, b"]")
+        position, closed = scanning.following(data, stop, part.end, b"]")
         if closed:
             break
-    return stop, decode_slowly(_list(text, start, stop), level)
+    return stop, decode_slowly(_list(data, start, stop), level)
 
 
-def _list(text: memoryview, start: int, stop: int) -> bytes:
-    return b"[%b]" % bytes(text[start:stop])
+def _list(data: bytes, start: int, stop: int) -> bytes:
+    return b"[%b]" % data[start:stop]
 
 
 def _checked(values: list[Any], text: bytes, level: int) -> list[Any]:
@@ -283,19 +216,3 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _integer(text: str) -> int | float:
     return int(text) if len(text) < _LONGEST_INTEGER else float(text)
-
-
-def refuse_twin_names(text: memoryview) -> None:
-    """Raise :class:`Undigestable` if an object in ``text`` has two members of one name."""
-    if scanning.has_twin_names(text):
-        raise twin_names()
-
-
-def twin_names() -> Undigestable:
-    """Two members of one name: readers differ in which of them counts."""
-    return Undigestable("it holds two members of one name, and readers differ in which counts")
-
-
-def not_json(error: Exception) -> Undigestable:
-    """The text is not JSON."""
-    return Undigestable(f"it is not JSON text ({error})")

@@ -6,56 +6,65 @@ from collections.abc import Iterator
 
 import msgspec
 
-from jupyter_mlo.notebook.raw_json import REFUSALS, WINDOW, Meter, batches, decode_slowly
+from jupyter_mlo.notebook.parts import REFUSALS, Part
+from jupyter_mlo.notebook.raw_json import WINDOW, batches, decode_slowly
 
 _decode_string = msgspec.json.Decoder(str).decode
+#: Bytes without an escape that are passed on as they are.
+_WORTH_CUTTING = 1 << 12
 
 
 class NotText(Exception):
     """What should be text is neither a string nor a list of strings."""
 
 
-def text_pieces(text: memoryview, meter: Meter) -> Iterator[str]:
+def text_pieces(part: Part) -> Iterator[str | bytes]:
     """A string, or the lines of a list of strings, piece by piece.
 
-    No piece ends in the middle of a surrogate pair. The meter counts all colons.
+    No piece ends in the middle of a surrogate pair. A piece of ``bytes`` is the inside of a
+    JSON string that is canonical as it stands: ASCII without escapes.
 
     Raises:
         NotText: it is something else.
     """
-    first = bytes(text[:1])
-    if first == b'"':
-        return _whole_pairs(_string_pieces(text, meter))
-    if first == b"[":
-        return _whole_pairs(_line_pieces(text, meter))
+    if part.first == b'"':
+        return _whole_pairs(_string_pieces(part))
+    if part.first == b"[":
+        return _whole_pairs(_line_pieces(part))
     raise NotText
 
 
-def _line_pieces(text: memoryview, meter: Meter) -> Iterator[str]:
-    for part, lines in batches(text, 1):
-        if lines is None:
-            yield from _string_pieces(part, meter)
+def _line_pieces(part: Part) -> Iterator[str | bytes]:
+    for lines in batches(part, 1):
+        if isinstance(lines, Part):
+            yield from _string_pieces(lines)
             continue
-        meter.take(bytes(part))
         try:
             yield "".join(lines)
         except TypeError:
             raise NotText from None
 
 
-def _string_pieces(text: memoryview, meter: Meter) -> Iterator[str]:
-    if bytes(text[:1]) != b'"':
+def _string_pieces(part: Part) -> Iterator[str | bytes]:
+    if part.first != b'"':
         raise NotText
-    position, end = 1, len(text) - 1
+    position, end = part.start + 1, part.end - 1
+    sound = part.is_sound()
     while position < end:
-        window = bytes(text[position : min(position + WINDOW, end)])
-        if position + len(window) < end:
-            window = window[: _cut(window)]
-        quoted = b'"%b"' % meter.take(window)
-        try:
-            yield _decode_string(quoted)
-        except REFUSALS:
-            yield decode_slowly(quoted)
+        window = part.data[position : min(position + WINDOW, end)]
+        escape = window.find(b"\\")
+        if escape > _WORTH_CUTTING:
+            window = window[:escape]
+        if sound and (escape < 0 or escape > _WORTH_CUTTING) and window.isascii():
+            yield window
+        else:
+            if position + len(window) < end:
+                window = window[: _cut(window)]
+            quoted = b'"%b"' % window
+            try:
+                yield _decode_string(quoted)
+            except REFUSALS:
+                yield decode_slowly(quoted)
         position += len(window)
 
 
@@ -74,9 +83,15 @@ def _cut(window: bytes) -> int:
     return cut
 
 
-def _whole_pairs(pieces: Iterator[str]) -> Iterator[str]:
+def _whole_pairs(pieces: Iterator[str | bytes]) -> Iterator[str | bytes]:
     carried = ""
     for piece in pieces:
+        if isinstance(piece, bytes):
+            if carried:
+                yield carried
+                carried = ""
+            yield piece
+            continue
         piece = carried + piece if carried else piece
         carried = piece[-1:] if "\ud800" <= piece[-1:] <= "\udbff" else ""
         yield piece[:-1] if carried else piece

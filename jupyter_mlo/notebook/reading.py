@@ -9,27 +9,26 @@ from __future__ import annotations
 import codecs
 import itertools
 import os
+import re
 import stat
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from jupyter_mlo.errors import NotebookError
 from jupyter_mlo.notebook import raw_json, scanning
 from jupyter_mlo.notebook.canonical_cell import Undigestable
 from jupyter_mlo.notebook.cells import Cell
 from jupyter_mlo.notebook.digests import json_digest
-from jupyter_mlo.notebook.notebook_metadata import Metadata, read_metadata
+from jupyter_mlo.notebook.notebook_metadata import SMALL_METADATA, Metadata, read_metadata
+from jupyter_mlo.notebook.parts import Part, elements, members, twin_names
 
 __all__ = ["Cell", "Notebook", "Undigestable", "notebook_from_json", "read_notebook"]
 
 #: Cells that are read.
 MAX_CELLS = 1_000_000
-#: Text up to this length is split at once, however many parts it has.
-_AT_ONCE = 1 << 22
+_HEAD = re.compile(rb'\{(\r?\n[ \t]*+)"cells":[ ]*+(?=\[)')
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _SPACES = (b" ", b"\t", b"\r", b"\n")
 
@@ -65,13 +64,6 @@ class Notebook:
         return None if widgets is None else json_digest(widgets)
 
 
-class _Top(msgspec.Struct, forbid_unknown_fields=True):
-    cells: list[msgspec.Raw]
-    nbformat: msgspec.Raw
-    nbformat_minor: msgspec.Raw
-    metadata: msgspec.Raw
-
-
 def read_notebook(source: bytes | str | os.PathLike[str]) -> Notebook:
     """Read a notebook from its bytes, or from the file at a path.
 
@@ -85,9 +77,9 @@ def read_notebook(source: bytes | str | os.PathLike[str]) -> Notebook:
         return _notebook(text)
     except _Unfit as unfit:
         raise NotebookError(f"{where} {unfit.why}", hint=unfit.hint) from None
-    except (scanning.NotJson, Undigestable) as error:
+    except Undigestable as error:
         raise NotebookError(
-            f"{where} cannot be read: {error.args[0]}", hint="open it in Jupyter, mend it, save it"
+            f"{where} cannot be read: {error.reason}", hint="open it in Jupyter, mend it, save it"
         ) from None
 
 
@@ -127,57 +119,50 @@ class _Unfit(Exception):
 
 def _notebook(text: bytes) -> Notebook:
     whole = _trimmed(text)
-    survey = raw_json.survey(whole)
-    parts, cells = _split_at_once(whole, survey) or _split_slowly(whole)
+    try:
+        return _from_members(_usual_members(whole) or members(whole), text)
+    except Undigestable:
+        # Where the indentation misleads, the long way finds out what is the matter, if anything.
+        return _from_members(members(whole), text)
+
+
+def _from_members(found: dict[str, Part], text: bytes) -> Notebook:
     minor = _check_version(
         *(
-            raw_json.decode(bytes(parts[name])) if name in parts else None
+            raw_json.decode_part(found[name]) if name in found else None
             for name in ("nbformat", "nbformat_minor")
         )
     )
-    if cells is None:
+    if "cells" not in found or found["cells"].first != b"[":
         raise _Unfit("has no list of cells")
-    return Notebook(cells, read_metadata(parts.get("metadata")), 4, minor, text)
+    for name in found.keys() - {"cells", "metadata", "nbformat", "nbformat_minor"}:
+        found[name].check()
+    cells = _cells(elements(found["cells"]))
+    return Notebook(cells, read_metadata(found.get("metadata")), 4, minor, text)
 
 
-def _split_at_once(
-    whole: memoryview, survey: raw_json.Survey
-) -> tuple[Mapping[str, memoryview], list[Cell]] | None:
-    """The notebook's members and cells by msgspec, if nothing about it is out of the ordinary."""
-    if not survey.sparse and len(whole) > _AT_ONCE:
+def _usual_members(whole: Part) -> dict[str, Part] | None:
+    """The members of a notebook laid out as nbformat does, found without looking at the cells.
+
+    Where the list of cells ends the indentation tells; what stands behind is small. If that
+    and the list parse by themselves, it is the notebook's one parse (see ``parts``).
+    """
+    data = whole.data
+    head = _HEAD.match(data, whole.start, whole.end)
+    if head is None:
         return None
-    try:
-        top = msgspec.json.decode(whole, type=_Top)
-    except raw_json.REFUSALS:
+    cut = data.rfind(head[1] + b"]," + head[1] + b'"', head.end(), whole.end)
+    behind = cut + len(head[1]) + 1
+    if cut < 0 or whole.end - behind > SMALL_METADATA:
         return None
-    names = ("metadata", "nbformat", "nbformat_minor")
-    parts = {name: memoryview(getattr(top, name)) for name in names}
-    cells = _cells(map(memoryview, top.cells))
-    inside = sum(cell.survey.colons for cell in cells if cell.survey)
-    inside += sum(raw_json.survey(part).colons for part in parts.values())
-    # One colon for each member; any more belong to a member that was dropped.
-    if survey.colons != len(names) + 1 + inside:
-        return None
-    return parts, cells
+    rest = members(Part(b"{" + data[behind + 1 : whole.end], 0, whole.end - behind))
+    if "cells" in rest:
+        raise twin_names()
+    return {"cells": whole.inner(head.end(), behind), **rest}
 
 
-def _split_slowly(whole: memoryview) -> tuple[Mapping[str, memoryview], list[Cell] | None]:
-    parts: dict[str, memoryview] = {}
-    for name, part in scanning.members(whole):
-        if name in parts:
-            raise _Unfit(f"has two members named {name!r:.40}, and readers differ in which counts")
-        parts[name] = part
-    cells = parts.get("cells")
-    if cells is None or bytes(cells[:1]) != b"[":
-        return parts, None
-    return parts, _cells(scanning.elements(cells))
-
-
-def _cells(texts: Iterable[memoryview]) -> list[Cell]:
-    cells = [
-        Cell.from_text(position, text)
-        for position, text in enumerate(itertools.islice(texts, MAX_CELLS + 1))
-    ]
+def _cells(parts: Iterable[Part]) -> list[Cell]:
+    cells = list(itertools.starmap(Cell, enumerate(itertools.islice(parts, MAX_CELLS + 1))))
     if len(cells) > MAX_CELLS:
         raise _Unfit(f"has more than {MAX_CELLS} cells", "split it")
     return cells
@@ -201,19 +186,19 @@ def _check_version(major: object, minor: object) -> int:
     return minor
 
 
-def _trimmed(text: bytes) -> memoryview:
+def _trimmed(text: bytes) -> Part:
     """The one JSON value in ``text``, without white space around it."""
     if text.startswith(_UTF16) or b"\0" in text[:4]:
         raise _Unfit("is not UTF-8", "save it in UTF-8; it looks like UTF-16 or binary data")
     if text.startswith(codecs.BOM_UTF8):
         raise _Unfit("begins with a byte order mark", "save it as UTF-8 without one")
-    start, end = scanning.after_space(memoryview(text), 0), len(text)
+    start, end = scanning.after_space(text, 0, len(text)), len(text)
     while end > start and (block := text[max(start, end - 4096) : end]).endswith(_SPACES):
         end -= len(block) - len(block.rstrip())
     if start >= end:
         raise _Unfit("is empty", "a notebook is JSON text; nothing is none")
-    whole = memoryview(text)[start:end]
-    if bytes(whole[:1]) != b"{":
+    whole = Part(text, start, end)
+    if whole.first != b"{":
         raise _Unfit("is not a notebook: it is not a JSON object", "give a notebook (.ipynb)")
     return whole
 

@@ -2,7 +2,8 @@
 
 Takes text that msgspec refuses (NaN, lone surrogates, deep nesting) and text whose parse
 would need far more memory than the text itself. It only finds where values begin and end:
-whoever takes a part decodes it strictly.
+whoever takes a part decodes it strictly. Positions are offsets into one ``bytes``; ``end``
+is the first one behind the value that is looked at.
 """
 
 from __future__ import annotations
@@ -15,144 +16,141 @@ from collections.abc import Iterator
 MAX_NESTING = 10_000
 
 # Possessive quantifiers throughout: no backtracking, so linear in time and constant in memory.
-_STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
-_KEY = re.compile(rb"[ \t\n\r]*+(" + _STRING + rb")[ \t\n\r]*+:[ \t\n\r]*+", re.DOTALL)
-_WHOLE_STRING = re.compile(_STRING, re.DOTALL)
+_REST_OF_STRING = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
+_KEY = re.compile(rb'("[^"\\]*+(?:\\.[^"\\]*+)*+")[ \t\n\r]*+:[ \t\n\r]*+', re.DOTALL)
 _SCALAR = re.compile(rb'[^ \t\n\r,\[\]{}":]++')
-_TO_BRACKETS = re.compile(rb'(?:[^"\[\]{}]++|' + _STRING + rb")*+([\[{]++|[\]}]++)", re.DOTALL)
+_TO_BRACKET = re.compile(rb'(?:[^"\[\]{}]++|"[^"\\]{0,256}+")*+')
+_BRACKETS = re.compile(rb"[\[{]++|[\]}]++")
 _SPACE = re.compile(rb"[ \t\n\r]*+")
 _NEXT = re.compile(rb"[ \t\n\r]*+([,\]}])[ \t\n\r]*+")
-_NAMES = re.compile(
-    rb"(?:[^\"\[\]{}]++|(?P<name>"
-    + _STRING
-    + rb")(?P<colon>[ \t\n\r]*+:)?+|(?P<bracket>[\[\]{}]))",
-    re.DOTALL,
-)
+#: Escaped quotes that are stepped over one by one before a slower pattern takes over.
+_STEPS = 8
 
 
 class NotJson(Exception):
     """The text is not JSON; the argument says why."""
 
 
-class TooDeep(NotJson):
-    """The text is nested deeper than :data:`MAX_NESTING` levels."""
-
-
-def elements(text: memoryview) -> Iterator[memoryview]:
-    """The elements of an array, unparsed; ``text`` begins with its bracket and ends with it."""
-    position = _opening(text, b"[")
-    if bytes(text[position : position + 1]) == b"]":
-        _ending(text, position + 1)
+def elements(data: bytes, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """Where the elements of the list at ``start`` begin and end."""
+    position = after_space(data, start + 1, end)
+    if data[position : position + 1] == b"]" and position == end - 1:
         return
-    while True:
-        end = value_end(text, position)
-        yield text[position:end]
-        position, closed = following(text, end, b"]")
-        if closed:
-            return
+    closed = False
+    while not closed:
+        stop = value_end(data, position, end)
+        yield position, stop
+        position, closed = following(data, stop, end, b"]")
 
 
-def members(text: memoryview) -> Iterator[tuple[str, memoryview]]:
-    """The members of an object in order, unparsed; names that occur twice come twice."""
-    position = _opening(text, b"{")
-    if bytes(text[position : position + 1]) == b"}":
-        _ending(text, position + 1)
+def members(data: bytes, start: int, end: int) -> Iterator[tuple[str, int, int]]:
+    """Names of the members of the object at ``start``, and where their values begin and end.
+
+    Names that occur twice come twice.
+    """
+    position = after_space(data, start + 1, end)
+    if data[position : position + 1] == b"}" and position == end - 1:
         return
-    while True:
-        found = _KEY.match(text, position)
-        if found is None:
-            raise NotJson("a member has no name")
-        end = value_end(text, found.end())
-        yield _name(found[1]), text[found.end() : end]
-        position, closed = following(text, end, b"}")
-        if closed:
-            return
+    closed = False
+    while not closed:
+        name, position = key(data, position, end)
+        stop = value_end(data, position, end)
+        yield name, position, stop
+        position, closed = following(data, stop, end, b"}")
 
 
-def value_end(text: memoryview, start: int) -> int:
-    """Where the value that begins at ``start`` ends."""
-    first = bytes(text[start : start + 1])
-    if first == b'"':
-        found = _WHOLE_STRING.match(text, start)
-    elif first in (b"[", b"{"):
-        return _nested_end(text, start)
-    else:
-        found = _SCALAR.match(text, start)
+def key(data: bytes, position: int, end: int) -> tuple[str, int]:
+    """The name of the member at ``position``, and where its value begins."""
+    found = _KEY.match(data, position, end)
     if found is None:
-        raise NotJson("a value is missing or has no end")
-    return found.end()
+        raise NotJson("a member has no name")
+    name = found[1]
+    try:
+        if b"\\" not in name and name.isascii():
+            return name[1:-1].decode(), found.end()
+        return str(json.loads(name)), found.end()
+    except ValueError:
+        raise NotJson("a member's name cannot be read") from None
 
 
-def has_twin_names(text: memoryview) -> bool:
-    """Whether any object in ``text`` has two members of one name."""
-    open_names: list[set[str] | None] = []
-    for found in _NAMES.finditer(text):
-        bracket = found["bracket"]
-        if bracket is None:
-            if found["colon"] is not None and open_names:
-                names, name = open_names[-1], _name(found["name"])
-                if names is None or name in names:
-                    return True
-                names.add(name)
-        elif bracket in b"[{":
-            open_names.append(set() if bracket == b"{" else None)
-        elif open_names:
-            open_names.pop()
-    return False
-
-
-def _nested_end(text: memoryview, start: int) -> int:
-    depth, position = 0, start
-    while True:
-        found = _TO_BRACKETS.match(text, position)
-        if found is None:
-            raise NotJson("a bracket is not closed")
-        run = found.span(1)
-        count = run[1] - run[0]
-        if bytes(text[run[0] : run[0] + 1]) in b"[{":
-            depth += count
-            if depth > MAX_NESTING:
-                raise TooDeep(f"it is nested deeper than {MAX_NESTING} levels")
-        elif count >= depth:
-            return run[0] + depth
-        else:
-            depth -= count
-        position = run[1]
-
-
-def after_space(text: memoryview, position: int) -> int:
-    """Where the white space at ``position`` ends."""
-    found = _SPACE.match(text, position)
-    assert found is not None
-    return found.end()
-
-
-def _opening(text: memoryview, bracket: bytes) -> int:
-    if bytes(text[:1]) != bracket:
-        raise NotJson("it is not an object" if bracket == b"{" else "it is not a list")
-    return after_space(text, 1)
-
-
-def following(text: memoryview, end: int, bracket: bytes) -> tuple[int, bool]:
+def following(data: bytes, position: int, end: int, bracket: bytes) -> tuple[int, bool]:
     """Where the part after a comma begins; or the end, and True, where the bracket closes."""
-    found = _NEXT.match(text, end)
+    found = _NEXT.match(data, position, end)
     if found is None or found[1] not in (b",", bracket):
         raise NotJson("parts are not separated by commas")
     if found[1] == b",":
         return found.end(), False
-    _ending(text, found.end())
-    return found.end(), True
-
-
-def _ending(text: memoryview, position: int) -> None:
-    if after_space(text, position) != len(text):
+    if found.end() != end:
         raise NotJson("something follows its end")
+    return end, True
 
 
-def _name(text: bytes) -> str:
-    try:
-        name = json.loads(bytes(text))
-    except ValueError as error:
-        raise NotJson(f"a member's name cannot be read ({error})") from None
-    assert isinstance(name, str)
-    return name
+def after_space(data: bytes, position: int, end: int) -> int:
+    """Where the white space at ``position`` ends."""
+    found = _SPACE.match(data, position, end)
+    assert found is not None
+    return found.end()
+
+
+def value_end(data: bytes, start: int, end: int) -> int:
+    """Where the value that begins at ``start`` ends."""
+    first = data[start : start + 1]
+    if first == b'"':
+        return _string_end(data, start, end)
+    if first in (b"[", b"{"):
+        return _nested_end(data, start, end)
+    found = _SCALAR.match(data, start, end)
+    if found is None:
+        raise NotJson("a value is missing")
+    return found.end()
+
+
+def backslashes_before(data: bytes, position: int, start: int) -> int:
+    """How many backslashes stand in a row before ``position``; looks back to ``start``."""
+    size = 16
+    while True:
+        before = data[max(start, position - size) : position]
+        count = len(before) - len(before.rstrip(b"\\"))
+        if count < len(before) or position - size <= start:
+            return count
+        size *= 8
+
+
+def _string_end(data: bytes, start: int, end: int) -> int:
+    position = start + 1
+    for _ in range(_STEPS):
+        quote = data.find(b'"', position, end)
+        if quote < 0:
+            break
+        if backslashes_before(data, quote, position) % 2 == 0:
+            return quote + 1
+        position = quote + 1
+    else:
+        found = _REST_OF_STRING.match(data, position, end)
+        if found is not None:
+            return found.end()
+    raise NotJson("a string has no end")
+
+
+def _nested_end(data: bytes, start: int, end: int) -> int:
+    depth, position = 0, start
+    while True:
+        skipped = _TO_BRACKET.match(data, position, end)
+        assert skipped is not None
+        position = skipped.end()
+        if data[position : position + 1] == b'"':
+            position = _string_end(data, position, end)
+            continue
+        found = _BRACKETS.match(data, position, end)
+        if found is None:
+            raise NotJson("a bracket is not closed")
+        count = found.end() - position
+        if data[position] in b"[{":
+            depth += count
+            if depth > MAX_NESTING:
+                raise NotJson(f"it is nested deeper than {MAX_NESTING} levels")
+        elif count >= depth:
+            return position + depth
+        else:
+            depth -= count
+        position = found.end()

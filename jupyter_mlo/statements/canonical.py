@@ -8,7 +8,7 @@ code units).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence, Set
 from typing import Any, NoReturn
 
 import msgspec
@@ -19,6 +19,13 @@ from jupyter_mlo.errors import StatementError
 _EXACT = 2**53
 #: Levels of nesting that are written; what we sign is far flatter.
 _MAX_DEPTH = 500
+
+#: Types of values that are plain whatever their value.
+_PLAIN: Set[type] = frozenset({str, bool, type(None)})
+_INTEGERS: Set[type] = frozenset({int})
+_NUMBERS: Set[type] = frozenset({int, float, type(None)})
+#: Lists of so many numbers are worth being written at once.
+_MANY = 8
 
 _sorted = msgspec.json.Encoder(order="sorted").encode
 _as_given = msgspec.json.Encoder().encode
@@ -104,7 +111,12 @@ def is_plain(value: Any) -> bool:
                 return False
         return True
     if kind is list or kind is tuple:
-        return all(type(member) is str or is_plain(member) for member in value)
+        kinds = set(map(type, value))
+        if kinds <= _PLAIN:
+            return True
+        if kinds == _INTEGERS:
+            return bool(min(value) >= -_EXACT and max(value) <= _EXACT)
+        return float not in kinds and all(map(is_plain, value))
     return kind is int and -_EXACT <= value <= _EXACT
 
 
@@ -122,6 +134,11 @@ def _ordered(value: Any, depth: int, odd: Odd) -> Any:
     if isinstance(value, float):
         return _number(value, odd)
     if isinstance(value, (list, tuple)):
+        kinds: Set[type] = set(map(type, value)) if len(value) >= _MANY else _PLAIN
+        if kinds <= _NUMBERS:
+            numbers = _numbers(value, kinds)
+            if numbers is not None:
+                return numbers
         return [_ordered(member, depth + 1, odd) for member in value]
     if isinstance(value, Mapping):
         for name in value:
@@ -143,6 +160,36 @@ def has_lone_surrogate(text: str) -> bool:
     except UnicodeEncodeError:
         return True
     return False
+
+
+def _numbers(values: Sequence[float | None], kinds: Set[type]) -> msgspec.Raw | None:
+    """A list of numbers (and nulls) at once; None where one of them is odd.
+
+    msgspec finds the same shortest digits as ECMAScript, and lays out some of them otherwise.
+    """
+    text = _as_given(values)
+    if b"null" in text and text.count(b"null") != values.count(None):
+        return None  # it writes NaN and infinities so
+    alike = b"e" not in text and b".0," not in text and not text.endswith(b".0]")
+    if alike and (int not in kinds or _are_exact(values, kinds)):
+        return msgspec.Raw(text)
+    tokens = text[1:-1].split(b",")
+    for at, token in enumerate(tokens):
+        if b"e" in token or token.endswith(b".0") or (b"." not in token and len(token) > 15):
+            number = values[at]
+            if number is not None:
+                try:
+                    tokens[at] = number_text(float(number)).encode()
+                except OverflowError:
+                    return None
+    return msgspec.Raw(b"[%b]" % b",".join(tokens))
+
+
+def _are_exact(values: Sequence[float | None], kinds: Set[type]) -> bool:
+    """Whether all integers among ``values`` are doubles without loss."""
+    return is_plain(
+        values if kinds == _INTEGERS else [value for value in values if isinstance(value, int)]
+    )
 
 
 def _number(value: float, odd: Odd) -> Any:

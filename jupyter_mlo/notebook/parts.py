@@ -1,0 +1,249 @@
+"""Parts of a notebook's JSON text: found by msgspec, held by their offsets, not yet decoded.
+
+msgspec skips over a value three times as fast as it decodes it, but does not say where in
+the text it stands, and keeps only the last of two members of one name. So the text is
+walked with the lengths that msgspec found: names, commas and brackets must stand exactly
+where those lengths put them. If every value then also parses by itself, the walk is the
+one parse that the text has, since JSON's grammar is unambiguous. So **whoever takes parts must
+decode or** :meth:`Part.check` **each of them.**
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterator
+
+import msgspec
+
+from jupyter_mlo.notebook import scanning
+from jupyter_mlo.notebook.canonical_cell import Undigestable
+from jupyter_mlo.notebook.scanning import NotJson
+
+#: Text up to this length is split at once, however many parts it has.
+AT_ONCE = 1 << 21
+#: Members of one object.
+MAX_MEMBERS = 1_000_000
+REFUSALS = (msgspec.DecodeError, ValueError, RecursionError)
+
+#: Longer text is split at once as well if all its objects together have no more members.
+MANY = 200_000
+#: Long lists are split into stretches that are at least so long.
+_STRETCH = 1 << 20
+
+_decode_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_decode_elements = msgspec.json.Decoder(list[msgspec.Raw]).decode
+_decode_nothing = msgspec.json.Decoder(msgspec.Raw).decode
+_NAME_ENDS = re.compile(rb'"[ \t\n\r]*+:')
+_INDENTED = re.compile(rb"[ \t]*+\r?+\n[ \t]*+(?=\{)")
+
+
+class Part:
+    """One JSON value in a longer text, from ``start`` to before ``end``."""
+
+    __slots__ = ("_few", "data", "end", "found", "start")
+
+    def __init__(self, data: bytes, start: int, end: int, few: bool = False) -> None:
+        self.data = data
+        self.start = start
+        self.end = end
+        self._few = few
+        #: Its members or elements, where they are known already.
+        self.found: dict[str, Part] | list[Part] | None = None
+
+    def __len__(self) -> int:
+        return self.end - self.start
+
+    @property
+    def first(self) -> bytes:
+        """The first byte, which tells what kind of value it is."""
+        return self.data[self.start : self.start + 1]
+
+    @property
+    def text(self) -> bytes:
+        """A copy of its text."""
+        return self.data[self.start : self.end]
+
+    @property
+    def view(self) -> memoryview:
+        """Its text without a copy."""
+        return memoryview(self.data)[self.start : self.end]
+
+    def check(self) -> None:
+        """Raise :class:`Undigestable` unless it is one JSON value."""
+        if self.is_sound():
+            return
+        try:
+            stop = scanning.value_end(self.data, self.start, self.end)
+        except NotJson as error:
+            raise not_json(error) from None
+        if stop != self.end:
+            raise not_json("something follows its end")
+
+    def is_sound(self) -> bool:
+        """Whether msgspec finds it to be one JSON value; of strings it does not look at UTF-8."""
+        try:
+            _decode_nothing(self.view)
+        except REFUSALS:
+            return False
+        return True
+
+    def has_few_members(self) -> bool:
+        """Whether all objects in it can be split at once without much memory."""
+        if len(self) > AT_ONCE and not self._few:
+            self._few = _at_most(MANY, self) or _at_most(MANY, self, _NAME_ENDS)
+        return self._few or len(self) <= AT_ONCE
+
+    def inner(self, start: int, end: int) -> Part:
+        """A part of this part."""
+        return Part(self.data, start, end, self._few)
+
+
+def members(part: Part) -> dict[str, Part]:
+    """The members of an object.
+
+    Raises:
+        Undigestable: it has two members of one name, or too many, or is not JSON.
+    """
+    if isinstance(part.found, dict):
+        return part.found
+    found = walked_members(part) if part.has_few_members() else None
+    if found is not None:
+        return found
+    found = {}
+    try:
+        for name, start, stop in scanning.members(part.data, part.start, part.end):
+            if name in found:
+                raise twin_names()
+            found[name] = part.inner(start, stop)
+            if len(found) > MAX_MEMBERS:
+                raise Undigestable(f"it holds an object of more than {MAX_MEMBERS} members")
+    except NotJson as error:
+        raise not_json(error) from None
+    return found
+
+
+def elements(part: Part) -> Iterator[Part]:
+    """The elements of a list.
+
+    Raises:
+        Undigestable: it is not JSON.
+    """
+    if isinstance(part.found, list):
+        return iter(part.found)
+    if len(part) <= AT_ONCE:
+        found = walked_elements(part)
+        if found is not None:
+            return iter(found)
+    return _long_elements(part)
+
+
+def walked_members(part: Part) -> dict[str, Part] | None:
+    """The members of an object by msgspec; None where it finds anything out of the ordinary."""
+    data, end = part.data, part.end
+    found: dict[str, Part] = {}
+    try:
+        raws = _decode_members(part.view)
+        position = scanning.after_space(data, part.start + 1, end)
+        closed = not raws
+        for expected, raw in raws.items():
+            name, position = scanning.key(data, position, end)
+            if name != expected or closed:
+                return None
+            stop = position + len(raw)
+            found[name] = part.inner(position, stop)
+            position, closed = scanning.following(data, stop, end, b"}")
+    except (*REFUSALS, NotJson):
+        return None
+    return found if closed else None
+
+
+def walked_elements(part: Part) -> list[Part] | None:
+    """The same for a list. It has no names that could be lost: the lengths are right."""
+    data, end = part.data, part.end
+    found: list[Part] = []
+    try:
+        raws = _decode_elements(part.view)
+        position = scanning.after_space(data, part.start + 1, end)
+        for raw in raws:
+            stop = position + len(raw)
+            found.append(part.inner(position, stop))
+            position, _ = scanning.following(data, stop, end, b"]")
+    except (*REFUSALS, NotJson):
+        return None
+    return found
+
+
+def _long_elements(part: Part) -> Iterator[Part]:
+    data, end = part.data, part.end
+    try:
+        position = scanning.after_space(data, part.start + 1, end)
+        closed = position == end - 1
+        for start, stop in _stretches(part, position):
+            stretch = _stretch(part, start, stop)
+            if stretch is None:
+                break
+            yield from stretch
+            position, closed = scanning.following(data, stop, end, b"]")
+            if closed:
+                break
+        while not closed:
+            stop = scanning.value_end(data, position, end)
+            yield part.inner(position, stop)
+            position, closed = scanning.following(data, stop, end, b"]")
+    except NotJson as error:
+        raise not_json(error) from None
+
+
+def _stretches(part: Part, position: int) -> Iterator[tuple[int, int]]:
+    """Stretches of whole elements, as far as the indentation tells where elements end."""
+    data, end = part.data, part.end
+    indented = _INDENTED.match(data, part.start + 1, end)
+    if indented is None:
+        return
+    between = indented[0] + b"}," + indented[0] + b"{"
+    last_bracket = len(indented[0]) + 1
+    while True:
+        cut = data.find(between, position + _STRETCH, end)
+        if cut < 0:
+            yield position, data.rfind(b"}", position, end) + 1
+            return
+        yield position, cut + last_bracket
+        position = cut + last_bracket + 1 + len(indented[0])
+
+
+def _stretch(part: Part, start: int, stop: int) -> list[Part] | None:
+    """The elements in a stretch; None if it does not consist of whole elements."""
+    if stop - start > 2 * AT_ONCE:
+        alone = part.inner(start, stop)
+        if alone.has_few_members():
+            alone.found = walked_members(alone)
+        return None if alone.found is None else [alone]
+    copied = Part(b"[%b]" % part.data[start:stop], 0, stop - start + 2)
+    found = walked_elements(copied)
+    if found is None:
+        return None
+    return [part.inner(each.start + start - 1, each.end + start - 1) for each in found]
+
+
+def _at_most(count: int, part: Part, sign: re.Pattern[bytes] | None = None) -> bool:
+    """Whether colons, or what matches ``sign``, stand in ``part`` at most so many times."""
+    data, position, end = part.data, part.start, part.end
+    if sign is not None:
+        matches = sign.finditer(data, position, end)
+        return sum(1 for _ in itertools.islice(matches, count + 1)) <= count
+    for _ in range(count + 1):
+        position = data.find(b":", position, end) + 1
+        if position == 0:
+            return True
+    return False
+
+
+def not_json(why: object) -> Undigestable:
+    """The text is not JSON."""
+    return Undigestable(f"it is not JSON text ({why})")
+
+
+def twin_names() -> Undigestable:
+    """Two members of one name."""
+    return Undigestable("it holds two members of one name, and readers differ in which counts")
