@@ -8,7 +8,7 @@ from typing import Any
 
 from jupyter_mlo.config import Settings, load_settings
 from jupyter_mlo.ipython.failure import shown
-from jupyter_mlo.ipython.magics import MloMagics, remove_magics
+from jupyter_mlo.ipython.magics import MloMagics
 from jupyter_mlo.ipython.record_writer import Store
 from jupyter_mlo.ipython.recorder import Recorder
 from jupyter_mlo.ipython.session_watch import SessionWatch
@@ -52,11 +52,11 @@ class Extension:
 
     def start(self) -> None:
         """Put everything in its place."""
-        self.shell.register_magics(self.magics)
+        self.magics.add()
         if self.settings.policy.identity_required and "MLO_RUN" not in os.environ:
             from jupyter_mlo.ipython.gate import Gate
 
-            self._gate = Gate(lambda: self.watch.signer(now()) is not None)
+            self._gate = Gate(self._admits)
             self.shell.ast_transformers.append(self._gate)
         if self.recorder is not None:
             self.recorder.start()
@@ -69,8 +69,13 @@ class Extension:
             self.recorder.stop()
         if self._gate in self.shell.ast_transformers:
             self.shell.ast_transformers.remove(self._gate)
-        self.magics.close_panel()
-        remove_magics(self.shell)
+        self.magics.remove()
+
+    def _admits(self) -> bool:
+        """Somebody is logged in, or it is not a cell: front ends look at variables silently."""
+        if self.watch.signer(now()) is not None:
+            return True
+        return self.recorder is not None and self.recorder.running_request() is None
 
     def _greeting(self) -> str:
         if self.recorder is None:

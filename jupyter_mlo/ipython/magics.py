@@ -14,7 +14,7 @@ from IPython.display import display as _untyped_display
 
 from jupyter_mlo.config import Settings
 from jupyter_mlo.errors import InvalidInput
-from jupyter_mlo.ipython.completion import Completer
+from jupyter_mlo.ipython.completion import matcher
 from jupyter_mlo.ipython.failure import CellError, shown
 from jupyter_mlo.ipython.prompting import NotebookPrompter
 from jupyter_mlo.ipython.recorder import Recorder
@@ -45,15 +45,31 @@ class MloMagics(Magics):
         now: Callable[[], datetime],
     ) -> None:
         super().__init__(shell)
+        self._shell = shell
         self._settings = settings
         self._watch = watch
         self._recorder = recorder
         self._now = now
         self._prompter = NotebookPrompter(shell)
         self._panel: Any = None
-        completer = Completer(settings)
+        self._matcher = matcher(settings)
+
+    def add(self) -> None:
+        """Let the shell know the magics and how they are completed."""
+        self._shell.register_magics(self)
+        self._shell.Completer.custom_matchers.append(self._matcher)
+
+    def remove(self) -> None:
+        """Take everything out of the shell again."""
+        lines = self._shell.magics_manager.magics["line"]
         for name in NAMES:
-            shell.set_hook("complete_command", completer, str_key=f"%{name}")
+            lines.pop(name, None)
+        self._shell.magics_manager.registry.pop(type(self).__name__, None)
+        matchers = self._shell.Completer.custom_matchers
+        if self._matcher in matchers:
+            matchers.remove(self._matcher)
+        if self._panel is not None:
+            self._panel.close()
 
     @line_magic
     def mlo(self, line: str) -> None:
@@ -162,14 +178,10 @@ class MloMagics(Magics):
             from jupyter_mlo.ipython.panel import SessionPanel
         except ImportError:
             return None
-        self.close_panel()
-        self._panel = SessionPanel(self._settings, self._watch, self._run, self._now)
-        return self._panel.box
-
-    def close_panel(self) -> None:
-        """Let the last panel that was shown look at the session no more."""
         if self._panel is not None:
             self._panel.close()
+        self._panel = SessionPanel(self._settings, self._watch, self._run, self._now)
+        return self._panel.box
 
 
 class HeldBack(io.TextIOBase):
@@ -193,18 +205,6 @@ class HeldBack(io.TextIOBase):
         """Pass on the last line as well."""
         self._out.write(self._last)
         self._last = ""
-
-
-def remove_magics(shell: Any) -> None:
-    """Take the magics out of ``shell`` again."""
-    lines = shell.magics_manager.magics["line"]
-    for name in NAMES:
-        lines.pop(name, None)
-    shell.magics_manager.registry.pop(MloMagics.__name__, None)
-    completers = shell.strdispatchers.get("complete_command")
-    if completers is not None:
-        for name in NAMES:
-            completers.strs.pop(f"%{name}", None)
 
 
 def _split(line: str) -> list[str]:

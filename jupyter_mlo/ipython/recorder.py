@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import re
 import sys
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 MASK = "·" * 8
 #: Seconds that the end of the kernel waits for the last records.
 CLOSE_TIMEOUT = 3.0
+#: In the header of a widget's message, whichever way its JSON is spaced.
+_COMM = re.compile(rb'"msg_type": ?"comm_')
 
 
 class Recorder:
@@ -141,12 +144,12 @@ class Recorder:
             self._page(request_id, content.get("payload") or [])
 
     def passed(self, header: bytes, parent: bytes, content: bytes) -> None:
-        if b"comm_" in header:
+        if _COMM.search(header):
             if b'"msg_id"' not in content:
                 return  # Only Output widgets say whose outputs they take.
         elif not self._executions:
             return
-        idle = len(content) < 64 and b'"idle"' in content
+        idle = len(content) < 64 and b"idle" in content
         # Without a running cell this is late output of a thread, and no idle will follow it.
         self._writer.passed(Passed(header, parent, content), wake=idle or not self._running)
 

@@ -216,6 +216,7 @@ def test_the_policy_refuses_cells_of_nobody_before_they_start(
     assert cell.reply["ename"] == "RefusedCell"
     assert "%mlo_login" in cell.text
     assert "Traceback" not in cell.text
+    assert frontend.run("looked = 1", silent=True).reply["status"] == "ok"
     mixed = frontend.run("%mlo_status\nmade = 2")
     assert mixed.reply["ename"] == "RefusedCell"
     home.log_in()

@@ -26,7 +26,7 @@ kernel = ip.kernel
 [name for name in ("send", "recv") if name in kernel.session.__dict__] + [
     name for name in ("send_multipart",) if name in kernel.iopub_thread.socket.__dict__
 ] + [name for name in ip.magics_manager.magics["line"] if name.startswith("mlo")] + [
-    key for key in ip.strdispatchers["complete_command"].strs if "mlo" in key
+    getattr(m, "__name__", "") for m in ip.Completer.custom_matchers
 ] + [t.name for t in threading.enumerate() if "mlo" in t.name] + [
     name for name in ip.__dict__ if "mlo" in name
 ] + [type(t).__name__ for t in ip.ast_transformers]
@@ -116,6 +116,13 @@ def test_a_broken_configuration_is_one_clean_message(home: Home, start: Start) -
     assert "mlo.toml cannot be read" in cell.text
     assert "Traceback" not in cell.text
     assert frontend.run("1 + 1").text == "2"
+
+
+def test_a_user_whose_name_looks_like_a_message_is_recorded(home: Home, start: Start) -> None:
+    home.log_in()
+    frontend = start(USER="comm_msg", LOGNAME="comm_msg")
+    cell = frontend.run("print(1)\ndisplay(2)")
+    assert recorded(home.record(cell)) == held(cell)
 
 
 def test_loading_in_a_kernel_imports_nothing_heavy(home: Home, start: Start) -> None:
