@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jupyter_mlo.errors import StatementError
 from jupyter_mlo.ledger.content import (
     NO_FACTS,
     Facts,
@@ -17,6 +18,8 @@ from jupyter_mlo.ledger.content import (
     read_facts,
     to_microseconds,
 )
+from jupyter_mlo.statements.canonical import canonical_bytes
+from jupyter_mlo.statements.envelope import Envelope
 from jupyter_mlo.statements.predicates import types
 from tests.ledger.conftest import KEY, make_envelope
 
@@ -129,3 +132,13 @@ def test_no_statement_raises_whatever_stands_in_it(
     facts = read_facts(payload(predicate, predicate_type, subject))
     for fact in facts[:5]:
         assert fact is None or (isinstance(fact, str) and fact.isprintable())
+
+
+@given(st.binary(max_size=50), st.text(max_size=20), st.binary(max_size=80))
+def test_what_is_stored_is_the_canonical_form(payload: bytes, key_id: str, sig: bytes) -> None:
+    envelope = Envelope(payload, key_id, sig)
+    try:
+        canonical = canonical_bytes(envelope.to_json())
+    except StatementError:
+        return
+    assert envelope.to_bytes() == canonical
