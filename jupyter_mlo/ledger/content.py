@@ -46,15 +46,18 @@ class Content(NamedTuple):
     facts: Facts
 
 
-def content_of(envelope: Envelope | bytes) -> Content:
+def content_of(envelope: Envelope | bytes | Content) -> Content:
     """Read what is to be appended.
 
     Args:
-        envelope: bytes are stored as they are; an :class:`Envelope` as canonical JSON.
+        envelope: bytes are stored as they are; an :class:`Envelope` as canonical JSON; what
+            was read before comes back as it is.
 
     Raises:
         StatementError: the bytes are not a DSSE envelope of ours.
     """
+    if isinstance(envelope, Content):
+        return envelope
     if isinstance(envelope, Envelope):
         read, text = envelope, envelope.to_bytes()
     else:

@@ -15,7 +15,7 @@ from typing import Any, Final, Self
 from jupyter_mlo.errors import KeyFileError, LedgerError, NotFound
 from jupyter_mlo.identity.private_files import read_private
 from jupyter_mlo.ledger.checkpoint import Checkpoint, read_checkpoint
-from jupyter_mlo.ledger.content import content_of
+from jupyter_mlo.ledger.content import Content, content_of
 from jupyter_mlo.ledger.database import Database
 from jupyter_mlo.ledger.merkle import consistency_proof, inclusion_proof
 from jupyter_mlo.ledger.note import NoteSigner, NoteVerifier
@@ -86,7 +86,7 @@ class Ledger:
             self._roll_back()
             raise
 
-    def append(self, envelopes: Iterable[Envelope | bytes]) -> list[Receipt]:
+    def append(self, envelopes: Iterable[Envelope | bytes | Content]) -> list[Receipt]:
         """Append statements; on disk on return unless inside :meth:`transaction`.
 
         A statement that the ledger has already keeps its place and gets that receipt again.

@@ -18,7 +18,8 @@ from typing import Any, Final
 from jupyter_mlo.config import Settings
 from jupyter_mlo.errors import StatementError
 from jupyter_mlo.identity.private_files import make_private_folder, sync_folder
-from jupyter_mlo.statements.envelope import MAX_ENVELOPE, Envelope
+from jupyter_mlo.ledger.content import Content, content_of
+from jupyter_mlo.statements.envelope import MAX_ENVELOPE
 
 _SUFFIX: Final = ".json"
 #: Statements that go to the ledger in one transaction.
@@ -39,40 +40,39 @@ class Outbox:
     def __init__(self, settings: Settings) -> None:
         self._folder = settings.outbox
 
-    def put(self, envelopes: Iterable[bytes]) -> None:
-        """Keep envelopes (JSON text) until the ledger can be reached; on disk on return.
+    def put(self, contents: Iterable[Content]) -> None:
+        """Keep statements until the ledger can be reached; on disk on return.
 
         Raises:
-            StatementError: one is not a DSSE envelope of ours; those before it are kept.
             OSError: the outbox cannot be written; nobody may be told that they are kept.
         """
         make_private_folder(self._folder)
         moment = 0
-        for envelope in envelopes:
-            path = self._folder / (Envelope.from_bytes(envelope).statement_id + _SUFFIX)
+        for content in contents:
+            path = self._folder / (content.statement_id.hex() + _SUFFIX)
             if not path.exists():
                 # The modification time, never twice the same here, keeps the order.
                 moment = max(moment + 1, time.time_ns())
-                self._write(path, envelope, moment)
+                self._write(path, content.envelope, moment)
         sync_folder(self._folder)
 
     def waiting(self) -> int:
         """How many statements wait."""
         return len(self._files())
 
-    def flush(self, append: Callable[[Sequence[bytes]], Any]) -> Flushed:
+    def flush(self, append: Callable[[Sequence[Content]], Any]) -> Flushed:
         """Hand over what waits, oldest first, and forget what was taken.
 
         A file that holds no statement, or another than its name says, is left where it is.
 
         Args:
-            append: takes envelopes in order, and returns when the ledger has them for good.
+            append: takes statements in order, and returns when the ledger has them for good.
         """
         count = 0
         damaged: list[str] = []
         files = self._files()
         for start in range(0, len(files), _BATCH):
-            taken: list[tuple[Path, bytes]] = []
+            taken: list[tuple[Path, Content]] = []
             for path in files[start : start + _BATCH]:
                 try:
                     taken.append((path, _read(path)))
@@ -82,7 +82,7 @@ class Outbox:
                     why = error.message if isinstance(error, StatementError) else str(error)
                     damaged.append(f"{path}: {why}")
             if taken:
-                append([envelope for _, envelope in taken])
+                append([content for _, content in taken])
                 for path, _ in taken:
                     path.unlink(missing_ok=True)
                 count += len(taken)
@@ -118,13 +118,13 @@ class Outbox:
             raise
 
 
-def _read(path: Path) -> bytes:
+def _read(path: Path) -> Content:
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     with os.fdopen(os.open(path, flags), "rb") as file:
-        envelope = file.read(MAX_ENVELOPE + 1)
-    if Envelope.from_bytes(envelope).statement_id != path.stem:
+        content = content_of(file.read(MAX_ENVELOPE + 1))
+    if content.statement_id.hex() != path.stem:
         raise StatementError(
             "it holds another statement than its name says",
             hint="it was changed while it waited",
         )
-    return envelope
+    return content

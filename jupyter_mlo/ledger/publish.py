@@ -56,18 +56,18 @@ def publish(
         LedgerError: neither ledger nor outbox can be written: nothing is kept, and the
             caller must say so.
     """
-    texts = [content_of(envelope).envelope for envelope in envelopes]
+    contents = [content_of(envelope) for envelope in envelopes]
     outbox = Outbox(settings)
     flushed = Flushed(0)
     try:
         with open_ledger(settings, patience=patience) as ledger:
             flushed = outbox.flush(ledger.append)
-            receipts = ledger.append(texts)
+            receipts = ledger.append(contents)
             checkpoint = ledger.quoted()
     except (MloError, OSError) as error:
         why = str(error)
         try:
-            outbox.put(texts)
+            outbox.put(contents)
             return Published(0, outbox.waiting(), why, flushed=flushed.count)
         except OSError as second:
             raise LedgerError(
@@ -75,7 +75,7 @@ def publish(
                 hint=f"make room or mend access, then do it again. The ledger says: {why}",
             ) from None
     return Published(
-        len(texts),
+        len(contents),
         len(flushed.damaged),
         "; ".join(flushed.damaged),
         tuple(receipts),

@@ -42,6 +42,7 @@ with open_ledger(load_settings()) as ledger:
 PUBLISHER = """
 import sys
 from jupyter_mlo.config import load_settings
+from jupyter_mlo.ledger.content import content_of
 from jupyter_mlo.ledger.outbox import Outbox
 from jupyter_mlo.ledger.publish import publish
 from tests.ledger.conftest import make_envelope
@@ -52,7 +53,7 @@ print("ready", flush=True)
 sys.stdin.readline()
 for n in range(first, first + 100_000, 3):
     envelopes = [make_envelope(n + m) for m in range(3)]
-    outbox.put([envelope.to_bytes() for envelope in envelopes])
+    outbox.put(map(content_of, envelopes))
     print(*(envelope.statement_id for envelope in envelopes), flush=True)
     if n % 2:
         publish(settings, [])

@@ -6,6 +6,7 @@ import pytest
 
 from jupyter_mlo.config import Settings
 from jupyter_mlo.errors import StatementError
+from jupyter_mlo.ledger.content import content_of
 from jupyter_mlo.ledger.outbox import Outbox
 from jupyter_mlo.ledger.publish import publish
 from jupyter_mlo.ledger.store import database_path, open_ledger
@@ -38,7 +39,7 @@ def test_publishing_twice_counts_once(settings: Settings, envelopes: list[Envelo
 
 
 def test_what_waits_goes_first(settings: Settings, envelopes: list[Envelope]) -> None:
-    Outbox(settings).put([envelope.to_bytes() for envelope in envelopes[3:6]])
+    Outbox(settings).put(map(content_of, envelopes[3:6]))
     published = publish(settings, envelopes[:2])
     assert (published.count, published.waiting, published.flushed) == (2, 0, 3)
     assert held(settings) == [*envelopes[3:6], *envelopes[:2]]
@@ -47,7 +48,7 @@ def test_what_waits_goes_first(settings: Settings, envelopes: list[Envelope]) ->
 def test_publishing_nothing_flushes_the_outbox(
     settings: Settings, envelopes: list[Envelope]
 ) -> None:
-    Outbox(settings).put([envelopes[0].to_bytes()])
+    Outbox(settings).put([content_of(envelopes[0])])
     published = publish(settings, [])
     assert (published.count, published.flushed, published.receipts) == (0, 1, ())
     assert held(settings) == envelopes[:1]
@@ -119,7 +120,7 @@ def test_whatever_is_wrong_with_the_ledger_statements_wait_with_the_reason(
 def test_a_damaged_file_in_the_outbox_is_named_while_all_else_is_published(
     settings: Settings, envelopes: list[Envelope]
 ) -> None:
-    Outbox(settings).put([envelopes[0].to_bytes()])
+    Outbox(settings).put([content_of(envelopes[0])])
     (path,) = settings.outbox.iterdir()
     path.write_bytes(b"damaged")
     published = publish(settings, envelopes[1:2])
@@ -129,6 +130,6 @@ def test_a_damaged_file_in_the_outbox_is_named_while_all_else_is_published(
 
 def test_many_statements_after_an_outage_are_all_there_once(settings: Settings) -> None:
     envelopes = [make_envelope(n) for n in range(1200)]
-    Outbox(settings).put([envelope.to_bytes() for envelope in envelopes])
+    Outbox(settings).put(map(content_of, envelopes))
     assert publish(settings, envelopes[:5]).flushed == 1200
     assert held(settings) == envelopes

@@ -1,0 +1,186 @@
+"""What the ledger costs: durable appends, proofs at a million entries, records, the outbox."""
+
+from __future__ import annotations
+
+import os
+import random
+import sqlite3
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import median
+
+from benchmarks.figure import Figure
+from jupyter_mlo.config import Policy, Settings
+from jupyter_mlo.identity.keys import SigningKey
+from jupyter_mlo.ledger import merkle
+from jupyter_mlo.ledger.checkpoint import Checkpoint
+from jupyter_mlo.ledger.content import content_of
+from jupyter_mlo.ledger.creation import key_file
+from jupyter_mlo.ledger.note import NoteSigner
+from jupyter_mlo.ledger.outbox import Outbox
+from jupyter_mlo.ledger.publish import publish
+from jupyter_mlo.ledger.records import RecordStore
+from jupyter_mlo.ledger.store import Ledger, open_ledger
+from jupyter_mlo.statements.envelope import Envelope, sign, statement_json
+from jupyter_mlo.statements.predicates import types
+from jupyter_mlo.statements.times import to_text
+
+SINGLE, BATCHES, BATCH = 1_000, 20, 1_000
+ENTRIES = 1_000_000
+WAITING = 2_000
+KEY = SigningKey.generate()
+
+
+def measure() -> Iterator[Figure]:
+    """The figures of the ledger."""
+    with tempfile.TemporaryDirectory() as folder:
+        here = Path(folder)
+        ours, peer = _single(here / "single")
+        against = "bare insert"
+        yield Figure("ledger append, durable", 1e6 * ours, "µs", 1e6 * peer, against, at_most=2.0)
+        yield Figure(
+            "ledger append, batched", BATCH / _batched(here / "batched"), "/s", at_least=20_000
+        )
+        root, inclusion, consistency = _million(here / "million")
+        many = f"{ENTRIES:,} entries"
+        yield Figure(f"root at {many}", 1e3 * root, "ms", at_most=1.0)
+        yield Figure(f"inclusion proof at {many}", 1e3 * inclusion, "ms", at_most=1.0)
+        yield Figure(f"consistency proof at {many}", 1e3 * consistency, "ms", at_most=1.0)
+        yield Figure("one record, appended", 1e6 * _records(here / "records"), "µs", at_most=30)
+        rate = WAITING / _outbox(here / "outbox")
+        yield Figure("outbox, handed to the ledger", rate, "/s", at_least=2_000)
+        rate = BATCHES * BATCH / _verified(here / "batched")
+        yield Figure("ledger verify, without signatures of statements", rate, "entries/s")
+
+
+def _single(home: Path) -> tuple[float, float]:
+    """Seconds of one durable append, ours and a bare insert of the same bytes.
+
+    Taken in turns, and of each the half that was disturbed least: both wait for one disk.
+    """
+    home.mkdir()
+    bare = sqlite3.connect(home / "bare.sqlite3", isolation_level=None)
+    bare.execute("PRAGMA journal_mode = wal")
+    bare.execute("PRAGMA synchronous = full")
+    bare.execute("CREATE TABLE envelopes (id INTEGER PRIMARY KEY, envelope BLOB)")
+    ours: list[float] = []
+    peer: list[float] = []
+    with open_ledger(_settings(home)) as ledger:
+        ledger.append([_stamp()])
+        for _ in range(SINGLE):
+            envelope = _stamp()
+            ours.append(_seconds(ledger.append, [envelope]))
+            peer.append(_seconds(_insert, bare, envelope.to_bytes()))
+    bare.close()
+    return _undisturbed(ours), _undisturbed(peer)
+
+
+def _insert(database: sqlite3.Connection, stored: bytes) -> None:
+    database.execute("BEGIN IMMEDIATE")
+    database.execute("INSERT INTO envelopes (envelope) VALUES (?)", (stored,))
+    database.execute("COMMIT")
+
+
+def _batched(home: Path) -> float:
+    """Seconds of one durable append of a thousand statements."""
+    with open_ledger(_settings(home)) as ledger:
+        taken = []
+        for _ in range(BATCHES):
+            envelopes = [_stamp() for _ in range(BATCH)]
+            taken.append(_seconds(ledger.append, envelopes))
+    return median(taken)
+
+
+def _million(home: Path) -> tuple[float, float, float]:
+    """Seconds for the root, an inclusion proof and a consistency proof in a large tree."""
+    settings = _settings(home)
+    with open_ledger(settings) as ledger:
+        _grow(ledger, NoteSigner.from_text(key_file(settings).read_text().strip()))
+        chance = random.Random(1)
+        rows = ledger._rows
+        return (
+            _typical(lambda: merkle.root(ENTRIES, rows.node)),
+            _typical(lambda: ledger.inclusion(chance.randrange(ENTRIES))),
+            _typical(lambda: ledger.consistency(chance.randrange(1, ENTRIES))),
+        )
+
+
+def _grow(ledger: Ledger, signer: NoteSigner) -> None:
+    """A tree of leaves without contents: proofs read nothing else."""
+    frontier = merkle.Frontier()
+    with ledger.transaction():
+        ledger._database.execute_many(
+            "INSERT INTO entries (leaf_index, leaf_hash, completed) VALUES (?, ?, ?)",
+            (
+                (index, leaf, b"".join(frontier.append(leaf)))
+                for index, leaf in enumerate(os.urandom(32) for _ in range(ENTRIES))
+            ),
+        )
+        head = Checkpoint(ledger.origin, ENTRIES, frontier.root())
+        ledger._rows.add_checkpoint(ENTRIES, head.sign(signer))
+
+
+def _records(home: Path) -> float:
+    store = RecordStore(_settings(home))
+    envelopes = [_stamp() for _ in range(SINGLE)]
+    taken = [_seconds(store.append, envelope, bytes(32), "a-cell-id") for envelope in envelopes]
+    store.close()
+    return median(taken)
+
+
+def _outbox(home: Path) -> float:
+    settings = _settings(home)
+    with open_ledger(settings):
+        pass
+    Outbox(settings).put([content_of(_stamp()) for _ in range(WAITING)])
+    return _seconds(publish, settings, [])
+
+
+def _verified(home: Path) -> float:
+    with open_ledger(_settings(home)) as ledger:
+        return _seconds(ledger.verify)
+
+
+def _stamp() -> Envelope:
+    """A statement as they are made for each cell, about 2 kB in its envelope."""
+    digest = os.urandom(32).hex()
+    predicate = {
+        "mlo": "mlo:7K3D-9QXA-2MFB",
+        "keyId": KEY.key_id,
+        "nonce": os.urandom(11).hex(),
+        "time": to_text(datetime.now(UTC)),
+        "checkpoint": {"origin": "jupyter-mlo.local/0123456789abcdef", "size": 1, "root": "A" * 43},
+        "delegation": digest,
+        "activity": "training",
+        "model": "loan@3",
+        "notebook": "urn:uuid:7b1a7e3e-5d0c-4b45-9d5a-0f1e2d3c4b5a",
+        "outputs": [digest[:43]] * 8,
+    }
+    subject = [{"name": "cell", "digest": {"mloCellV1": digest}}]
+    return sign(statement_json(types.STAMP, subject, predicate), KEY)
+
+
+def _settings(home: Path) -> Settings:
+    return Settings(
+        home=home,
+        runtime=home / "runtime",
+        policy=Policy(),
+        ledger_url=f"sqlite:///{home / 'ledger' / 'ledger.sqlite3'}",
+    )
+
+
+def _seconds(act: Callable[..., object], *arguments: object) -> float:
+    began = time.perf_counter()
+    act(*arguments)
+    return time.perf_counter() - began
+
+
+def _typical(act: Callable[[], object]) -> float:
+    return median(_seconds(act) for _ in range(500))
+
+
+def _undisturbed(times: list[float]) -> float:
+    return median(sorted(times)[: len(times) // 2])
