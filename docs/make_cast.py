@@ -20,7 +20,7 @@ COMMANDS = (
     "jupyter mlo blame runs/validate.ipynb",
     "jupyter mlo verify altered/validate.ipynb",
 )
-COLUMNS = 100
+COLUMNS = 142
 LINE, WIDTH, MARGIN, BAR = 17, 7.65, 16, 30
 STYLE = """
 text { font: 12.5px ui-monospace, 'SF Mono', Menlo, Consolas, 'DejaVu Sans Mono', monospace;

@@ -7,6 +7,7 @@ between versions of Python.
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,9 +17,9 @@ PAGE = Path(__file__).parent / "commands.md"
 HEAD = """\
 # Commands
 
-Every verb is a command, `jupyter mlo VERB`. Those that touch neither keys nor other people's trust
-run in a notebook as well, as `%mlo VERB`, with the same arguments. Exit status: 0 where what was
-asked holds, 1 where something does not, 2 where it could not be done or read.
+Every verb is a command, `jupyter mlo VERB`. Most run in a notebook as well, as `%mlo VERB` with the
+same arguments; those that say whom to trust do not. Exit status: 0 where what was asked holds, 1
+where something does not, 2 where it could not be done or read.
 
 This page is made from the parsers by `make docs`.
 """
@@ -32,7 +33,7 @@ def page() -> str:
         lines.append(f"| [`{name}`](#{name}) | {verb.summary} | {magic} |")
     for name in VERBS:
         lines += ["", f"## {name}", "", *_parser(verb_parser(name), level=3)]
-    return "\n".join(lines) + "\n"
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)) + "\n"
 
 
 def _parser(parser: argparse.ArgumentParser, level: int) -> Iterator[str]:
@@ -43,8 +44,11 @@ def _parser(parser: argparse.ArgumentParser, level: int) -> Iterator[str]:
         yield from ["", "| argument | |", "|---|---|", *rows]
     for action in parser._actions:
         if isinstance(action, argparse._SubParsersAction):
-            for name, child in action.choices.items():
-                yield from ["", f"{'#' * level} {parser.prog.split(maxsplit=2)[2]} {name}", ""]
+            for choice in action._choices_actions:  # without aliases
+                child = action.choices[choice.metavar.split()[0] if choice.metavar else choice.dest]
+                yield from ["", f"{'#' * level} {child.prog.removeprefix('jupyter mlo ')}"]
+                summary = choice.help or ""
+                yield from ["", f"{summary[:1].upper()}{summary[1:]}."]
                 yield from _parser(child, level + 1)
 
 
@@ -66,7 +70,8 @@ def _description(text: str) -> Iterator[str]:
 
 
 def _row(action: argparse.Action) -> str | None:
-    if isinstance(action, argparse._HelpAction | argparse._SubParsersAction):
+    hidden = isinstance(action, argparse._HelpAction | argparse._SubParsersAction)
+    if hidden or action.help is argparse.SUPPRESS:
         return None
     shown = action.metavar or (
         "{" + ",".join(map(str, action.choices)) + "}" if action.choices else action.dest.upper()

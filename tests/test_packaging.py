@@ -135,6 +135,24 @@ def test_every_entry_point_of_the_wheel_loads(installed: Path) -> None:
     assert set(listed.splitlines()) == wanted
 
 
+def test_the_demo_finds_its_notebooks_where_the_wheel_put_them(
+    installed: Path, tmp_path: Path
+) -> None:
+    (site,) = installed.glob("lib/python*/site-packages")
+    python(
+        "import sys; from pathlib import Path\n"
+        "sys.path.insert(0, sys.argv[1])\n"
+        "from jupyter_mlo.verbs import demo_folder as demo\n"
+        "assert demo.__file__.startswith(sys.argv[1])\n"
+        "folder = Path(sys.argv[2]); demo.make_folder(folder); demo.copy_notebooks(folder)\n",
+        str(site),
+        str(tmp_path / "demo"),
+    )
+    for name in ("train.ipynb", "validate.ipynb"):
+        copied = (tmp_path / "demo" / "notebooks" / name).read_bytes()
+        assert copied == (ROOT / "notebooks" / name).read_bytes()
+
+
 def test_the_source_distribution_can_be_tested(built: Path) -> None:
     (path,) = built.glob("*.tar.gz")
     with tarfile.open(path) as archive:
