@@ -48,11 +48,11 @@ def supersedes(found: Match, stamp: Stamp | None, holds: Comparison | None) -> b
         return True
     if found.recorded.mlo == stamp.mlo and found.recorded.execution == stamp.execution.id:
         # The same execution: anew only if more of what is there can be covered now, as after
-        # an update of a display, or output that came when the cell had ended.
-        if not set(found.updated_by) <= set(stamp.updated_by):
+        # an update of a display, or output that came when the cell had ended. What was altered
+        # no record holds: there the stamp stays, and names it.
+        if holds.changed or not set(found.updated_by) <= set(stamp.updated_by):
             return found.whole
-        missing = len(holds.unobserved) if not holds.changed else found.present + 1
-        return not holds.stripped and found.present - len(found.observed) < missing
+        return found.present - len(found.observed) < len(holds.unobserved)
     if found.recorded.started <= stamp.started:
         return False
     if holds.changed or holds.stripped or holds.unobserved:

@@ -125,6 +125,8 @@ class Kernel:
         self.name = name
         self.id = secrets.token_hex(8)
         self.count = 0
+        #: How long a cell takes.
+        self.step = timedelta(seconds=10)
         self.records: list[Envelope] = []
 
     def run(
@@ -141,7 +143,7 @@ class Kernel:
         Returns the execution's ID.
         """
         self.count += 1
-        self.now += timedelta(seconds=10)
+        self.now += self.step
         execution = secrets.token_urlsafe(12)
         cell["execution_count"] = self.count
         cell["outputs"] = []
@@ -172,7 +174,7 @@ class Kernel:
             "execution": {"id": execution, "count": self.count},
             "status": "ok",
             "started": to_text(self.now),
-            "finished": to_text(self.now + timedelta(seconds=1)),
+            "finished": to_text(self.now + self.step / 10),
             "activity": self.signer.activity,
             "model": self.signer.model,
             "outputs": observed.emissions(),

@@ -113,10 +113,11 @@ def test_a_changed_cell_keeps_its_stamp_so_that_the_change_stays_named(alice: Pe
     kernel.run(value["cells"][0], stream("1"))
     value = seal(value, alice.session(), kernel).value
     value["cells"][0]["outputs"][0]["text"] = "2"
-    found = seal(value, alice.session(), now=NOON + timedelta(hours=1))
-    assert found.kept == 0
+    # Its record is still at hand, and does not hold these outputs either.
+    found = seal(value, alice.session(), kernel, now=NOON + timedelta(hours=1))
+    assert (found.stamped, found.kept) == ((), 0)
     assert [(one.position, one.verdict) for one in found.unvouched] == [(0, Verdict.CHANGED)]
-    (cell,) = verify(found.value, alice).cells
+    (cell,) = verify(found.value, alice, kernels=[kernel]).cells
     assert (cell.verdict, cell.changed) == (Verdict.CHANGED, ("outputs",))
 
 

@@ -49,6 +49,10 @@ def bob() -> Person:
     return Person(BOB, "bob")
 
 
+#: The kernels in which the notebook ran, with their records: known once it has been sealed.
+RECORDED: list[Callable[[], Kernel]] = []
+
+
 @cache
 def sealed() -> str:
     """The notebook that is altered, as JSON: two MLOs, three seals, every kind of output."""
@@ -92,6 +96,7 @@ def sealed() -> str:
     value["cells"].insert(1, text("Inserted later", "m3"))
     value = seal(value, first, now=NOON + timedelta(hours=1), also=second.chain).value
     assert len(value["metadata"]["mlo"]["seals"]) == 3
+    RECORDED[:] = [lambda: kernel, lambda: other]
     return json.dumps(value)
 
 
@@ -154,6 +159,23 @@ def test_every_altered_scalar_is_found_and_named(at_hand: str) -> None:
     print(f"\n{len(paths)} scalars altered in {tried} ways, {len(missed)} missed")
     assert missed == []
     assert tried > 250
+
+
+def test_records_at_hand_do_not_hide_an_alteration() -> None:
+    """On the machine where it ran, an altered cell is no less altered."""
+    value = original()
+    kernels = [kernel() for kernel in RECORDED]
+    assert named(judged(value, kernels=kernels)) == []
+    tried = 0
+    for path in counting(value):
+        if path[0] != "cells" or path[2] == "metadata":
+            continue
+        for new in others(at_path(value, path)):
+            report = judged(replaced(value, path, new), kernels=kernels)
+            cell = report.cells[int(path[1])]
+            assert cell.verdict not in (Verdict.VERIFIED, Verdict.UNSTAMPED), (path, new, cell)
+            tried += 1
+    assert tried > 200
 
 
 def _same_value(path: tuple[str | int, ...], old: Any, new: Any) -> bool:

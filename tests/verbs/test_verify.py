@@ -1,0 +1,222 @@
+"""`verify`: what is shown, and the exit status."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.verbs.workshop import Workshop, altered
+
+
+@pytest.fixture
+def shop(cli, ada, secret, settings, tmp_path) -> Workshop:
+    assert cli("login", "--activity", "training", MLO_PASSPHRASE_FILE=secret).status == 0
+    return Workshop(settings, tmp_path / "work")
+
+
+@pytest.fixture
+def sealed(cli, shop) -> Path:
+    path = shop.executed()
+    assert cli("seal", path).status == 0
+    return path
+
+
+def test_what_holds_is_one_line(cli, sealed, ada) -> None:
+    done = cli("verify", sealed)
+    assert (done.status, done.err) == (0, "")
+    first, second = done.out.splitlines()
+    assert first.startswith(f"{sealed}: holds; sealed ")
+    assert first.endswith(f"by {ada} (signed); 3 cells: 3 verified")
+    assert second.startswith("  as of checkpoint ")
+    assert cli("verify", "--quiet", sealed).out == ""
+
+
+def test_what_is_not_stamped_yet_is_exit_1_with_the_command(cli, shop, ada) -> None:
+    path = shop.executed("my notebook.ipynb")
+    done = cli("verify", path)
+    assert done.status == 1
+    assert "DOES NOT HOLD; not sealed; 3 cells: 1 unsealed, 2 unstamped" in done.out
+    assert f"cell 2 (a): unstamped: recorded by {ada} at " in done.out
+    assert f"stamp what was recorded: jupyter mlo seal '{path}'" in done.out
+    assert cli("verify", "--allow-unstamped", path).status == 0
+
+
+def test_what_nobody_saw_is_unattributed(cli, shop) -> None:
+    done = cli("verify", shop.executed(recorded=False))
+    assert done.status == 1
+    assert (
+        "cell 2 (a): unattributed: executed, and no stamp or record here says by whom" in done.out
+    )
+    assert "jupyter mlo seal" not in done.out
+
+
+def test_an_altered_output_is_named(cli, sealed) -> None:
+    altered(sealed, lambda value: value["cells"][1]["outputs"][0].update(text="2\n"))
+    done = cli("verify", sealed)
+    assert done.status == 1
+    assert "cell 2 (a): changed since (outputs): stamped " in done.out
+    assert "output 1 of 1" in done.out
+    assert cli("verify", "--allow-unstamped", sealed).status == 1
+
+
+def test_what_was_never_executed_holds(cli, home_env, tmp_path, shop) -> None:
+    from tests.notebook.people import code, notebook
+
+    path = shop.write("new.ipynb", notebook(code("x = 1", "a")))
+    done = cli("verify", path)
+    assert (done.status, done.out) == (
+        0,
+        f"{path}: nothing was executed: nothing to vouch for\n",
+    )
+
+
+def test_an_unknown_key_is_shown_with_the_command_that_trusts_it(
+    cli, sealed, ada, tmp_path
+) -> None:
+    elsewhere = {"MLO_HOME": str(tmp_path / "elsewhere")}
+    done = cli("verify", sealed, **elsewhere)
+    assert done.status == 1
+    (line,) = (line for line in done.out.splitlines() if "jupyter mlo trust add" in line)
+    command = line.partition("jupyter mlo ")[2].split()
+    assert command[:2] == ["trust", "add"]
+    assert command[2] == ada
+    assert "cell 1 (m): verified, but only claimed" in done.out
+    assert cli("verify", "--require", "claimed", sealed, **elsewhere).status == 0
+    assert not (tmp_path / "elsewhere").exists(), "looking creates nothing"
+    assert cli(*command, **elsewhere).status == 0
+    assert cli("verify", sealed, **elsewhere).status == 0
+    assert cli("verify", "--require", "enrolled", sealed, **elsewhere).status == 1
+
+
+def test_it_works_where_nothing_can_be_written(cli, sealed, tmp_path) -> None:
+    bare = tmp_path / "bare"
+    bare.mkdir()
+    bare.chmod(0o500)
+    places = ("HOME", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "JUPYTER_CONFIG_DIR")
+    environ = {name: str(bare / "none") for name in places}
+    environ |= {"MLO_HOME": "", "XDG_DATA_HOME": str(bare / "none")}
+    done = cli("verify", "--require", "claimed", sealed, **environ)
+    assert (done.status, done.err) == (0, "")
+    assert list(bare.iterdir()) == []
+
+
+def test_folders_patterns_and_links_mean_each_notebook_once(cli, sealed, shop) -> None:
+    folder = shop.folder
+    for name in ("a/one.ipynb", "a/b/two.ipynb", "a/.ipynb_checkpoints/one-checkpoint.ipynb"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(sealed, folder / name)
+    (folder / "a" / "loop").symlink_to(folder, target_is_directory=True)
+    (folder / "a" / "link.ipynb").symlink_to(sealed)
+    (folder / "a" / "notes.txt").write_text("no notebook")
+    done = cli("verify", folder)
+    assert done.status == 0
+    assert done.out.splitlines()[-1] == "3 notebooks: 3 hold, 0 do not, 0 could not be read"
+    assert "checkpoints" not in done.out
+    pattern = cli("verify", f"{folder}/**/*.ipynb")
+    assert pattern.out.splitlines()[-1] == done.out.splitlines()[-1]
+    assert cli("verify", f"{folder}/a/*.ipynb", sealed).status == 0
+    nothing = cli("verify", f"{folder}/*.nb")
+    assert nothing.status == 2
+    assert nothing.told("names no notebook")
+
+
+def test_what_cannot_be_read_is_2_and_the_others_are_judged_all_the_same(cli, sealed, shop) -> None:
+    bad = shop.folder / "bad.ipynb"
+    bad.write_text('{"cells": [')
+    failing = altered(
+        Path(shutil.copy(sealed, shop.folder / "changed.ipynb")),
+        lambda value: value["cells"][0].update(source="changed"),
+    )
+    done = cli("verify", bad, sealed, failing)
+    assert done.status == 2
+    assert f"{bad}: could not be read" in done.out
+    assert f"{sealed}: holds" in done.out
+    assert f"{failing}: DOES NOT HOLD" in done.out
+    assert done.out.endswith("3 notebooks: 1 hold, 1 do not, 1 could not be read\n")
+    assert "Traceback" not in done.out + done.err
+    assert cli("verify", shop.folder / "none.ipynb").status == 2
+
+
+def test_many_files_on_all_cores_give_the_same_in_the_same_order(cli, sealed, shop) -> None:
+    for number in range(12):
+        shutil.copy(sealed, shop.folder / f"copy-{number:02}.ipynb")
+    altered(shop.folder / "copy-07.ipynb", lambda value: value["cells"].pop())
+    done = cli("verify", shop.folder)
+    assert done.status == 1
+    lines = [line for line in done.out.splitlines() if not line.startswith(" ")]
+    assert [Path(line.partition(":")[0]).name for line in lines[:-1]] == [
+        *(f"copy-{number:02}.ipynb" for number in range(12)),
+        "train.ipynb",
+    ]
+    assert "DOES NOT HOLD" in lines[7]
+    assert lines[-1] == "13 notebooks: 12 hold, 1 do not, 0 could not be read"
+
+
+def test_json_says_everything(cli, sealed, shop, ada) -> None:
+    altered(sealed, lambda value: value["cells"][1]["outputs"][0].update(text="2\n"))
+    done = cli("verify", "--json", sealed, shop.folder / "none.ipynb")
+    assert done.status == 2
+    found = json.loads(done.out)
+    assert found["status"] == 2
+    one, other = found["notebooks"]
+    assert other["error"]
+    assert one["path"] == str(sealed)
+    assert one["holds"] is False
+    assert [cell["holds"] for cell in one["cells"]] == [True, False, True]
+    assert one["cells"][1]["verdict"] == "changed since"
+    assert one["cells"][1]["changed"] == ["outputs"]
+    assert one["cells"][2]["mlo"] == ada
+    assert one["seal"]["assurance"] == "signed"
+    assert one["checkpoint"]["size"] >= 3
+
+
+def test_an_older_copy_is_found_by_the_ledger(cli, sealed, shop) -> None:
+    older = Path(shutil.copy(sealed, shop.folder / "older.ipynb"))
+    altered(sealed, lambda value: value["cells"][0].update(source="a correction"))
+    assert cli("seal", sealed).status == 0
+    done = cli("verify", older)
+    assert done.status == 1
+    assert "rolled back, or an older copy?" in done.out
+
+
+def test_a_damaged_ledger_is_said_and_verdicts_go_on(cli, sealed, settings) -> None:
+    (settings.ledger / "ledger.sqlite3").write_bytes(b"no database" * 1000)
+    done = cli("verify", sealed)
+    assert done.status == 0
+    assert done.told("note: the ledger could not be asked")
+
+
+def test_a_damaged_trust_file_is_no_reason_to_trust_nobody(cli, sealed, settings) -> None:
+    settings.trust_file.write_text("{")
+    done = cli("verify", sealed)
+    assert done.status == 2
+    assert done.told("trust.json", "hint")
+
+
+def test_hostile_text_reaches_no_terminal(cli, sealed) -> None:
+    def change(value) -> None:
+        value["cells"][1]["id"] = "\x1b[2Jid\u202e"
+        value["cells"][2]["outputs"][0]["metadata"]["mlo"] = "\x1b]0;title\x07\n\nholds"
+        value["metadata"]["kernelspec"]["name"] = "\x1b[31mred\u2066"
+        value["cells"].append({"cell_type": "code", "source": "x", "metadata": {}, "outputs": [],
+                               "execution_count": 1, "id": "\r\n\x9b0m"})  # fmt: skip
+
+    altered(sealed, change)
+    done = cli("verify", sealed)
+    assert done.status == 1
+    for character in done.out + done.err:
+        assert character == "\n" or (character.isprintable() and character not in "\u202e\u2066")
+    assert cli("blame", sealed).out.isprintable() is False  # only for its line feeds
+    assert all(c == "\n" or c.isprintable() for c in cli("blame", sealed).out)
+
+
+def test_a_pipe_is_refused_and_not_waited_for(cli, tmp_path) -> None:
+    pipe = tmp_path / "pipe.ipynb"
+    os.mkfifo(pipe)
+    done = cli("verify", pipe)
+    assert done.status == 2
+    assert "not a regular file" in done.out
