@@ -164,10 +164,18 @@ def test_who_may_revoke() -> None:
     assert stands(replace(registrar, mlo=ada.mlo).revokes(target), trust=pinned(ada))
     bare = [*session.chain, *registrar.chain]
     assert stands(replace(registrar, mlo=ada.mlo).revokes(target), chain=bare)
-    # A further key that is pinned here for ada.
+    right = registrar.enrols(ada)
+    for other in (
+        registrar.enrols(impostor),
+        Envelope(right.payload, right.key_id, impostor.key.sign(right.payload)),
+    ):
+        assert stands(replace(registrar, mlo=ada.mlo).revokes(target), chain=[*bare, other],
+                      trust=trusting(registrar, pins=pinned(ada)))  # fmt: skip
+    # A further key that is pinned here for ada, once its enrolment is at hand.
     both = Trust(pins={ada.mlo: frozenset({ada.key.key_id, impostor.key.key_id})})
     pool = [*session.chain, *impostor.chain]
     assert not stands(impostor.revokes(target), trust=both, chain=pool)
+    assert stands(impostor.revokes(target), trust=both, chain=[*session.chain])
 
 
 def test_a_forged_revocation_is_none() -> None:
