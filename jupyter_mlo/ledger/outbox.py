@@ -24,6 +24,9 @@ from jupyter_mlo.statements.envelope import MAX_ENVELOPE
 _SUFFIX: Final = ".json"
 #: Statements that go to the ledger in one transaction.
 _BATCH: Final = 500
+#: From so many files on, threads remove them.
+_FEW: Final = 8
+_THREADS: Final = 16
 
 
 @dataclass(frozen=True)
@@ -83,8 +86,7 @@ class Outbox:
                     damaged.append(f"{path}: {why}")
             if taken:
                 append([content for _, content in taken])
-                for path, _ in taken:
-                    path.unlink(missing_ok=True)
+                _remove([path for path, _ in taken])
                 count += len(taken)
         if count:
             sync_folder(self._folder)
@@ -116,6 +118,19 @@ class Outbox:
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
+
+
+def _remove(paths: list[Path]) -> None:
+    """Remove files; many at a time, because each waits for the disk longer than it works."""
+    if len(paths) < _FEW:
+        for path in paths:
+            path.unlink(missing_ok=True)
+        return
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(_THREADS) as threads:
+        for _ in threads.map(lambda path: path.unlink(missing_ok=True), paths):
+            pass  # the first failure is raised here
 
 
 def _read(path: Path) -> Content:
