@@ -97,10 +97,12 @@ class Stage:
         """The caller's environment with the demo's home and without the caller's MLO."""
         environ = {name: value for name, value in os.environ.items() if not name.startswith("MLO_")}
         programs = str(Path(sys.executable).parent)
+        home = self.folder / "home"
         return environ | {
             "PATH": f"{programs}{os.pathsep}{environ.get('PATH', os.defpath)}",
-            "MLO_HOME": str(self.folder / "home"),
-            "IPYTHONDIR": str(self.folder / "home" / "ipython"),
+            "MLO_HOME": str(home),
+            "IPYTHONDIR": str(home / "ipython"),
+            "JUPYTER_RUNTIME_DIR": str(home / "runtime"),
             **more,
         }
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
+import resource
 import stat
 import subprocess
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,7 +24,10 @@ class Played:
     folder: Path
     environ: dict[str, str]
     said: str
+    #: Processor time.
     seconds: float
+    #: Files that were there afterwards, but not in its folder.
+    outside: list[Path]
 
     def mlo(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run a verb in the demo's home."""
@@ -38,11 +41,17 @@ class Played:
         )
 
 
+def _children_time() -> float:
+    """Processor seconds of all processes that were started and have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 @pytest.fixture(scope="module")
 def played(tmp_path_factory: pytest.TempPathFactory) -> Played:
     place = tmp_path_factory.mktemp("demo")
     environ = throwaway_environment(place)
-    began = time.monotonic()
+    began = _children_time()
     done = subprocess.run(
         ["jupyter", "mlo", "demo", "--dir", "demo"],
         cwd=place,
@@ -51,8 +60,14 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Played:
         text=True,
         timeout=240,
     )
+    seconds = _children_time() - began
     assert done.returncode == 0, done.stdout + done.stderr
-    return Played(place / "demo", environ, done.stdout, time.monotonic() - began)
+    outside = [
+        path
+        for path in place.rglob("*")
+        if path.is_file() and not path.is_relative_to(place / "demo")
+    ]
+    return Played(place / "demo", environ, done.stdout, seconds, outside)
 
 
 def test_both_runs_verify_as_enrolled_by_the_registrar(played: Played) -> None:
@@ -115,11 +130,11 @@ def test_the_next_commands_are_told_and_do_what_they_should(played: Played) -> N
 
 
 def test_nothing_is_written_outside_its_folder(played: Played) -> None:
-    for place in ("home", "mlo"):
-        assert not [path for path in (played.folder.parent / place).rglob("*") if path.is_file()]
+    assert not played.outside
 
 
-def test_it_takes_less_than_a_minute(played: Played) -> None:
+def test_it_computes_for_less_than_a_minute(played: Played) -> None:
+    # Processor time: the machine may be busy with other tests. benchmarks/ has the time on the wall.
     assert played.seconds < 60
 
 
