@@ -14,6 +14,7 @@ from jupyter_mlo.delegation.assurance import Assurance
 from jupyter_mlo.delegation.chain import FUTURE_TOLERANCE, attribute, attribute_many
 from jupyter_mlo.delegation.links import MAX_DEPTH, KeyCache
 from jupyter_mlo.delegation.pool import Pool
+from jupyter_mlo.delegation.revocation import Logged, Revocations
 from jupyter_mlo.delegation.roles import Role
 from jupyter_mlo.delegation.scope import CLOCK_TOLERANCE
 from jupyter_mlo.delegation.trust import Trust
@@ -186,6 +187,28 @@ def test_a_key_that_was_revoked_is_no_rival_of_its_successor() -> None:
     refused(session.says(), [*pool, forged], "enrolled both", trust)
 
 
+def test_what_a_superseded_key_said_in_time_stays_beside_its_successor() -> None:
+    ada, registrar = person(), person()
+    anew = person(ada.mlo)
+    session = ada.delegates()
+    said = session.says()
+    ended = ada.revokes(ada.key.key_id, reason="superseded", time=NOW + hours(0.05))
+    pool = [*session.chain, *anew.chain, *registrar.chain, registrar.enrols(ada),
+            registrar.enrols(anew), ended]  # fmt: skip
+    trust = trusting(registrar)
+    places = {said.statement_id: Logged(1), ended.statement_id: Logged(2)}
+    known = Revocations(Pool.of(pool), trust, places)
+    assert answered(said, pool, trust, revocations=known).assurance is Assurance.ENROLLED
+    refused(session.says(), pool, "was revoked", trust, revocations=known)
+
+
+def test_a_registrar_does_not_enrol_itself() -> None:
+    registrar = person()
+    session = registrar.delegates()
+    found = answered(session.says(), session.chain, trusting(registrar))
+    assert found.assurance is Assurance.CLAIMED
+
+
 # -- what a chain must be ------------------------------------------------------------------
 
 
@@ -261,13 +284,18 @@ def test_a_delegation_by_another_mlos_key_is_no_delegation() -> None:
 
 def test_a_delegations_subject_is_its_public_key() -> None:
     ada = person()
-    other = SigningKey.generate()
+    other, own = key_subject(SigningKey.generate().key_id), SigningKey.generate()
+    right = key_subject(own.key_id)
     for subject in (
-        [key_subject(other.key_id)],
-        [{"name": "x", "digest": {"sha256": HEX}}],
-        [key_subject(other.key_id)] * 2,
+        [other],
+        [right, right],
+        [right, other],
+        [right | {"name": other["name"]}],
+        [right | {"digest": other["digest"]}],
+        [{"digest": right["digest"]}],
+        [right | {"digest": right["digest"] | {"sha512": HEX}}],
     ):
-        session = ada.delegates(subject=subject)
+        session = ada.delegates(key=own, subject=subject)
         refused(session.says(), session.chain, "another subject than its public key")
 
 
