@@ -134,7 +134,7 @@ def test_nothing_is_written_outside_its_folder(played: Played) -> None:
 
 
 def test_it_computes_for_less_than_a_minute(played: Played) -> None:
-    # Processor time: the machine may be busy with other tests. benchmarks/ has the time on the wall.
+    # Processor time, as the machine may be busy; the clock's time is in benchmarks/.
     assert played.seconds < 60
 
 
