@@ -68,10 +68,10 @@ def content_of(envelope: Envelope | bytes | Content) -> Content:
 def read_facts(payload: bytes) -> Facts:
     """The facts in a statement's payload; raises nothing, whatever the payload is."""
     try:
-        statement = _read_statement(payload)
-        said = _read_predicate(statement.predicate)
+        statement = _read(payload)
     except (msgspec.MsgspecError, ValueError, RecursionError):
         return NO_FACTS
+    said = statement.predicate
     standard = statement.predicateType in _STANDARD
     return Facts(
         _text(statement.predicateType),
@@ -81,12 +81,6 @@ def read_facts(payload: bytes) -> Facts:
         _text(_name(statement.subject)),
         _microseconds(said.mlo_time if standard else said.time),
     )
-
-
-class _Statement(msgspec.Struct):
-    predicateType: Any = None
-    subject: Any = None
-    predicate: msgspec.Raw = msgspec.Raw(b"{}")
 
 
 class _Predicate(msgspec.Struct):
@@ -100,8 +94,13 @@ class _Predicate(msgspec.Struct):
     mlo_time: Any = None
 
 
-_read_statement: Final = msgspec.json.Decoder(_Statement).decode
-_read_predicate: Final = msgspec.json.Decoder(_Predicate).decode
+class _Statement(msgspec.Struct):
+    predicate: _Predicate
+    predicateType: Any = None
+    subject: Any = None
+
+
+_read: Final = msgspec.json.Decoder(_Statement).decode
 _STANDARD: Final = tuple(types.STANDARD)
 
 
