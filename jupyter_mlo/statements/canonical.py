@@ -48,13 +48,10 @@ def canonical_bytes(value: Any, *, odd: Odd | None = None) -> bytes:
             member name that is no string, or a value that JSON has no form for.
     """
     try:
-        if is_plain(value):
-            try:
-                return _sorted(value)
-            except UnicodeEncodeError:
-                if odd is None:
-                    raise
-        return _as_given(_ordered(value, 0, odd or _refuse_odd))
+        try:
+            return _sorted(_patched(value, odd or _refuse_odd))
+        except (_Irregular, UnicodeEncodeError):
+            return _as_given(_ordered(value, 0, odd or _refuse_odd))
     except UnicodeEncodeError:
         raise _refused("a string holds a lone surrogate") from None
     except RecursionError:
@@ -120,6 +117,57 @@ def is_plain(value: Any) -> bool:
     return kind is int and -_EXACT <= value <= _EXACT
 
 
+class _Irregular(Exception):
+    """Only :func:`_ordered` can write this."""
+
+
+def _patched(value: Any, odd: Odd) -> Any:
+    """``value`` itself, or a copy in which numbers are such that msgspec writes them right.
+
+    msgspec writes doubles from 1e-5 to 1e16 as ECMAScript does, but for those without a fraction.
+    """
+    kind = type(value)
+    if kind is str or kind is bool or value is None:
+        return value
+    if kind is dict:
+        changed: Any = None
+        for name, member in value.items():
+            if type(name) is not str or not (name.isascii() or max(name) < "\ud800"):
+                raise _Irregular
+            if type(member) is not str:
+                patched = _patched(member, odd)
+                if patched is not member:
+                    changed = dict(value) if changed is None else changed
+                    changed[name] = patched
+        return value if changed is None else changed
+    if kind is list or kind is tuple:
+        return _patched_list(value, odd)
+    if kind is float:
+        if (1e-5 <= value < 1e16 or -1e16 < value <= -1e-5) and value % 1.0:
+            return value
+        return int(value) if -_EXACT <= value <= _EXACT and not value % 1.0 else _number(value, odd)
+    if kind is int:
+        return value if -_EXACT <= value <= _EXACT else _number(value, odd)
+    raise _Irregular
+
+
+def _patched_list(values: Sequence[Any], odd: Odd) -> Any:
+    kinds = set(map(type, values))
+    if kinds <= _PLAIN or (kinds == _INTEGERS and is_plain(values)):
+        return values
+    if kinds <= _NUMBERS and len(values) >= _MANY:
+        numbers = _numbers(values, kinds)
+        if numbers is not None:
+            return numbers
+    changed: Any = None
+    for at, member in enumerate(values):
+        patched = _patched(member, odd)
+        if patched is not member:
+            changed = list(values) if changed is None else changed
+            changed[at] = patched
+    return values if changed is None else changed
+
+
 def _ordered(value: Any, depth: int, odd: Odd) -> Any:
     """A copy of ``value`` that msgspec writes canonically without sorting."""
     if depth > _MAX_DEPTH:
@@ -134,11 +182,6 @@ def _ordered(value: Any, depth: int, odd: Odd) -> Any:
     if isinstance(value, float):
         return _number(value, odd)
     if isinstance(value, (list, tuple)):
-        kinds: Set[type] = set(map(type, value)) if len(value) >= _MANY else _PLAIN
-        if kinds <= _NUMBERS:
-            numbers = _numbers(value, kinds)
-            if numbers is not None:
-                return numbers
         return [_ordered(member, depth + 1, odd) for member in value]
     if isinstance(value, Mapping):
         for name in value:
