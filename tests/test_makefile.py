@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
+_OUTER = {"MAKEFLAGS", "MAKELEVEL", "MFLAGS", "MAKEOVERRIDES"}
 
 
 def make(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -18,7 +19,7 @@ def make(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     if not (folder / "Makefile").exists():
         shutil.copy(ROOT / "Makefile", folder)
         (folder / "pyproject.toml").touch()
-    environ = {name: value for name, value in os.environ.items() if not name.startswith("M")}
+    environ = {name: value for name, value in os.environ.items() if name not in _OUTER}
     return subprocess.run(
         ["make", *arguments], cwd=folder, env=environ, capture_output=True, text=True, timeout=60
     )
