@@ -14,7 +14,6 @@ from typing import Any
 from papermill.exceptions import PapermillExecutionError
 from papermill.execute import raise_for_execution_errors
 from papermill.iorw import StreamHandler, papermill_io
-from papermill.log import logger
 
 from jupyter_mlo.delegation.signer import Signer
 from jupyter_mlo.errors import MloError
@@ -59,17 +58,10 @@ class Ending:
         self._thread = threading.Thread(target=self._end, args=(error,), name="mlo-ending")
         self._thread.start()
 
-    def wait(self) -> BaseException | None:
-        """Wait until all is done; the result is an interrupt that came meanwhile."""
-        interrupt: BaseException | None = None
+    def wait(self) -> None:
+        """Wait until all is done."""
         while self._thread is not None and self._thread.is_alive():
-            try:
-                self._thread.join(0.2)
-            except (KeyboardInterrupt, SystemExit) as error:
-                if interrupt is None:
-                    logger.warning("jupyter-mlo: one moment, what ran is being sealed")
-                interrupt = error
-        return interrupt
+            self._thread.join(0.2)
 
     def _end(self, error: BaseException | None) -> None:
         with _said("The end of this run went wrong"):

@@ -8,15 +8,10 @@ papermill raises for a failed cell, because after that it touches the file no mo
 from __future__ import annotations
 
 import os
-import signal
-import sys
-import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from types import FrameType
-from typing import Any, Final
+from typing import Any
 
 from click import ClickException
 from papermill.log import logger
@@ -31,10 +26,8 @@ from jupyter_mlo.runs.leftovers import forget_written, keep_until_written
 from jupyter_mlo.runs.request import read_request
 from jupyter_mlo.runs.run import NotebookRun, complain
 from jupyter_mlo.runs.saving import SparingManager, local_target
+from jupyter_mlo.runs.signals import EndedBySignal
 from jupyter_mlo.runs.withheld import Withheld
-
-#: Signals that end a process and give it time to end well.
-_ENDING: Final = (signal.SIGTERM, signal.SIGHUP)
 
 
 class RunRefused(Refused, ClickException):  # type: ignore[misc]
@@ -48,10 +41,6 @@ class RunRefused(Refused, ClickException):  # type: ignore[misc]
     def format_message(self) -> str:
         """What the ``papermill`` command prints after ``Error:``."""
         return str(self)
-
-
-class Terminated(SystemExit):
-    """The process was asked to end by a signal."""
 
 
 def execute(
@@ -105,8 +94,8 @@ def execute(
         except BaseException:
             manager.cleanup_pbar()
             raise
-        with _terminable():
-            return _run(run, manager, kernel_name, env, log_output=log_output, **options)
+        with EndedBySignal() as signals:
+            return _run(run, manager, signals, kernel_name, env, log_output=log_output, **options)
 
 
 def _prepare(
@@ -147,6 +136,7 @@ def _warn(acting: Acting) -> None:
 def _run(
     run: NotebookRun,
     manager: SparingManager,
+    signals: EndedBySignal,
     kernel_name: str,
     env: Mapping[str, str] | None,
     **options: Any,
@@ -163,14 +153,14 @@ def _run(
             manager, run=run, ending=ending, env=env, **_client_options(kernel_name, **options)
         )
         client.execute()
+        signals.hold()
     except BaseException as error:
+        signals.hold()
         failure = error
-    try:
-        manager.notebook_complete()
-    finally:
-        ending.begin(failure)
-        interrupt = ending.wait()
-    return _result(run, ending, failure or interrupt)
+    manager.notebook_complete()
+    ending.begin(failure)
+    ending.wait()
+    return _result(run, ending, failure or signals.noted)
 
 
 def _result(run: NotebookRun, ending: Ending, failure: BaseException | None) -> Any:
@@ -215,35 +205,3 @@ def _client_options(
         stderr_file=stderr_file,
     )
     return options
-
-
-@contextmanager
-def _terminable() -> Iterator[None]:
-    """Have the run end well when the process is asked to end, then let it end as asked.
-
-    Only where nobody else handles the signal, and only in the main thread, which alone can.
-    """
-    received: list[int] = []
-
-    def on_signal(number: int, frame: FrameType | None) -> None:
-        received.append(number)
-        if len(received) == 1:
-            raise Terminated(128 + number)
-
-    mine = [
-        number
-        for number in _ENDING
-        if threading.current_thread() is threading.main_thread()
-        and signal.getsignal(number) is signal.SIG_DFL
-    ]
-    for number in mine:
-        signal.signal(number, on_signal)
-    try:
-        yield
-    finally:
-        for number in mine:
-            signal.signal(number, signal.SIG_DFL)
-        if received:
-            sys.stdout.flush()
-            sys.stderr.flush()
-            os.kill(os.getpid(), received[0])

@@ -165,7 +165,8 @@ def _files(given: Any, what: str) -> dict[str, list[FileDigest]]:
     if isinstance(given, Mapping):
         named = dict(given)
     elif isinstance(given, str | os.PathLike):
-        named = {Path(given).name: given}
+        path = _path(given, what)
+        named = {path.name or path.as_posix(): path}
     elif isinstance(given, list | tuple):
         paths = [_path(each, what) for each in given]
         names = [path.name for path in paths]

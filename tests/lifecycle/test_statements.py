@@ -54,7 +54,9 @@ def a_run(**members):
         "started": NOW,
         "finished": NOW + timedelta(seconds=2),
         "outcome": "succeeded",
-        "environment": Environment("python3", {"name": "python", "version": "3.11.7"}, (("a", "1"),)),
+        "environment": Environment(
+            "python3", {"name": "python", "version": "3.11.7"}, (("a", "1"),)
+        ),
         "versions": {"papermill": "2.7.0"},
     }
     return Run(**{**values, **members})
@@ -118,12 +120,7 @@ def test_what_is_not_known_is_said_to_be_unknown():
 
 
 values = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.floats()
-    | st.text(st.characters())
-    | st.dates(),
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters()) | st.dates(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner) | st.tuples(inner),
     max_leaves=10,
 )

@@ -75,7 +75,7 @@ def test_metrics_and_thresholds_are_dicts(wrong):
 
 
 def test_scalars_of_numpy_are_numbers():
-    read = read_metrics({"a": np.float64(0.5), "b": np.int64(3), "c": np.array(0.25), "d": 10**400 // 10**399})
+    read = read_metrics({"a": np.float64(0.5), "b": np.int64(3), "c": np.array(0.25), "d": 10})
     assert read == {"a": 0.5, "b": 3.0, "c": 0.25, "d": 10.0}
     assert all(type(value) is float for value in read.values())
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -138,14 +138,14 @@ Run = Callable[..., Any]
 
 
 @pytest.fixture
-def run(folder: Path) -> Iterator[Run]:
-    """``run("in.ipynb", "out.ipynb", **options)`` by papermill's engine ``mlo``, in this process."""
+def run(folder: Path) -> Run:
+    """``run("in.ipynb", "out.ipynb", **options)`` by the engine ``mlo``, in this process."""
 
     def execute(source: Any, target: Any = "out.ipynb", **options: Any) -> Any:
         options = {"engine_name": "mlo", "progress_bar": False} | options
         return execute_notebook(source, target, **options)
 
-    yield execute
+    return execute
 
 
 @pytest.fixture

@@ -51,7 +51,8 @@ def killed(ada, command, folder):
     write(
         folder / "in.ipynb",
         "# md title",
-        "import jupyter_mlo\njupyter_mlo.record(metrics={'auc': 0.5})\nh = display('a', display_id=True)",
+        "import jupyter_mlo\njupyter_mlo.record(metrics={'auc': 0.5})\n"
+        "h = display('a', display_id=True)",
         "print('second'); h.update('b')",
         SLOW,
         "never",
