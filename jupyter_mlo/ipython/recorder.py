@@ -161,6 +161,7 @@ class Recorder:
                 return
 
     def _at_exit(self) -> None:
+        # A forked child has no thread to wait for, and may have inherited a lock that is held.
         if os.getpid() == self._pid:
             self._writer.close(CLOSE_TIMEOUT)
 

@@ -4,14 +4,14 @@
 an output can be given our light reference. ``send_multipart`` of the IOPub socket, which
 only ipykernel's IOPub thread calls, sees what really goes to the front ends: every
 message of every thread, in their order, as immutable bytes that user code can no longer
-change, and also what forked children print, which ``Session.send`` never sees here.
+change, and also what forked children print, which ``Session.send`` never sees here. In the
+children ``Session.send`` is ours as well; it takes no lock, and what it notes dies with them.
 
 Source of the frames' order: the Jupyter messaging specification, "The wire protocol".
 """
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
@@ -51,7 +51,6 @@ class KernelWire:
         self._socket = kernel.iopub_thread.socket
         self._listener = listener
         self._log = kernel.log
-        self._pid = os.getpid()
         self._open = False
         self._logged: set[str] = set()
         #: What each thread asks just now: request ID, prompt, and whether it is a password.
@@ -91,10 +90,6 @@ class KernelWire:
             if getattr(owner, name) != original:
                 setattr(owner, name, original)
 
-    # Forked children come here too: they share all of this, and must neither record nor wait.
-    def _listens(self) -> bool:
-        return self._open and os.getpid() == self._pid
-
     def send(
         self,
         stream: Any,
@@ -105,7 +100,7 @@ class KernelWire:
         **named: Any,
     ) -> Any:
         """``Session.send``."""
-        if not self._listens():
+        if not self._open:
             return self._send(stream, msg_or_type, content, parent, *rest, **named)
         ready = isinstance(msg_or_type, Mapping)
         kind = msg_or_type.get("msg_type") if ready else msg_or_type
@@ -132,7 +127,7 @@ class KernelWire:
     def recv(self, socket: Any, *rest: Any, **named: Any) -> Any:
         """``Session.recv``: only answers to ``input()`` come by it."""
         received = self._recv(socket, *rest, **named)
-        if self._listens():
+        if self._open:
             try:
                 self._answered(received)
             except Exception:
@@ -141,7 +136,7 @@ class KernelWire:
 
     def transmit(self, frames: Any, *rest: Any, **named: Any) -> Any:
         """``send_multipart`` of the IOPub socket."""
-        if self._listens():
+        if self._open:
             try:
                 self._passes(frames)
             except Exception:

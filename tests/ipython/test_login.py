@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import nbformat
 import pytest
 
+from jupyter_mlo.delegation.sessions import load_session
 from jupyter_mlo.ipython.recorder import MASK
+from jupyter_mlo.statements.times import from_text
 from tests.ipython.conftest import Home, Start, held, recorded
 from tests.ipython.frontend import Cell, FrontEnd, start_kernel, stop_kernel
 
@@ -52,6 +55,10 @@ def test_the_first_login_enrols_and_says_what_comes_next(home: Home, frontend: F
     assert len(cell.asked) == 4
     parts = home.records(cell, at_least=2)
     assert recorded(parts[1]) == held(cell)
+    session = load_session(home.settings, datetime.now(UTC))
+    assert session is not None
+    # The session was not there when the cell began; what it signs begins with it.
+    assert from_text(parts[0].started) >= session.scope.not_before  # type: ignore[union-attr]
     assert cell.outputs[-1]["metadata"]["mlo"] == f"{parts[0].mlo}#{parts[0].execution.id}"
     after = frontend.run("display(1)")
     assert home.record(after).mlo == parts[0].mlo

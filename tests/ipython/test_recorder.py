@@ -238,7 +238,7 @@ def test_forked_children_print_into_the_record_and_neither_record_nor_hang(
         "import multiprocessing as mp, os, sys\n"
         "def child(n):\n"
         "    print('child', n); sys.stdout.flush()\n"
-        "    get_ipython().kernel.session.send  # what is wrapped is inherited\n"
+        "    display(n)\n"
         "context = mp.get_context('fork')\n"
         "for n in range(3):\n"
         "    p = context.Process(target=child, args=(n,)); p.start(); p.join(20)\n"
@@ -257,8 +257,10 @@ def test_a_child_that_exits_like_an_interpreter_does_not_wait_for_us(recording: 
         "def end(run=atexit._run_exitfuncs, leave=os._exit):\n"
         "    try: run()\n"
         "    finally: leave(3)\n"
-        "pid = os.fork()\n"
-        "if not pid: end()\n"
+        "writer = get_ipython()._jupyter_mlo_extension.recorder._writer\n"
+        "with writer._wake._cond:  # a lock that some thread may hold just then\n"
+        "    pid = os.fork()\n"
+        "    if not pid: end()\n"
         "os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])"
     )
 
