@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from jupyter_mlo.errors import NotebookError
@@ -16,9 +17,11 @@ from jupyter_mlo.statements.envelope import Envelope
 
 #: Longest name of a kernelspec that statements take over.
 MAX_NAME = 256
+#: Bytes of notebook from which threads are worth their start.
+_MUCH = 4_000_000
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class PresentCell:
     """One cell as it is now."""
 
@@ -31,17 +34,13 @@ class PresentCell:
     stamp_problem: str
     #: Why the cell has no digest; empty where it has one.
     undigestable: str
+    #: A code cell that has outputs or a prompt number.
+    executed: bool
 
     @property
     def carries_stamp(self) -> bool:
         """Whether something stands where stamps stand."""
         return self.stamp is not None or bool(self.stamp_problem)
-
-    @property
-    def executed(self) -> bool:
-        """A code cell that has outputs or a prompt number."""
-        cell = self.cell
-        return cell.kind == "code" and (cell.execution_count is not None or cell.has_outputs)
 
     def references(self) -> list[tuple[int, str]]:
         """The light references in its outputs, each with the output's place in the file.
@@ -66,8 +65,15 @@ class PresentCell:
         )
 
 
-def present_cells(notebook: Notebook) -> list[PresentCell]:
-    """All cells of a notebook, each digested once."""
+def present_cells(notebook: Notebook, workers: int = 1) -> list[PresentCell]:
+    """All cells of a notebook, each digested once.
+
+    Args:
+        workers: threads, of use where much is hashed: hashing lets go of the interpreter's lock.
+    """
+    if workers > 1 and notebook.text is not None and len(notebook.text) > _MUCH:
+        with ThreadPoolExecutor(workers) as threads:
+            return list(threads.map(present_cell, notebook.cells))
     return [present_cell(cell) for cell in notebook.cells]
 
 
@@ -75,16 +81,17 @@ def present_cell(cell: Cell) -> PresentCell:
     """One cell, digested; what cannot be digested is said so."""
     stamp, problem = read_stamp(cell.metadata)
     undigestable = cell.undigestable or ""
-    digest = None if undigestable else cell.digests.cell
-    source = source_digest(cell.source) if undigestable else cell.digests.source
+    kind, cell_id = cell.kind, cell.id
+    digests = None if undigestable else cell.digests
     listed = SealedCell(
-        kind=cell.kind,
-        id=cell.id if cell.id and is_name(cell.id) else None,
-        cell=digest,
-        source=source,
+        kind=kind,
+        id=cell_id if cell_id and is_name(cell_id) else None,
+        cell=None if digests is None else digests.cell,
+        source=source_digest(cell.source) if digests is None else digests.source,
         stamp=bytes.fromhex(stamp.statement_id) if stamp is not None else None,
     )
-    return PresentCell(cell, listed, stamp, problem, undigestable)
+    executed = kind == "code" and (cell.execution_count is not None or cell.has_outputs)
+    return PresentCell(cell, listed, stamp, problem, undigestable, executed)
 
 
 def kernelspec_name(notebook: Notebook) -> str | None:

@@ -7,9 +7,9 @@ its inclusion proof (RFC 9162, section 2.1.3). Everything here is pure.
 
 from __future__ import annotations
 
-import base64
 import binascii
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -38,17 +38,23 @@ ABSENT: Final = "-"
 
 _LETTERS: Final = {"code": "c", "markdown": "m", "raw": "r", "": "?"}
 _KINDS: Final = {letter: kind for kind, letter in _LETTERS.items()}
+_STANDARD: Final = str.maketrans("-_", "+/")
+_ALPHABET: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+_FOREIGN: Final = frozenset("+/=")
+#: By length modulo 4: the last characters that leave no unused bit set. No text has length 1.
+_ENDS: Final = ("", "", _ALPHABET[::16], _ALPHABET[::4])
+#: Ids that JSON text holds as they are.
+_PLAIN_ID: Final = re.compile(r"[A-Za-z0-9_.-]+")
 
 
 def from_b64u(text: str) -> bytes:
     """The bytes of unpadded base64url in its one form; raises ValueError for any other text."""
-    try:
-        data = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
-    except binascii.Error as error:
-        raise ValueError(str(error)) from None
-    if short(data) != text:  # padding inside, or unused bits set
-        raise ValueError("not in the one form")
-    return data
+    # The last character has unused bits, which must not be set.
+    ends = _ENDS[len(text) % 4]
+    if (ends and text[-1] not in ends) or not _FOREIGN.isdisjoint(text):
+        raise ValueError("not base64url in its one form")
+    padding = "=" * (-len(text) % 4)
+    return binascii.a2b_base64(text.translate(_STANDARD) + padding, strict_mode=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,15 +100,16 @@ class SealedCell:
 
     def leaf(self, position: int) -> bytes:
         """The hash of the Merkle leaf that the seal signs for this cell at ``position``."""
-        content = [
-            position,
-            self.kind,
-            self.id,
-            short(self.cell) if self.cell else None,
-            short(self.source),
-            short(self.stamp) if self.stamp else None,
-        ]
-        return leaf_hash(canonical_bytes(content))
+        if self.id is None:
+            cell_id = b"null"
+        elif _PLAIN_ID.fullmatch(self.id):
+            cell_id = b'"%b"' % self.id.encode()
+        else:
+            cell_id = canonical_bytes(self.id)
+        cell = f'"{short(self.cell)}"' if self.cell else "null"
+        stamp = f'"{short(self.stamp)}"' if self.stamp else "null"
+        rest = f',{cell},"{short(self.source)}",{stamp}]'
+        return leaf_hash(b'[%d,"%b",%b%b' % (position, self.kind.encode(), cell_id, rest.encode()))
 
 
 def _digest(text: str) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from jupyter_mlo.notebook.alignment import Alignment
 from jupyter_mlo.notebook.claims import FORGED, Claim, Verifier
@@ -157,8 +157,9 @@ def _facts(
 ) -> StampFacts:
     if refused or comparison is None:
         return StampFacts(refused=refused)
-    stamp_id = bytes.fromhex(claim.envelope.statement_id)
-    facts = StampFacts(
+    stamp_id = cell.listed.stamp
+    assert stamp_id is not None
+    return StampFacts(
         changed=comparison.changed,
         detail=comparison.detail,
         unobserved=_counted(comparison.unobserved),
@@ -166,10 +167,8 @@ def _facts(
         in_newest=stamp_id in places,
         in_older=stamp_id in older,
         time=claim.stamp.started,
+        lie="" if comparison.changed else _lie(claim, cell.references()),
     )
-    if comparison.changed:
-        return facts
-    return replace(facts, lie=_lie(claim, cell.references()))
 
 
 def _lie(claim: Claim, references: Iterable[tuple[int, str]]) -> str:

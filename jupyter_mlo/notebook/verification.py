@@ -66,7 +66,7 @@ def verify_notebook(
         now: the verifier's clock.
         records: those of this installation, for cells that are not stamped yet.
         ledger: what the verifier's ledger knows of statements and of newer seals.
-        workers: threads for signatures.
+        workers: threads for digests and signatures.
     """
     return report(
         examine(
@@ -93,7 +93,7 @@ def examine(
 ) -> Examined:
     """Find out everything that verdicts, blame and a new seal rest on; arguments as above."""
     entries = read_notebook_entries(notebook.metadata)
-    cells = present_cells(notebook)
+    cells = present_cells(notebook, workers)
     seals = [entry.envelope for entry in entries.seals]
     pool = pool.also(entries.chains)
     logged = _logged(ledger, pool, seals)
@@ -167,10 +167,10 @@ def ruling(examined: Examined, cell: PresentCell) -> Ruling:
     """The verdict on one cell."""
     position = cell.cell.position
     stamped = examined.stamped.get(position)
-    newer = newer_record(examined, position)
+    newer = newer_record(examined, position) if examined.matches else None
     return rule(
         CellFacts(
-            kind=cell.cell.kind,
+            kind=cell.listed.kind,
             executed=cell.executed,
             undigestable=cell.undigestable,
             stamp=stamped.facts if stamped is not None else None,
@@ -188,7 +188,7 @@ def _cell_report(examined: Examined, cell: PresentCell) -> CellReport:
     found = ruling(examined, cell)
     stamped = examined.stamped.get(position)
     values: dict[str, object] = {}
-    newer = newer_record(examined, position)
+    newer = newer_record(examined, position) if examined.matches else None
     if stamped is not None and stamped.claim.attribution and not stamped.facts.refused:
         stamp = stamped.claim.stamp
         values = {
@@ -214,7 +214,7 @@ def _cell_report(examined: Examined, cell: PresentCell) -> CellReport:
     return CellReport(
         position=position,
         id=cell.cell.id,
-        kind=cell.cell.kind,
+        kind=cell.listed.kind,
         verdict=found.verdict,
         reason=found.reason,
         changed=found.changed,
@@ -251,7 +251,7 @@ def _seal_facts(examined: Examined, cell: PresentCell) -> SealFacts:
 def _remark(examined: Examined, cell: PresentCell) -> str:
     found = examined.matches.get(cell.cell.position)
     remarks = [found] if isinstance(found, str) else []
-    if not cell.carries_stamp:
+    if cell.executed and not cell.carries_stamp:
         named = dict.fromkeys(text for _, text in cell.references())
         if named:
             remarks.append(f"its outputs name {', '.join(list(named)[:3])}, which nothing proves")
