@@ -479,11 +479,12 @@ def test_the_statements_of_a_chain_are_attributed_too() -> None:
     ada, registrar = person(), person()
     run = ada.delegates().delegates("run", time=NOW)
     ended = ada.revokes(run.delegation or "")
-    by_registrar = registrar.enrols(ada)
+    by_registrar = registrar.enrols(ada, handle="h" * 22)
+    taken = replace(registrar, mlo=ada.mlo).revokes(HEX)
     pool = [*run.chain, *registrar.chain, ended, by_registrar]
     trust = trusting(registrar, pins=pinned(ada))
     kinds = dict.fromkeys((*run.chain[:2], ended), Role.OWN)
-    kinds |= {run.chain[2]: Role.SESSION, by_registrar: Role.REGISTRAR}
+    kinds |= {run.chain[2]: Role.SESSION, by_registrar: Role.REGISTRAR, taken: Role.REGISTRAR}
     for envelope, kind in kinds.items():
         found = answered(envelope, pool, trust)
         assert (found.kind, found.mlo) == (kind, ada.mlo)
@@ -519,6 +520,11 @@ def test_an_enrolment_of_ones_own_binds_ones_own_key() -> None:
     ada, bob = person(), person()
     binds_bobs_key = ada.enrols(replace(bob, mlo=ada.mlo))
     refused(binds_bobs_key, [*ada.chain, *bob.chain], "another subject", pinned(ada))
+    handle = ada.enrols(ada, handle="h" * 22)
+    refused(handle, ada.chain, "another subject|handle", pinned(ada))
+    said = ada.header() | {"kind": "person", "publicKey": ada.key.public.to_text()}
+    about_bobs = forge(types.ENROLMENT, [key_subject(bob.key.key_id)], said, ada.key)
+    refused(about_bobs, [*ada.chain, *bob.chain], "another subject", pinned(ada))
     signed_by_session = ada.delegates().enrols(ada)
     refused(signed_by_session, ada.delegates().chain, "is not at hand|may not sign")
 
