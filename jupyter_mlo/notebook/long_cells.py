@@ -29,7 +29,8 @@ class LongCell:
     def __init__(self, part: Part) -> None:
         if part.first != b"{":
             raise Undigestable("it is not an object")
-        find_cell_parts(part)
+        if part.found is None:
+            find_cell_parts(part)
         self.members = members(part)
 
     def value(self, member: str, default: Any = None) -> Any:
@@ -51,7 +52,7 @@ class LongCell:
         for ignored in others.values():
             ignored.check()
         form: Form = {
-            "cell_type": partial(writer.json, kind, ATTACHMENTS_LEVEL),
+            "cell_type": partial(writer.json, kind),
             "source": lambda: sources.append(
                 writer.digest_of(partial(write_text, writer, source, "the source"))
             ),

@@ -90,8 +90,8 @@ class LongOutputs:
             return
         writer, texts = self._writer, self._texts
         form: Form = {
-            "name": partial(writer.json, self._stream, _INSIDE),
-            "output_type": partial(writer.json, "stream", _INSIDE),
+            "name": partial(writer.json, self._stream),
+            "output_type": partial(writer.json, "stream"),
             "text": partial(write_text, writer, texts, "a stream's text", _as_terminal),
         }
         self._stream, self._texts = None, []
@@ -118,7 +118,7 @@ class LongOutputs:
             form = {
                 name: partial(writer.value, members.pop(name), _INSIDE)
                 if name in members
-                else partial(writer.json, default, _INSIDE)
+                else partial(writer.json, default)
                 for name, default in ERROR_MEMBERS.items()
             }
         else:
@@ -128,7 +128,7 @@ class LongOutputs:
                 form["text"] = partial(write_text, writer, covered["text"], f"output {place}: text")
             if "metadata" in covered and covered["metadata"].first == b"{":
                 form["metadata"] = partial(self._write_metadata, covered["metadata"], None)
-        form["output_type"] = partial(writer.json, kind, _INSIDE)
+        form["output_type"] = partial(writer.json, kind)
         return form
 
     def _write_metadata(self, part: Part | None, place: int | None) -> None:
@@ -157,7 +157,7 @@ def write_bundle(writer: PartWriter, part: Part | None, level: int, what: str) -
 def _write_mime(writer: PartWriter, mime: str, part: Part, level: int) -> None:
     if len(part) <= raw_json.SMALL:
         value = raw_json.decode_part(part, level)
-        writer.json(canonical_bundle({mime: value})[mime], level)
+        writer.json(canonical_bundle({mime: value})[mime])
     elif is_json_mime(mime):
         writer.value(part, level)
     else:

@@ -13,7 +13,6 @@ from jupyter_mlo.notebook.canonical_cell import (
     MAX_DEPTH,
     Undigestable,
     check_name,
-    check_value,
     too_deep,
 )
 from jupyter_mlo.notebook.canonical_text import Hash, feed_text, value_json
@@ -59,7 +58,7 @@ class PartWriter:
     def value(self, part: Part, level: int) -> None:
         """Write any JSON value that stands at this level of nesting."""
         if len(part) <= raw_json.SMALL or part.first not in (b'"', b"[", b"{"):
-            self.json(raw_json.decode_part(part, level), level)
+            self.json(raw_json.decode_part(part, level))
         elif part.first == b'"':
             self.text([part])
         elif level > MAX_DEPTH:
@@ -73,9 +72,8 @@ class PartWriter:
         """For each member what writes it as it is."""
         return {name: partial(self.value, part, level) for name, part in parts.items()}
 
-    def json(self, value: Any, level: int) -> None:
-        """Write a value that is decoded already."""
-        check_value(value, level)
+    def json(self, value: Any) -> None:
+        """Write a value that is decoded already, and so has been checked."""
         self.write(json_text(value))
 
     def text(self, parts: list[Part], treat: Callable[[Pieces], Pieces] | None = None) -> None:
@@ -107,7 +105,6 @@ class PartWriter:
             if isinstance(batch, Part):
                 self.value(batch, level + 1)
             else:
-                check_value(batch, level)
                 self.write(json_text(batch)[1:-1])
             before = b","
         self.write(b"]" if before == b"," else b"[]")

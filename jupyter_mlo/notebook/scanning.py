@@ -12,6 +12,8 @@ import json
 import re
 from collections.abc import Iterator
 
+import msgspec
+
 #: Levels of nesting through which a value is followed.
 MAX_NESTING = 10_000
 
@@ -23,6 +25,12 @@ _TO_BRACKET = re.compile(rb'(?:[^"\[\]{}]++|"[^"\\]{0,256}+")*+')
 _BRACKETS = re.compile(rb"[\[{]++|[\]}]++")
 _SPACE = re.compile(rb"[ \t\n\r]*+")
 _NEXT = re.compile(rb"[ \t\n\r]*+([,\]}])[ \t\n\r]*+")
+_INDENT = re.compile(rb"[ \t]*+")
+_skip = msgspec.json.Decoder(msgspec.Raw).decode
+#: Where more bytes than these follow, the indentation is asked first for where a value ends.
+_LONG = 1 << 12
+#: Bytes of a line that are looked at for its indentation, or for its end.
+_LAST = 512
 #: Escaped quotes that are stepped over one by one before a slower pattern takes over.
 _STEPS = 8
 
@@ -94,6 +102,10 @@ def after_space(data: bytes, position: int, end: int) -> int:
 
 def value_end(data: bytes, start: int, end: int) -> int:
     """Where the value that begins at ``start`` ends."""
+    if end - start > _LONG:
+        stop = _indented_end(data, start, end)
+        if stop:
+            return stop
     first = data[start : start + 1]
     if first == b'"':
         return _string_end(data, start, end)
@@ -103,6 +115,42 @@ def value_end(data: bytes, start: int, end: int) -> int:
     if found is None:
         raise NotJson("a value is missing")
     return found.end()
+
+
+def _indented_end(data: bytes, start: int, end: int) -> int:
+    """The same from the lines of indented text; 0 where they do not tell.
+
+    No line feed stands inside a JSON string. So a string ends in its line, and what closes a
+    list or an object stands in a line of its own, indented as the one in which it began. That
+    this was so is proven by the value's being one JSON value by itself.
+    """
+    first = data[start : start + 1]
+    if first == b'"':
+        stop = data.find(b"\n", start, end)
+        if stop < 0:
+            return 0
+        line = data[max(start, stop - _LAST) : stop].rstrip(b" \t\r")
+        stop -= min(_LAST, stop - start) - len(line.removesuffix(b",").rstrip(b" \t"))
+    elif first in (b"[", b"{") and data[start + 1 : start + 2] in (b"\n", b"\r"):
+        line_feed = data.rfind(b"\n", max(0, start - _LAST), start)
+        indent = _INDENT.match(data, line_feed + 1, start)
+        assert indent is not None
+        closing = b"\n" + indent[0] + (b"]" if first == b"[" else b"}")
+        stop = data.find(closing, start, end) + len(closing)
+        if stop < len(closing):
+            return 0
+    else:
+        return 0
+    return stop if is_value(memoryview(data)[start:stop]) else 0
+
+
+def is_value(text: memoryview) -> bool:
+    """Whether msgspec finds it to be one JSON value; of strings it does not look at UTF-8."""
+    try:
+        _skip(text)
+    except (msgspec.DecodeError, RecursionError):
+        return False
+    return True
 
 
 def backslashes_before(data: bytes, position: int, start: int) -> int:

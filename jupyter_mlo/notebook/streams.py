@@ -21,6 +21,8 @@ _CONTROL = re.compile("\r+|\b+")
 _UTF16 = "utf-16-le" if sys.byteorder == "little" else "utf-16-be"
 #: Characters that are taken from a long text at a time.
 _SLICE = 1 << 20
+#: Characters in a line up to which it is written over as a whole.
+_LONG_LINE = 1 << 14
 
 
 def terminal_text(text: str) -> str:
@@ -90,7 +92,8 @@ class TerminalText:
             if end < len(text):
                 self._pieces.append(text[end:])
             return done
-        *lines, last = text.split("\n")
+        # At the end of a line it does not matter where the cursor was.
+        *lines, last = text.replace("\r\n", "\n").split("\n")
         done_lines = []
         for line in lines:
             self._write(line)
@@ -100,6 +103,8 @@ class TerminalText:
 
     def _write(self, text: str) -> None:
         """Write text without line feeds at the cursor."""
+        if "\r" in text and "\b" not in text and self._write_versions(text):
+            return
         position = 0
         for control in _CONTROL.finditer(text):
             self._overwrite(text[position : control.start()])
@@ -115,6 +120,28 @@ class TerminalText:
                 del left[-count:]
                 del right[-count:]
         self._overwrite(text[position:])
+
+    def _write_versions(self, text: str) -> bool:
+        """The same at once for what progress bars do: one version of the line over another.
+
+        Of a longer version the end stays. Returns False, having done nothing, where code units
+        are not characters, or the line is so long that this would cost more than it saves.
+        """
+        before, after = _text(self._left) + "".join(self._pieces), _text(self._right[::-1])
+        if len(before) + len(after) > _LONG_LINE:
+            return False
+        for each in (text, before, after):
+            if not each.isascii() and max(each) >= "\ud800":
+                return False
+        first, *versions = text.split("\r")
+        versions.insert(0, before + first + after[len(first) :])
+        line, cursor = versions[-1], len(versions[-1])
+        for version in reversed(versions):
+            if len(version) > len(line):
+                line += version[len(line) :]
+        self._pieces.clear()
+        self._left, self._right = _units(line[:cursor]), _units(line[cursor:])[::-1]
+        return True
 
     def _overwrite(self, text: str) -> None:
         if not text:
