@@ -234,21 +234,26 @@ def _check_run(statement: Statement, link: Link, where: str) -> None:
 
 def _check_identity_statement(statement: Statement, link: Link) -> None:
     predicate = statement.predicate
-    right = True
+    by_registrar = link.role is Role.REGISTRAR
+    wrong = ""
     if isinstance(predicate, Enrolment):
         key_id = read_key(predicate.public_key).key_id
-        right = names_key(statement, key_id)
-        right = right and (link.role is Role.REGISTRAR) == (key_id != statement.key_id)
-        right = right and (link.role is Role.REGISTRAR or predicate.handle is None)
+        if not names_key(statement, key_id):
+            wrong = "has another subject than the key that it binds"
+        elif by_registrar == (key_id == statement.key_id):
+            wrong = "binds another key than its signer's"
+        elif predicate.handle is not None and not by_registrar:
+            wrong = "gives itself a person handle, which only registrars do"
     elif isinstance(predicate, Revocation):
-        right = (
+        named = (
             names_key(statement, predicate.revokes_key or "")
             if predicate.revokes is None
             else names_statement(statement, predicate.revokes)
         )
-    if not right:
+        wrong = "" if named else "has another subject than what it revokes"
+    if wrong:
         raise Refused(
-            f"statement {statement.statement_id[:12]} has another subject than its predicate names",
+            f"statement {statement.statement_id[:12]} {wrong}",
             hint="see docs/formats.md, 'Predicates'",
         )
 

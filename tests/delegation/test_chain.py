@@ -519,9 +519,9 @@ def forge_revocation(by: Hand, of: Hand) -> Envelope:
 def test_an_enrolment_of_ones_own_binds_ones_own_key() -> None:
     ada, bob = person(), person()
     binds_bobs_key = ada.enrols(replace(bob, mlo=ada.mlo))
-    refused(binds_bobs_key, [*ada.chain, *bob.chain], "another subject", pinned(ada))
+    refused(binds_bobs_key, [*ada.chain, *bob.chain], "another key than its signer", pinned(ada))
     handle = ada.enrols(ada, handle="h" * 22)
-    refused(handle, ada.chain, "another subject|handle", pinned(ada))
+    refused(handle, ada.chain, "gives itself a person handle", pinned(ada))
     said = ada.header() | {"kind": "person", "publicKey": ada.key.public.to_text()}
     about_bobs = forge(types.ENROLMENT, [key_subject(bob.key.key_id)], said, ada.key)
     refused(about_bobs, [*ada.chain, *bob.chain], "another subject", pinned(ada))
