@@ -210,8 +210,7 @@ def compare(stamp: Stamp, subject: str | None, cell: Cell) -> Comparison:
             return Comparison(stripped=True)
         return Comparison(("source", "outputs"), detail="the outputs were removed")
     if observed is not None and len(observed) == len(present):
-        # Neither source nor outputs: attachments, or a subject that its own stamp contradicts.
-        return Comparison(source or ("source",), detail="" if source else "not its source text")
+        return Comparison(source or ("attachments",))  # nothing else is left
     return Comparison((*source, "outputs"), detail=_difference(stamp, present))
 
 
