@@ -2,7 +2,7 @@
 
 The store speaks plain SQL with ``?`` for parameters through :class:`Database`. SQLite is
 driven by its own driver, without SQLAlchemy, whose import alone costs more than a hundred
-appends (docs/adr/0005).
+appends (docs/adr/0006).
 """
 
 from __future__ import annotations

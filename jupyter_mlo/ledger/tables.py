@@ -2,7 +2,7 @@
 
 ``entries`` and ``checkpoints`` are the tree and stay for ever; everything that may have to
 be erased one day stands in ``contents``. Nothing on the way of an append
-imports this module: the SQL of the store is plain text in ``rows.py`` (docs/adr/0005).
+imports this module: the SQL of the store is plain text in ``rows.py`` (docs/adr/0006).
 """
 
 from __future__ import annotations

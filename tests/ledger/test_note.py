@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from pathlib import Path
 
@@ -122,6 +123,16 @@ SIGNATURE = NOTE.rpartition(b"\n\n")[2]
 def test_what_is_no_note_is_refused(data: bytes) -> None:
     with pytest.raises(LedgerError):
         Note.from_bytes(data).check([PETER])
+
+
+@pytest.mark.parametrize("control", ["\t", "\x00", "\r", "\x1f"])
+def test_a_control_character_refuses_a_note_however_well_it_is_signed(control: str) -> None:
+    text = f"pay 1{control}000\n".encode()
+    line = OTHER.verifier.key_hash + OTHER._key.sign(text)
+    encoded = base64.b64encode(line)
+    note = text + b"\n" + "— other.example/log ".encode() + encoded + b"\n"
+    with pytest.raises(LedgerError, match="control character"):
+        Note.from_bytes(note)
 
 
 def test_at_least_sixteen_signatures_are_read() -> None:

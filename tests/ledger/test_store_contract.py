@@ -262,6 +262,26 @@ def test_two_connections_see_each_other_s_entries_and_continue_one_tree(
         assert one.verify().holds
 
 
+def test_what_was_rolled_back_is_not_built_on(backend: BackEnd, envelopes: list[Envelope]) -> None:
+    class Stop(Exception):
+        pass
+
+    with backend.open() as one, backend.open() as two:
+        one.append(envelopes[:1])
+
+        def roll_back() -> None:
+            with one.transaction():
+                one.append(envelopes[1:2])
+                raise Stop
+
+        with pytest.raises(Stop):
+            roll_back()
+        # The tree is now as large as the one that was rolled back, and another.
+        two.append(envelopes[2:3])
+        assert one.append(envelopes[3:4])[0].index == 2
+        assert one.verify().holds
+
+
 def test_a_reader_sees_one_moment_while_others_append(
     backend: BackEnd, envelopes: list[Envelope]
 ) -> None:
