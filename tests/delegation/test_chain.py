@@ -584,11 +584,11 @@ def test_a_thousand_stamps_of_one_session_walk_its_chain_once() -> None:
             statement.envelope.check_signature(session.key.public)
 
     def took(act: Callable[[], None]) -> float:
-        began = time.perf_counter()
+        began = time.process_time()
         act()
-        return time.perf_counter() - began
+        return time.process_time() - began
 
-    # Machines are busy at times: the best of three says what it costs.
+    # In this process's own time, and the best of three: the machine may be busy.
     assert min(took(attributed) for _ in range(3)) < 2 * min(took(bare) for _ in range(3))
     assert len(pool._checked) == 2  # one enrolment, one delegation
     assert set(cache.links) == {session.delegation}
@@ -628,11 +628,11 @@ def test_a_file_full_of_broken_copies_costs_one_check_each() -> None:
     ]
     statements = [read_statement(session.says()) for _ in range(200)]
     pool = Pool.of(copies)
-    began = time.perf_counter()
+    began = time.process_time()
     found = attribute_many(statements, pool=pool, trust=pinned(ada), now=NOW)
     assert all(isinstance(one, StatementError) for one in found)
     assert len(pool._checked) <= 400
-    assert time.perf_counter() - began < 5
+    assert time.process_time() - began < 5
 
 
 def test_a_file_full_of_lies_is_judged_in_time_that_grows_with_it_and_no_faster() -> None:
@@ -657,9 +657,9 @@ def test_a_file_full_of_lies_is_judged_in_time_that_grows_with_it_and_no_faster(
             stamps.append(read_statement(replace(session, delegation=None).says()))
             stamps.append(read_statement(ada.says(types.STAMP)))
             stamps.append(read_statement(session.says(types.STAMP)))
-        began = time.perf_counter()
+        began = time.process_time()
         pool = Pool.of(envelopes)
         attribute_many(stamps, pool=pool, trust=pinned(ada), now=NOW)
-        return time.perf_counter() - began
+        return time.process_time() - began
 
     assert lies(400) < 12 * min(lies(100), lies(100))

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -250,15 +251,18 @@ def test_signing_costs_little_beside_the_signature_itself() -> None:
     value, bytes_signed = json.loads(envelope.payload), pae(envelope.payload)
     assert 1000 < len(envelope.payload) < 2000
 
-    def best(act: Any, count: int = 300) -> float:
-        runs = []
-        for _ in range(5):
-            began = time.perf_counter()
-            for _ in range(count):
-                act()
-            runs.append((time.perf_counter() - began) / count)
-        return min(runs)
+    def spent(act: Callable[[], object], count: int = 300) -> float:
+        began = time.process_time()
+        for _ in range(count):
+            act()
+        return time.process_time() - began
 
-    bare = best(lambda: signer.key.sign(bytes_signed)) + best(lambda: canonical_bytes(value))
-    whole = best(lambda: signer.sign(types.STAMP, subject, members, NOW))
-    assert whole < 2 * bare
+    # In turns, and in this process's own time: the machine may be busy.
+    rounds = [
+        (
+            spent(lambda: signer.sign(types.STAMP, subject, members, NOW)),
+            spent(lambda: signer.key.sign(bytes_signed)) + spent(lambda: canonical_bytes(value)),
+        )
+        for _ in range(7)
+    ]
+    assert min(whole for whole, _ in rounds) < 2 * min(bare for _, bare in rounds)

@@ -48,6 +48,7 @@ values = st.recursive(
         (b"\x00", "not JSON"),
         (b'{"a":01}', "not JSON"),
         (b'{"a":"\n"}', "not JSON"),
+        (b'{"a":' + b"9" * 400 + b"}", "beyond the doubles"),
         (b'{"a":' + b"9" * 5000 + b"}", "digits"),
         (b"[" * (MAX_DEPTH + 1) + b"]" * (MAX_DEPTH + 1), "nested"),
         (b"[" * 1_000_000, "nested"),
@@ -59,6 +60,13 @@ def test_what_two_readers_may_read_differently_is_refused(text: bytes, why: str)
     with pytest.raises(StatementError, match=why):
         read_json(text)
     assert time.perf_counter() - begin < 2
+
+
+def test_integers_stay_integers_as_far_as_doubles_hold_them() -> None:
+    for text in (b"[1,9007199254740992]", b"[1, 9007199254740992]"):
+        assert [type(number) for number in read_json(text)] == [int, int]
+    assert read_json(b"[9007199254740993]") == [9007199254740992.0]
+    assert isinstance(read_json(b"[9007199254740993]")[0], float)
 
 
 def test_depth_counts_levels_and_not_brackets_in_strings() -> None:
