@@ -7,9 +7,10 @@ import shlex
 import sys
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, TextIO, cast
+from typing import TYPE_CHECKING, Any, TextIO
 
 from IPython.core.magic import Magics, line_magic, magics_class
+from IPython.display import clear_output
 from IPython.display import display as _untyped_display
 
 from jupyter_mlo.config import Settings
@@ -22,7 +23,7 @@ from jupyter_mlo.ipython.session_watch import SessionWatch
 
 if TYPE_CHECKING:
     from jupyter_mlo.delegation.signer import Signer
-    from jupyter_mlo.verbs.context import Context
+    from jupyter_mlo.verbs.context import Context, Prompter
 
 _display: Callable[[object], object] = _untyped_display
 NAMES = ("mlo", "mlo_login", "mlo_logout", "mlo_status")
@@ -119,17 +120,20 @@ class MloMagics(Magics):
                 self._attribute()
 
     def _log_in(self, argv: list[str]) -> None:
+        from jupyter_mlo.ipython.conversation import Conversation
         from jupyter_mlo.ipython.views import SessionCard, SessionView
 
-        last = HeldBack(sys.stdout)
+        clear = _nothing if self._recorder is None else clear_output
+        talk = Conversation(self._prompter, sys.stdout, sys.stderr, clear)
         try:
-            self._run(argv, cast(TextIO, last))
+            self._run(argv, talk.out, talk.err, talk)
         except BaseException:
-            last.release()
+            talk.tidy()
+            talk.release()
             raise
         signer = self._attribute()
         if signer is None:  # --help, for one
-            last.release()
+            talk.release()
             return
         view = SessionView.of(signer, self._settings, self._now())
         _display(SessionCard(view, self._panel_for_display))
@@ -151,21 +155,29 @@ class MloMagics(Magics):
             self._recorder.attribute(signer)
         return signer
 
-    def _run(self, argv: Sequence[str], out: TextIO) -> None:
+    def _run(
+        self,
+        argv: Sequence[str],
+        out: TextIO,
+        err: TextIO | None = None,
+        ask: Prompter | None = None,
+    ) -> None:
         from jupyter_mlo.verbs.parser import run_verb
 
-        status = run_verb(argv, self._context(out), prog="%mlo", magic=True)
+        status = run_verb(argv, self._context(out, err, ask), prog="%mlo", magic=True)
         if status:
             raise VerbFailed(f"%mlo {argv[0]} says no (exit status {status}); see above")
 
-    def _context(self, out: TextIO) -> Context:
+    def _context(
+        self, out: TextIO, err: TextIO | None = None, ask: Prompter | None = None
+    ) -> Context:
         from jupyter_mlo.verbs.context import Context
 
         return Context(
             settings=self._settings,
             out=out,
-            err=sys.stderr,
-            ask=self._prompter,
+            err=err or sys.stderr,
+            ask=ask or self._prompter,
             now=self._now,
             in_kernel=True,
         )
@@ -184,27 +196,8 @@ class MloMagics(Magics):
         return self._panel.box
 
 
-class HeldBack(io.TextIOBase):
-    """Passes lines on, except the last: what it says is shown in another form."""
-
-    def __init__(self, out: TextIO) -> None:
-        self._out = out
-        self._last = ""
-
-    def write(self, text: str) -> int:
-        """Pass on what came before, and hold ``text`` back."""
-        *done, self._last = (self._last + text).splitlines(keepends=True) or [""]
-        self._out.write("".join(done))
-        return len(text)
-
-    def flush(self) -> None:
-        """Flush what was passed on."""
-        self._out.flush()
-
-    def release(self) -> None:
-        """Pass on the last line as well."""
-        self._out.write(self._last)
-        self._last = ""
+def _nothing() -> None:
+    """A terminal keeps what was typed, and nobody passes it on."""
 
 
 def _split(line: str) -> list[str]:

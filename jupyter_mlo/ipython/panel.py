@@ -66,7 +66,7 @@ class SessionPanel:
                 self.who.value = "nobody is logged in any more; %mlo_login"
             else:
                 view = SessionView.of(signer, self._settings, self._now())
-                self.who.value, self.left.value = view.who_html(), f"{view.left} left"
+                self.who.value, self.left.value = view.who_html(), f"· {view.left} left"
                 self.activity.value = signer.activity or DEFAULT_ACTIVITY
                 self.model.value = signer.model or ""
         finally:

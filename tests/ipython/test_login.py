@@ -49,7 +49,7 @@ def log_in(frontend: FrontEnd) -> Cell:
 
 
 def test_the_first_login_enrols_and_says_what_comes_next(home: Home, frontend: FrontEnd) -> None:
-    cell = frontend.run("%mlo_login", id="login", answers=["Ada", "", SECRET, SECRET])
+    cell = frontend.run("%mlo_login", id="login", answers=["Ada", "a@b.org", SECRET, SECRET])
     assert cell.reply["status"] == "ok", cell.text
     assert [word in cell.text for word in ("enrolled Ada", "MLO ID", "fingerprint", "left")]
     assert len(cell.asked) == 4
@@ -62,6 +62,20 @@ def test_the_first_login_enrols_and_says_what_comes_next(home: Home, frontend: F
     assert cell.outputs[-1]["metadata"]["mlo"] == f"{parts[0].mlo}#{parts[0].execution.id}"
     after = frontend.run("display(1)")
     assert home.record(after).mlo == parts[0].mlo
+
+
+def test_what_was_typed_to_be_enrolled_does_not_stay_in_the_notebook(frontend: FrontEnd) -> None:
+    failed = frontend.run("%mlo_login", answers=["Ada", "ada@example.org", "x", "x", "x"])
+    assert failed.reply["status"] == "error"
+    assert "three times" in failed.text
+    cell = frontend.run("%mlo_login", answers=["Ada", "ada@example.org", SECRET, SECRET])
+    assert cell.reply["status"] == "ok", cell.text
+    for one in (failed, cell):
+        assert "ada@example.org" not in repr(one.outputs)
+        assert "stdin" not in [output.get("name") for output in one.outputs]
+    assert "enrolled Ada" in cell.text
+    # Of what the verb noted nothing is lost.
+    assert "warning: " in cell.text or "will not last" not in frontend.run("%mlo_status").text
 
 
 def test_the_passphrase_is_nowhere(home: Home, frontend: FrontEnd) -> None:
