@@ -19,7 +19,7 @@ from jupyter_mlo.ledger import merkle
 from jupyter_mlo.ledger.checkpoint import Checkpoint
 from jupyter_mlo.ledger.content import content_of
 from jupyter_mlo.ledger.creation import key_file
-from jupyter_mlo.ledger.note import NoteSigner
+from jupyter_mlo.ledger.note_keys import NoteSigner
 from jupyter_mlo.ledger.outbox import Outbox
 from jupyter_mlo.ledger.publish import publish
 from jupyter_mlo.ledger.records import RecordStore

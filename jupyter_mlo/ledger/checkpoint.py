@@ -14,7 +14,8 @@ from typing import Any
 
 from jupyter_mlo.errors import LedgerError
 from jupyter_mlo.ledger.merkle import HASH_SIZE
-from jupyter_mlo.ledger.note import Note, NoteSigner, NoteVerifier
+from jupyter_mlo.ledger.note import Note
+from jupyter_mlo.ledger.note_keys import NoteSigner, NoteVerifier
 
 _SIZE = re.compile(r"0|[1-9][0-9]{0,18}", re.ASCII)
 

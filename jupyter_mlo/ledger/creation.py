@@ -10,7 +10,7 @@ from jupyter_mlo.config import Settings
 from jupyter_mlo.identity.private_files import write_private
 from jupyter_mlo.ledger.checkpoint import Checkpoint
 from jupyter_mlo.ledger.merkle import EMPTY_ROOT
-from jupyter_mlo.ledger.note import NoteSigner
+from jupyter_mlo.ledger.note_keys import NoteSigner
 from jupyter_mlo.ledger.rows import Rows
 
 

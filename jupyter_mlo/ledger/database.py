@@ -135,9 +135,17 @@ class SqliteDatabase:
 
     def revision(self) -> str | None:
         """The schema's revision; None where there is no schema yet."""
-        found = self.query("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'")
-        rows = self.query("SELECT version_num FROM alembic_version") if found else []
-        return str(rows[0][0]) if rows else None
+        tables = {name for (name,) in self.query("SELECT name FROM sqlite_master")}
+        if not tables:
+            return None
+        known = "alembic_version" in tables
+        rows = self.query("SELECT version_num FROM alembic_version") if known else []
+        if len(rows) != 1:
+            raise LedgerUnreachable(
+                f"the ledger {self._path} is damaged: it does not say which schema it has",
+                hint=_RESTORE,
+            )
+        return str(rows[0][0])
 
     def migrate(self) -> None:
         """Bring the schema to what this code knows, inside the open transaction."""

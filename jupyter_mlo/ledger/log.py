@@ -18,7 +18,7 @@ from jupyter_mlo.ledger.checkpoint import Checkpoint, read_checkpoint
 from jupyter_mlo.ledger.content import Content, content_of
 from jupyter_mlo.ledger.database import Database
 from jupyter_mlo.ledger.merkle import consistency_proof, inclusion_proof
-from jupyter_mlo.ledger.note import NoteSigner, NoteVerifier
+from jupyter_mlo.ledger.note_keys import NoteSigner, NoteVerifier
 from jupyter_mlo.ledger.proofs import TlogProof
 from jupyter_mlo.ledger.report import LedgerReport
 from jupyter_mlo.ledger.rows import Entry, Filter, Rows

@@ -7,129 +7,16 @@ specification asks, so that witnesses can add theirs.
 
 from __future__ import annotations
 
-import base64
-import binascii
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cached_property
-from hashlib import sha256
 from typing import Final
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from jupyter_mlo.errors import LedgerError
+from jupyter_mlo.ledger.note_keys import CONTROL, NoteVerifier, is_name, unb64
 
-from jupyter_mlo.errors import KeyFileError, LedgerError
-
-_ED25519: Final = b"\x01"
-_SIGNING_PREFIX: Final = "PRIVATE+KEY+"
 #: The specification asks for at least 16; cosignatures of post-quantum keys take 5 kB each.
 _MAX_SIGNATURES: Final = 100
 _MAX_NOTE: Final = 1024 * 1024
-_CONTROL: Final = re.compile(r"[\x00-\x09\x0b-\x1f]")
-
-
-@dataclass(frozen=True)
-class NoteVerifier:
-    """The name and Ed25519 public key (32 bytes) of one who signs notes."""
-
-    name: str
-    public: bytes
-
-    @cached_property
-    def key_hash(self) -> bytes:
-        """The 4-byte key ID: SHA-256(name ‖ 0x0A ‖ 0x01 ‖ public key)[:4]."""
-        return sha256(self.name.encode() + b"\n" + _ED25519 + self.public).digest()[:4]
-
-    @cached_property
-    def vkey(self) -> str:
-        """The text form: ``name+hex(key ID)+base64(0x01 ‖ public key)``."""
-        return f"{self.name}+{self.key_hash.hex()}+{_b64(_ED25519 + self.public)}"
-
-    @classmethod
-    def from_vkey(cls, vkey: str) -> NoteVerifier:
-        """Read the text form; raises :class:`LedgerError` where it is not of an Ed25519 key."""
-        name, key = _read_key(vkey)
-        verifier = cls(name, key)
-        if verifier.vkey != vkey:
-            raise _bad_key("its key ID is not that of its name and key")
-        try:
-            verifier._key  # noqa: B018 - reading the key checks that it is one
-        except ValueError:
-            raise _bad_key("its key is no Ed25519 key") from None
-        return verifier
-
-    def verifies(self, signature: bytes, text: bytes) -> bool:
-        """Whether this key signed ``text``."""
-        try:
-            self._key.verify(signature, text)
-        except InvalidSignature:
-            return False
-        return True
-
-    @cached_property
-    def _key(self) -> Ed25519PublicKey:
-        return Ed25519PublicKey.from_public_bytes(self.public)
-
-
-class NoteSigner:
-    """An Ed25519 private key with the name under which it signs. Its text forms never show it."""
-
-    __slots__ = ("_key", "_seed", "verifier")
-
-    def __init__(self, name: str, seed: bytes) -> None:
-        """Make a signer from its 32-byte seed; raises :class:`LedgerError` for a name that
-        no signature line can carry."""
-        if not _is_name(name):
-            raise LedgerError(
-                f"{name!r} cannot name a key in signed notes",
-                hint="a name is not empty and holds neither spaces nor '+'",
-            )
-        self._seed = seed
-        self._key = Ed25519PrivateKey.from_private_bytes(seed)
-        self.verifier = NoteVerifier(name, self._key.public_key().public_bytes_raw())
-
-    @classmethod
-    def generate(cls, name: str) -> NoteSigner:
-        """A new random key."""
-        return cls(name, Ed25519PrivateKey.generate().private_bytes_raw())
-
-    @classmethod
-    def from_text(cls, text: str) -> NoteSigner:
-        """Read what :meth:`to_text` wrote; raises :class:`KeyFileError`."""
-        try:
-            if not text.startswith(_SIGNING_PREFIX):
-                raise _bad_key("it does not begin as one")
-            signer = cls(*_read_key(text.removeprefix(_SIGNING_PREFIX)))
-        except LedgerError:
-            signer = None
-        if signer is None or signer.to_text() != text:
-            raise KeyFileError(
-                "this is not the private key of a signer of notes",
-                hint="restore the key file from a backup; it was damaged",
-            )
-        return signer
-
-    def to_text(self) -> str:
-        """The private text form (``PRIVATE+KEY+name+hash+base64(0x01 ‖ seed)``)."""
-        verifier = self.verifier
-        secret = _b64(_ED25519 + self._seed)
-        return f"{_SIGNING_PREFIX}{verifier.name}+{verifier.key_hash.hex()}+{secret}"
-
-    def sign(self, text: str) -> bytes:
-        """``text`` (ending in a newline) as a note with this signer's one signature.
-
-        Raises:
-            ValueError: ``text`` cannot be the text of a note.
-        """
-        data = text.encode()
-        if not text.endswith("\n") or _CONTROL.search(text):
-            raise ValueError("a note's text ends in a newline and holds no other control character")
-        line = _b64(self.verifier.key_hash + self._key.sign(data))
-        return b"%b\n\xe2\x80\x94 %b %b\n" % (data, self.verifier.name.encode(), line.encode())
-
-    def __repr__(self) -> str:
-        return f"<NoteSigner {self.verifier.vkey}>"
 
 
 @dataclass(frozen=True)
@@ -157,7 +44,7 @@ class Note:
             whole = data.decode("utf-8")
         except UnicodeDecodeError:
             raise _malformed("it is not UTF-8") from None
-        if _CONTROL.search(whole):
+        if CONTROL.search(whole):
             raise _malformed("it holds a control character")
         text, separator, rest = whole.rpartition("\n\n")
         if not separator or not rest.endswith("\n"):
@@ -200,10 +87,10 @@ class Note:
 def _read_line(line: str) -> NoteSignature:
     dash, _, rest = line.partition(" ")
     name, _, encoded = rest.partition(" ")
-    if dash != "—" or not _is_name(name):
+    if dash != "—" or not is_name(name):
         raise _malformed("a signature line is not of the form '— name base64'")
     try:
-        data = _unb64(encoded)
+        data = unb64(encoded)
     except ValueError:
         raise _malformed(f"the signature of {name!r} is not base64") from None
     if len(data) < 5:
@@ -211,42 +98,5 @@ def _read_line(line: str) -> NoteSignature:
     return NoteSignature(name, data[:4], data[4:])
 
 
-def _read_key(text: str) -> tuple[str, bytes]:
-    """Name and 32 bytes of key from ``name+hash+base64``; the hash is the caller's to check."""
-    parts = text.split("+", 2)
-    if len(parts) != 3 or not _is_name(parts[0]):
-        raise _bad_key("it is not of the form name+hash+base64")
-    try:
-        data = _unb64(parts[2])
-    except ValueError:
-        raise _bad_key("its key is not base64") from None
-    if len(data) != 33 or data[:1] != _ED25519:
-        raise _bad_key("its key is not of type 0x01 (Ed25519) and 32 bytes long")
-    return parts[0], data[1:]
-
-
-def _is_name(name: str) -> bool:
-    return name != "" and "+" not in name and not any(char.isspace() for char in name)
-
-
-def _b64(data: bytes) -> str:
-    return base64.b64encode(data).decode("ascii")
-
-
-def _unb64(text: str) -> bytes:
-    """Standard base64 in its one form; raises :class:`ValueError`."""
-    data = base64.b64decode(text, validate=True)
-    if _b64(data) != text:  # unused bits of the last character may be set
-        raise binascii.Error("not in its one form")
-    return data
-
-
 def _malformed(why: str) -> LedgerError:
     return LedgerError(f"this is not a signed note: {why}", hint="see https://c2sp.org/signed-note")
-
-
-def _bad_key(why: str) -> LedgerError:
-    return LedgerError(
-        f"this is not the key of a signer of notes: {why}",
-        hint="copy the whole line that `jupyter mlo ledger checkpoint --vkey` prints there",
-    )

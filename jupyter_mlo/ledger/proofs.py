@@ -16,7 +16,7 @@ from jupyter_mlo.errors import LedgerError
 from jupyter_mlo.ledger.checkpoint import Checkpoint, read_checkpoint
 from jupyter_mlo.ledger.leaf import SALT_SIZE, entry_hash
 from jupyter_mlo.ledger.merkle import HASH_SIZE, inclusion_holds
-from jupyter_mlo.ledger.note import NoteVerifier
+from jupyter_mlo.ledger.note_keys import NoteVerifier
 
 _HEADER: Final = "c2sp.org/tlog-proof@v1"
 _INDEX: Final = re.compile(r"index (0|[1-9][0-9]{0,18})", re.ASCII)

@@ -17,7 +17,7 @@ from jupyter_mlo.ledger.checkpoint import Checkpoint, read_checkpoint
 from jupyter_mlo.ledger.content import Content
 from jupyter_mlo.ledger.leaf import SALT_SIZE, entry_hash
 from jupyter_mlo.ledger.merkle import Frontier
-from jupyter_mlo.ledger.note import NoteSigner
+from jupyter_mlo.ledger.note_keys import NoteSigner
 from jupyter_mlo.ledger.rows import Rows, content_row
 
 

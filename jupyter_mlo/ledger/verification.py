@@ -16,7 +16,7 @@ from jupyter_mlo.ledger.checkpoint import Checkpoint, read_checkpoint
 from jupyter_mlo.ledger.content import Facts, read_facts
 from jupyter_mlo.ledger.leaf import SALT_SIZE, entry_hash
 from jupyter_mlo.ledger.merkle import EMPTY_ROOT, HASH_SIZE, Frontier, parents
-from jupyter_mlo.ledger.note import NoteVerifier
+from jupyter_mlo.ledger.note_keys import NoteVerifier
 from jupyter_mlo.ledger.report import LedgerReport
 from jupyter_mlo.ledger.rows import Rows
 from jupyter_mlo.statements.envelope import Envelope

@@ -10,7 +10,7 @@ import pytest
 from jupyter_mlo.errors import LedgerError
 from jupyter_mlo.ledger.checkpoint import Checkpoint, read_checkpoint
 from jupyter_mlo.ledger.merkle import EMPTY_ROOT
-from jupyter_mlo.ledger.note import NoteSigner
+from jupyter_mlo.ledger.note_keys import NoteSigner
 
 VECTOR = json.loads((Path(__file__).parent / "vectors" / "checkpoint.json").read_text())
 SIGNER = NoteSigner(VECTOR["origin"], bytes.fromhex(VECTOR["seed"]))

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jupyter_mlo.errors import KeyFileError, LedgerError
-from jupyter_mlo.ledger.note import Note, NoteSigner, NoteVerifier
+from jupyter_mlo.ledger.note import Note
+from jupyter_mlo.ledger.note_keys import NoteSigner, NoteVerifier
 
 VECTOR = json.loads((Path(__file__).parent / "vectors" / "signed_note.json").read_text())
 NOTE = VECTOR["note"].encode()

@@ -14,7 +14,7 @@ from jupyter_mlo.errors import LedgerError
 from jupyter_mlo.ledger.checkpoint import Checkpoint
 from jupyter_mlo.ledger.leaf import entry_hash
 from jupyter_mlo.ledger.merkle import inclusion_proof, root_of, tree_of
-from jupyter_mlo.ledger.note import NoteSigner
+from jupyter_mlo.ledger.note_keys import NoteSigner
 from jupyter_mlo.ledger.proofs import TlogProof
 
 VECTOR = json.loads((Path(__file__).parent / "vectors" / "receipt.json").read_text())

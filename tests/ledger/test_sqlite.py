@@ -7,12 +7,14 @@ import re
 import stat
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from jupyter_mlo.config import Settings
+from jupyter_mlo.config import Settings, load_settings
 from jupyter_mlo.errors import InvalidInput, LedgerError, NotFound
 from jupyter_mlo.ledger import schema
 from jupyter_mlo.ledger.database import LedgerUnreachable
@@ -186,6 +188,14 @@ def test_a_ledger_of_a_newer_version_is_refused_and_left_alone(
     assert backend.rows("SELECT count(*) FROM entries") == [(1,)]
 
 
+@pytest.mark.parametrize("sql", ["DELETE FROM alembic_version", "DROP TABLE alembic_version"])
+def test_a_ledger_that_does_not_say_its_schema_is_damaged(backend: BackEnd, sql: str) -> None:
+    backend.open().close()
+    backend.attack(sql)
+    with pytest.raises(LedgerUnreachable, match="which schema"):
+        backend.open()
+
+
 def test_a_migration_that_fails_leaves_nothing_behind(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -304,20 +314,21 @@ def as_nobody(action: str, env: dict[str, str]) -> str:
 
 
 @pytest.fixture
-def read_only_home(
-    settings: Settings, home_env: dict[str, str], envelopes: list[Envelope], tmp_path: Path
-) -> dict[str, str]:
-    """A home with a ledger of three entries in which nothing can be written."""
-    with open_ledger(settings) as ledger:
-        ledger.append(envelopes[:3])
-    for folder, _, files in os.walk(settings.home):
-        for name in files:
-            Path(folder, name).chmod(0o444)
-        Path(folder).chmod(0o555)
-    for folder in [settings.home, *settings.home.parents]:
-        if folder.is_relative_to(Path(os.environ.get("TMPDIR", "/tmp"))):
-            folder.chmod(folder.stat().st_mode | 0o055)
-    return home_env
+def read_only_home(home_env: dict[str, str], envelopes: list[Envelope]) -> Iterator[dict[str, str]]:
+    """A home with a ledger of three entries in which nothing can be written.
+
+    Not below pytest's own folder, which nobody else may enter.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        home_env["MLO_HOME"] = f"{folder}/mlo"
+        with open_ledger(load_settings(home_env)) as ledger:
+            ledger.append(envelopes[:3])
+        places = [Path(folder), *Path(folder).rglob("*")]
+        for place in places:
+            place.chmod(0o555 if place.is_dir() else 0o444)
+        yield home_env
+        for place in places:
+            place.chmod(0o755)
 
 
 def test_a_read_only_ledger_is_read_and_verified(read_only_home: dict[str, str]) -> None:

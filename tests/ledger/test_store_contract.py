@@ -399,7 +399,7 @@ def test_a_key_that_others_may_read_is_not_used(
 def test_another_ledger_s_key_is_refused(
     backend: BackEnd, envelopes: list[Envelope], tmp_path: Path
 ) -> None:
-    from jupyter_mlo.ledger.note import NoteSigner
+    from jupyter_mlo.ledger.note_keys import NoteSigner
 
     with backend.open() as ledger:
         key = backend.settings.ledger / "checkpoint.key"

@@ -17,7 +17,7 @@ from jupyter_mlo.ledger.checkpoint import Checkpoint
 from jupyter_mlo.ledger.content import Facts
 from jupyter_mlo.ledger.leaf import entry_hash
 from jupyter_mlo.ledger.merkle import Frontier
-from jupyter_mlo.ledger.note import NoteSigner
+from jupyter_mlo.ledger.note_keys import NoteSigner
 from jupyter_mlo.ledger.report import LedgerReport
 from jupyter_mlo.ledger.tables import metadata
 from jupyter_mlo.statements.envelope import Envelope
