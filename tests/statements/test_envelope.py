@@ -25,6 +25,7 @@ from securesystemslib.signer import SSlibKey
 
 from jupyter_mlo.errors import StatementError
 from jupyter_mlo.identity.keys import SigningKey
+from jupyter_mlo.statements.canonical import canonical_bytes
 from jupyter_mlo.statements.envelope import MAX_ENVELOPE, PAYLOAD_TYPE, Envelope, pae
 from jupyter_mlo.statements.predicates import types
 from tests.statements.examples import KEY, signed
@@ -113,6 +114,16 @@ def test_what_is_written_is_read_again_with_the_same_bytes() -> None:
     assert b"\n" not in envelope.to_bytes()
     assert again.statement_id == envelope.statement_id
     assert Envelope.from_bytes(json.dumps(envelope.to_json(), indent=2).encode()) == envelope
+
+
+@given(st.binary(max_size=40), st.text(max_size=30), st.binary(max_size=20))
+def test_what_is_written_is_canonical_whatever_stands_in_it(
+    payload: bytes, key_id: str, signature: bytes
+) -> None:
+    for kind in (PAYLOAD_TYPE, "text/plain"):
+        envelope = Envelope(payload, key_id, signature, kind)
+        with contextlib.suppress(StatementError):  # lone surrogates have no canonical form
+            assert envelope.to_bytes() == canonical_bytes(envelope.to_json())
 
 
 def test_a_payload_is_kept_as_it_was_signed_whatever_its_form() -> None:
