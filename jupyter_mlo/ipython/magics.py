@@ -121,7 +121,7 @@ class MloMagics(Magics):
 
     def _log_in(self, argv: list[str]) -> None:
         from jupyter_mlo.ipython.conversation import Conversation
-        from jupyter_mlo.ipython.views import SessionCard, SessionView
+        from jupyter_mlo.ipython.views import SessionView
 
         clear = _nothing if self._recorder is None else clear_output
         talk = Conversation(self._prompter, sys.stdout, sys.stderr, clear)
@@ -135,8 +135,10 @@ class MloMagics(Magics):
         if signer is None:  # --help, for one
             talk.release()
             return
-        view = SessionView.of(signer, self._settings, self._now())
-        _display(SessionCard(view, self._panel_for_display))
+        # Two outputs: the text is what remains to be read when the kernel, and with it the
+        # panel, has gone.
+        _display(SessionView.of(signer, self._settings, self._now()))
+        self._show_panel(signer)
 
     def _show_status(self) -> None:
         from jupyter_mlo.ipython.views import StatusView
@@ -182,18 +184,18 @@ class MloMagics(Magics):
             in_kernel=True,
         )
 
-    def _panel_for_display(self) -> Any:
-        """The panel, where somebody sits in front of a front end that has widgets."""
+    def _show_panel(self, signer: Signer) -> None:
+        """Where somebody sits in front of a front end, and ipywidgets is there."""
         if self._recorder is None or not self._prompter.attended():
-            return None
+            return
         try:
             from jupyter_mlo.ipython.panel import SessionPanel
         except ImportError:
-            return None
+            return
         if self._panel is not None:
             self._panel.close()
-        self._panel = SessionPanel(self._settings, self._watch, self._run, self._now)
-        return self._panel.box
+        self._panel = SessionPanel(signer.mlo, self._settings, self._watch, self._run, self._now)
+        _display(self._panel)
 
 
 def _nothing() -> None:

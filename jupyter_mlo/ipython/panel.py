@@ -1,4 +1,4 @@
-"""The panel of a session: who, activity, model, time left, and a way out.
+"""The panel of a session: activity, model, time left, who if that changes, and a way out.
 
 Imported when it is shown, because ipywidgets is slow to import and may be missing. It has
 no field for a passphrase: a widget's value is saved with the notebook.
@@ -22,6 +22,7 @@ from jupyter_mlo.ipython.session_watch import SessionWatch
 from jupyter_mlo.ipython.views import SessionView
 from jupyter_mlo.statements.predicates.types import ACTIVITIES
 
+WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 #: Seconds between two looks at the clock and at the session.
 REFRESH = 30.0
 
@@ -31,11 +32,13 @@ class SessionPanel:
 
     def __init__(
         self,
+        mlo: str,
         settings: Settings,
         watch: SessionWatch,
         run: Callable[[Sequence[str], io.StringIO], object],
         now: Callable[[], datetime],
     ) -> None:
+        self._mlo = mlo
         self._settings, self._watch, self._run, self._now = settings, watch, run, now
         self._filling = False
         self._timer: threading.Timer | None = None
@@ -50,9 +53,15 @@ class SessionPanel:
         self.activity.observe(self._choose, names="value")
         self.model.observe(self._choose, names="value")
         self.out.on_click(self._sign_out)
-        controls = ipywidgets.HBox([self.activity, self.model, self.out])
-        self.box = ipywidgets.VBox([ipywidgets.HBox([self.who, self.left]), controls, self.message])
+        controls = [self.activity, self.model, self.left, self.out]
+        self.box = ipywidgets.VBox([self.who, ipywidgets.HBox(controls), self.message])
         self.refresh()
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
+        return {
+            "text/plain": "panel of the session",
+            WIDGET_VIEW: self.box._repr_mimebundle_()[WIDGET_VIEW],
+        }
 
     def refresh(self) -> None:
         """Show what is so now, and look again later while the session lasts."""
@@ -66,7 +75,9 @@ class SessionPanel:
                 self.who.value = "nobody is logged in any more; %mlo_login"
             else:
                 view = SessionView.of(signer, self._settings, self._now())
-                self.who.value, self.left.value = view.who_html(), f"· {view.left} left"
+                # Who it was at the login stands above the panel.
+                self.who.value = "" if signer.mlo == self._mlo else f"now {view.who_html()}"
+                self.left.value = f"{view.left} left"
                 self.activity.value = signer.activity or DEFAULT_ACTIVITY
                 self.model.value = signer.model or ""
         finally:

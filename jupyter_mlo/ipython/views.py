@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -14,8 +14,6 @@ from jupyter_mlo.ipython.execution import DEFAULT_ACTIVITY
 if TYPE_CHECKING:
     from jupyter_mlo.config import Settings
     from jupyter_mlo.delegation.signer import Signer
-
-WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 
 
 @dataclass(frozen=True)
@@ -58,24 +56,6 @@ class SessionView:
     def _repr_html_(self) -> str:
         model = f" on {_escaped(self.model)}" if self.model else ""
         return f"{self.who_html()}: {_escaped(self.activity)}{model}, {_escaped(self.left)} left"
-
-
-class SessionCard:
-    """A session that is shown with its panel, where the front end has widgets."""
-
-    def __init__(self, view: SessionView, panel: Callable[[], Any] | None) -> None:
-        self._view = view
-        self._panel = panel
-
-    def __repr__(self) -> str:
-        return repr(self._view)
-
-    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
-        bundle = {"text/plain": repr(self._view), "text/html": self._view._repr_html_()}
-        panel = None if self._panel is None else self._panel()
-        if panel is not None:
-            bundle[WIDGET_VIEW] = panel._repr_mimebundle_()[WIDGET_VIEW]
-        return bundle
 
 
 @dataclass(frozen=True)

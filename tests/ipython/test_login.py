@@ -236,13 +236,15 @@ def test_names_are_shown_escaped(ada: tuple[Home, FrontEnd]) -> None:
     _, frontend = ada
     cell = log_in(frontend)
     status = frontend.run("%mlo_status")
-    for shown in (cell.outputs[-1]["data"], status.outputs[-1]["data"]):
+    for shown in (cell.outputs[-2]["data"], status.outputs[-1]["data"]):
         assert "<img" not in shown["text/html"]
         assert "&lt;img" in shown["text/html"]
         assert HOSTILE in shown["text/plain"]
-    panel = frontend.run(
-        "panel = get_ipython()._jupyter_mlo_extension.magics._panel\npanel.who.value"
+    frontend.run(
+        "panel = get_ipython()._jupyter_mlo_extension.magics._panel\n"
+        "panel._mlo = 'somebody else'\npanel.refresh()"
     )
+    panel = frontend.run("panel.who.value")
     assert "<img" not in panel.text
     assert "&lt;img" in panel.text
 

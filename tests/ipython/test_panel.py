@@ -56,20 +56,28 @@ def from_the_browser(frontend: FrontEnd, control: str, **state: object) -> None:
 
 def test_it_comes_with_text_for_front_ends_without_widgets(kernel: tuple[Home, FrontEnd]) -> None:
     _, frontend = kernel
-    data = log_in(frontend).outputs[-1]["data"]
-    assert set(data) == {"text/plain", "text/html", WIDGET}
-    assert "Ada" in data["text/plain"]
-    assert "h 59 min left" in data["text/plain"]
+    text, panel = log_in(frontend).outputs[-2:]
+    assert set(text["data"]) == {"text/plain", "text/html"}
+    assert "Ada" in text["data"]["text/plain"]
+    assert "h 59 min left" in text["data"]["text/plain"]
+    assert set(panel["data"]) == {"text/plain", WIDGET}
 
 
 def test_it_shows_the_session(kernel: tuple[Home, FrontEnd]) -> None:
+    _, frontend = kernel
+    log_in(frontend)
+    assert shown(frontend, "repr(panel.who.value)") == "''"
+    assert shown(frontend, "panel.activity.value") == "exploration"
+    assert shown(frontend, "panel.left.value") == "7 h 59 min left"
+
+
+def test_it_says_when_somebody_else_has_logged_in(kernel: tuple[Home, FrontEnd]) -> None:
     home, frontend = kernel
     log_in(frontend)
-    signer = load_session(home.settings, datetime.now(UTC))
-    assert signer is not None
-    assert signer.mlo in shown(frontend, "panel.who.value")
-    assert shown(frontend, "panel.activity.value") == "exploration"
-    assert "left" in shown(frontend, "panel.left.value")
+    other = home.log_in("Bob")
+    who = shown(frontend, "panel.refresh() or panel.who.value")
+    assert other.mlo in who
+    assert "an MLO of another home" in who
 
 
 def test_choosing_changes_the_session(kernel: tuple[Home, FrontEnd]) -> None:
