@@ -237,6 +237,38 @@ def test_a_stamp_of_another_notebook_is_not_valid_here(
     assert "copied: made for another notebook" in cell.reason
 
 
+def test_stamps_exchanged_between_two_cells_say_whose_they_are(
+    alice: Person, sealed: dict[str, Any]
+) -> None:
+    one, other = sealed["cells"][1]["metadata"], sealed["cells"][2]["metadata"]
+    one["mlo"], other["mlo"] = other["mlo"], one["mlo"]
+    report = verify(sealed, alice)
+    assert verdicts(report)[1:] == [Verdict.INVALID] * 2
+    assert [cell.reason for cell in report.cells[1:]] == [
+        "copied: the seal lists this stamp for the cell that was cell 3",
+        "copied: the seal lists this stamp for the cell that was cell 2",
+    ]
+
+
+def test_a_seal_whose_subject_is_not_what_it_says_is_refused(
+    alice: Person, sealed: dict[str, Any]
+) -> None:
+    from jupyter_mlo.statements.envelope import sign
+
+    session = alice.session()
+    entry = sealed["metadata"]["mlo"]["seals"][0]
+    value = json.loads(Envelope.from_json(entry["envelope"]).payload)
+    value["predicate"] |= {"keyId": session.key.key_id, "delegation": session.delegation}
+    entry["envelope"] = sign(value, session.key).to_json()
+    sealed["metadata"]["mlo"]["chains"].append(session.chain[-1].to_json())
+    assert verify(sealed, alice).holds(Demands()), "signed by a session, it is as good as before"
+    value["subject"][0]["digest"]["mloNotebookV1"] = "0" * 64
+    entry["envelope"] = sign(value, session.key).to_json()
+    report = verify(sealed, alice)
+    assert report.seal.verdict is Verdict.INVALID
+    assert "subject" in report.seal.reason
+
+
 def test_a_stamp_of_the_parent_is_not_valid_in_its_run(
     alice: Person, sealed: dict[str, Any]
 ) -> None:
