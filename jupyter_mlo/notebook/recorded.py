@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
-from jupyter_mlo.statements.predicates.notebook import Record
-from jupyter_mlo.statements.statement import Statement
+if TYPE_CHECKING:
+    from jupyter_mlo.statements.predicates.notebook import Record
+    from jupyter_mlo.statements.statement import Statement
 
 
 @dataclass(frozen=True)
@@ -61,18 +62,18 @@ def recorded(records: Iterable[Statement]) -> list[Recorded]:
     """
     parts: defaultdict[tuple[str, str], dict[int, Statement]] = defaultdict(dict)
     for statement in records:
-        predicate = cast(Record, statement.predicate)
+        predicate = cast("Record", statement.predicate)
         # The first of two that claim to be one part: records are kept in order.
         parts[predicate.mlo, predicate.execution.id].setdefault(predicate.part, statement)
     return [_together([found[part] for part in sorted(found)]) for found in parts.values()]
 
 
 def _together(parts: list[Statement]) -> Recorded:
-    first = cast(Record, parts[0].predicate)
+    first = cast("Record", parts[0].predicate)
     states = []
     updates: dict[str, dict[str, Update]] = {}
     for statement in parts:
-        predicate = cast(Record, statement.predicate)
+        predicate = cast("Record", statement.predicate)
         if predicate.source != first.source or predicate.kernel != first.kernel:
             continue  # another execution under the same ID: none of ours writes that
         record = statement.statement_id
