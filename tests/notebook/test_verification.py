@@ -250,6 +250,16 @@ def test_stamps_exchanged_between_two_cells_say_whose_they_are(
     ]
 
 
+def test_a_removed_stamp_does_not_pass_for_a_missing_one(
+    alice: Person, sealed: dict[str, Any]
+) -> None:
+    del sealed["cells"][1]["metadata"]["mlo"]
+    report = verify(sealed, alice)
+    assert (report.cells[1].verdict, report.cells[1].changed) == (Verdict.CHANGED, ("stamp",))
+    assert "with a stamp, which was removed" in report.cells[1].reason
+    assert not report.holds(Demands(allow_unstamped=True))
+
+
 def test_a_seal_whose_subject_is_not_what_it_says_is_refused(
     alice: Person, sealed: dict[str, Any]
 ) -> None:
