@@ -19,6 +19,7 @@ from jupyter_mlo.delegation.sessions import load_session
 from jupyter_mlo.delegation.signer import Signer
 from jupyter_mlo.errors import MloError, Refused
 from jupyter_mlo.identity.safe_text import terminal_safe
+from jupyter_mlo.runs.names import name_here
 from jupyter_mlo.runs.recording import Recorded, Subjects, statements_of
 from jupyter_mlo.runs.run_key import RunKey, read_run_key
 from jupyter_mlo.runs.withheld import RUN_VARIABLE
@@ -78,7 +79,7 @@ def current() -> Current:
     run = signer.run or {}
     return Current(
         mlo=signer.mlo,
-        name=key.name if key is not None else _name(settings, signer.mlo),
+        name=key.name if key is not None else name_here(settings, signer.mlo),
         kind=signer.kind,
         activity=signer.activity or DEFAULT_ACTIVITY,
         model=signer.model,
@@ -158,15 +159,6 @@ def _hand(settings: Settings) -> tuple[Signer, RunKey | None] | None:
         return key.signer, key
     signer = load_session(settings, datetime.now(UTC))
     return None if signer is None else (signer, None)
-
-
-def _name(settings: Settings, mlo: str) -> str | None:
-    from jupyter_mlo.identity.store import IdentityStore
-
-    try:
-        return IdentityStore(settings).find(mlo).profile.name
-    except (MloError, OSError):
-        return None
 
 
 def _publish(settings: Settings, signer: Signer, made: Sequence[Any]) -> str:

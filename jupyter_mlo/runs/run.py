@@ -7,6 +7,7 @@ end, a seal and a provenance statement. A failure here is said and never stops t
 
 from __future__ import annotations
 
+import contextlib
 import uuid
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
@@ -23,6 +24,7 @@ from jupyter_mlo.notebook.layout import MEMBER, VERSION, read_notebook_entries
 from jupyter_mlo.runs.identity import Acting, Request
 from jupyter_mlo.runs.journal import Journal, run_folder
 from jupyter_mlo.runs.leftovers import sweep
+from jupyter_mlo.runs.names import name_here
 from jupyter_mlo.runs.run_key import RunKey
 from jupyter_mlo.runs.stamping import CellStamps
 from jupyter_mlo.runs.surroundings import Kernel, Surroundings
@@ -160,15 +162,10 @@ class NotebookRun:
         acting = self.acting
         if acting.signer is None:
             return
-        name = None
-        try:
-            from jupyter_mlo.identity.store import IdentityStore
-
-            name = IdentityStore(self.settings).find(acting.signer.mlo).profile.name
-            if self.key is not None:
+        name = name_here(self.settings, acting.signer.mlo)
+        if name is not None and self.key is not None:
+            with contextlib.suppress(OSError):
                 self.key.describe(name)
-        except (MloError, OSError):
-            pass  # the mandate of somebody whose home is elsewhere
         who = (
             f"{terminal_safe(name, limit=60)} ({acting.signer.mlo})" if name else acting.signer.mlo
         )

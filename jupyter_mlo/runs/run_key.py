@@ -108,11 +108,12 @@ def read_statements(folder: Path, key: PublicKey) -> tuple[list[Envelope], list[
     Only statements count that the run's own key has signed, of the kinds that come out of
     kernels, each once.
     """
-    from jupyter_mlo.statements.statement import read_statement
-
     found: dict[str, Envelope] = {}
     problems: list[str] = []
     for number, line in enumerate(_lines(folder / STATEMENTS), 1):
+        # Most runs put nothing on record, and need not pay for its import.
+        from jupyter_mlo.statements.statement import read_statement
+
         if len(found) >= MOST_STATEMENTS:
             problems.append(f"more than {MOST_STATEMENTS} statements; the rest is left out")
             break

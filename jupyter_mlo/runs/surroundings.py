@@ -23,12 +23,8 @@ from jupyter_mlo.runs.repository import find_repository
 
 #: Seconds for which the end of a run waits for what is still not known.
 PATIENCE: Final = 30.0
-#: What the end of a run needs, slowest first.
-_NEEDED: Final = (
-    "jupyter_mlo.ledger.publish",
-    "jupyter_mlo.statements.statement",
-    "jupyter_mlo.lifecycle.provenance",
-)
+#: What the end of a run needs beside what has been imported by then.
+_NEEDED: Final = ("jupyter_mlo.ledger.publish", "jupyter_mlo.notebook.present")
 _DATA_WORDS: Final = frozenset({"data", "dataset"})
 
 

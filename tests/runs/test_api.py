@@ -34,7 +34,7 @@ def test_a_name_that_is_known_here_is_shown_without_its_controls(ada, folder, mo
     from jupyter_mlo.runs import api
 
     ada.login()
-    monkeypatch.setattr(api, "_name", lambda settings, mlo: "Ada\x1b[31m\u202e")
+    monkeypatch.setattr(api, "name_here", lambda settings, mlo: "Ada\x1b[31m\u202e")
     who = jupyter_mlo.current()
     assert who.name == "Ada\x1b[31m\u202e"
     assert "\x1b" not in repr(who)
