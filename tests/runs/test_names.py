@@ -19,7 +19,7 @@ def test_it_is_found_where_the_store_has_put_it(settings):
     enrolment = enrol_oneself(mlo, "person", key, now=datetime.now(UTC))
     profile = Profile(name="Ada Lovelace")
     IdentityStore(settings).create(
-        profile, "person", key, "correct horse battery", enrolment.to_bytes()
+        profile, "person", key, "correct horse battery", enrolment.to_bytes(), mlo=mlo
     )
     assert name_here(settings, mlo) == "Ada Lovelace"
 
