@@ -216,7 +216,8 @@ def test_any_other_run_is_refused_with_the_reason(
         checked(mandate, **changes)
     assert mandate.mandate_id[:12] in caught.value.message
     assert "train.ipynb" in caught.value.message
-    assert caught.value.hint
+    assert ("the notebook was changed" in caught.value.message) is ("code" in changes)
+    assert ("mandate show" in caught.value.hint) is (not {"code", "now"} & set(changes))
 
 
 def test_without_named_parameters_none_may_be_injected(ada: Hand) -> None:

@@ -187,6 +187,8 @@ def test_what_is_written_signs_when_it_is_read_again() -> None:
     assert answered(envelope, again.chain).mlo == hand.mlo
     assert (again.activity, again.model, again.expires) == ("training", "loan", signer.expires)
     assert again.checkpoint == CHECKPOINT
+    bare = Signer.from_json(signer.quoting(None).acting(None, None).to_json())
+    assert (bare.checkpoint, bare.activity, bare.model) == (None, None, None)
 
 
 def test_a_private_key_is_never_shown() -> None:
@@ -211,6 +213,12 @@ def test_a_damaged_file_is_named_as_such(member: str) -> None:
     for wrong in (1, [], True):
         with pytest.raises(KeyFileError):
             Signer.from_json(value | {member: wrong} | ({"extra": 1} if wrong == 1 else {}))
+
+
+@pytest.mark.parametrize("value", [None, 1, "x", [], {}])
+def test_what_is_no_signer_at_all_is_refused(value: Any) -> None:
+    with pytest.raises(KeyFileError, match="members"):
+        Signer.from_json(value)
 
 
 def test_a_key_that_the_chain_does_not_name_is_refused() -> None:
