@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import fcntl
 import json
 import os
 import resource
@@ -181,7 +182,7 @@ def test_a_full_disk_costs_that_record_and_spoils_none_after_it(
 
 
 def test_a_killed_kernel_keeps_every_record_that_was_appended(
-    settings: Settings, home_env: dict[str, str]
+    settings: Settings, home_env: dict[str, str], tmp_path: Path
 ) -> None:
     code = (
         "from jupyter_mlo.config import load_settings\n"
@@ -193,20 +194,22 @@ def test_a_killed_kernel_keeps_every_record_that_was_appended(
         "    store.append(envelope, bytes(32), None)\n"
         "    print(envelope.statement_id, flush=True)\n"
     )
-    kernel = subprocess.Popen(
-        [sys.executable, "-c", code],
-        env=home_env | {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[2]), *sys.path])},
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert kernel.stdout is not None
-    first = kernel.stdout.readline()
-    time.sleep(0.2)
+    said = tmp_path / "said"
+    with said.open("wb") as out:
+        kernel = subprocess.Popen(
+            [sys.executable, "-c", code],
+            env=home_env
+            | {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[2]), *sys.path])},
+            stdout=out,
+        )
+    while said.read_bytes().count(b"\n") < 20:
+        assert kernel.poll() is None
+        time.sleep(0.01)
     kernel.kill()
-    said = [first.strip(), *kernel.communicate(timeout=30)[0].split("\n")[:-1]]
+    kernel.wait(timeout=30)
+    acknowledged = said.read_text().split("\n")[:-1]
     found = [envelope.statement_id for envelope in RecordStore(settings).matching([bytes(32)])]
-    assert len(said) > 1
-    assert found[: len(said)] == said
+    assert found[: len(acknowledged)] == acknowledged
     assert len(found) == len(set(found))
 
 
@@ -262,3 +265,4 @@ def test_a_record_is_made_of_one_write(store: RecordStore, monkeypatch: pytest.M
     store.append(make_envelope(1, padding=200_000), A, None)
     assert len(writes) == 1
     assert writes[0].endswith(b"\n")
+    assert fcntl.fcntl(store._descriptor, fcntl.F_GETFL) & os.O_APPEND

@@ -143,7 +143,14 @@ def test_a_damaged_entry_is_shown_as_far_as_it_goes(cli, logged, home_env) -> No
         "UPDATE contents SET subject = CAST(x'ff00' AS TEXT), time = ? WHERE leaf_index = 2",
         (2**62,),
     )
-    assert indexes(cli("log").out) == [0, 1, 2, 3, 4]
+    backend.attack(
+        "UPDATE contents SET subject = ?, mlo = ?, activity = ?, predicate_type = ? "
+        "WHERE leaf_index = 3",
+        ("\x1b[2J\u202e\n",) * 4,
+    )
+    done = cli("log")
+    assert indexes(done.out) == [0, 1, 2, 3, 4]
+    assert done.out.replace("\n", "").isprintable()
     damaged = json.loads(cli("log", "--json").out.splitlines()[1])
     assert (damaged["mlo"], damaged["time"], damaged["subject"]) == (None, None, None)
 
