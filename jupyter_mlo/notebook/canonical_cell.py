@@ -15,7 +15,7 @@ from jupyter_mlo.errors import NotebookError
 from jupyter_mlo.notebook.canonical_text import MARK
 from jupyter_mlo.notebook.streams import terminal_text
 
-#: Levels of arrays and objects in a cell, the cell itself being the first.
+#: Levels of non-empty lists and objects in a cell, the cell itself being the first.
 MAX_DEPTH = 128
 #: Levels at which attachments and a cell's outputs stand.
 ATTACHMENTS_LEVEL, OUTPUT_LEVEL = 2, 3
@@ -57,16 +57,19 @@ def joined(value: object, what: str) -> str:
     raise Undigestable(f"{what} is neither a string nor a list of strings")
 
 
-def canonical_outputs(outputs: Iterable[Any], *, checked: bool = False) -> list[dict[str, Any]]:
+def canonical_outputs(
+    outputs: Iterable[Any], *, checked: bool = False, first: int = 0
+) -> list[dict[str, Any]]:
     """The canonical forms of a cell's outputs, adjacent streams of one name merged.
 
     Args:
         outputs: as in the file.
         checked: that :func:`check_value` would pass is known already.
+        first: the place of the first one in its cell, for messages.
     """
     forms: list[dict[str, Any]] = []
     texts: list[str] = []
-    for position, output in enumerate(outputs):
+    for position, output in enumerate(outputs, first):
         what = f"output {position}"
         if not isinstance(output, Mapping):
             raise Undigestable(f"{what} is not an object")
@@ -146,6 +149,8 @@ def check_value(value: Any, level: int = 1) -> None:
         value: any JSON value.
         level: its nesting in the cell.
     """
+    if not value:
+        return
     if isinstance(value, Mapping):
         if level > MAX_DEPTH:
             raise too_deep()
@@ -196,6 +201,8 @@ def _end_stream(forms: Sequence[dict[str, Any]], texts: list[str]) -> None:
 def _canonical_other(output: Mapping[str, Any], what: str) -> dict[str, Any]:
     kind = output.get("output_type")
     form: dict[str, Any]
+    if not isinstance(kind, str):
+        raise Undigestable(f"{what} has no output_type")
     if kind in DISPLAYED:
         form = {
             "data": canonical_bundle(_object(output, "data", what)),
@@ -204,12 +211,10 @@ def _canonical_other(output: Mapping[str, Any], what: str) -> dict[str, Any]:
         }
     elif kind == "error":
         form = {name: output.get(name, default) for name, default in ERROR_MEMBERS.items()}
-    elif isinstance(kind, str):
+    else:
         form = {name: value for name, value in output.items() if name not in IGNORED}
         if "text" in form:
             form["text"] = joined(form["text"], f"{what}: text")
-    else:
-        raise Undigestable(f"{what} has no output_type")
     metadata = form.get("metadata")
     if isinstance(metadata, Mapping) and "mlo" in metadata:
         form["metadata"] = {name: value for name, value in metadata.items() if name != "mlo"}

@@ -78,6 +78,11 @@ class Cell:
         return count if type(count) is int and 0 <= count < 2**53 else None
 
     @property
+    def prompted(self) -> bool:
+        """Whether there is anything where the prompt number stands."""
+        return self._named("execution_count") is not None
+
+    @property
     def tags(self) -> tuple[str, ...]:
         """The tags in the metadata."""
         tags = self.metadata.get("tags")

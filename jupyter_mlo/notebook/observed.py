@@ -58,14 +58,15 @@ class ObservedOutputs:
             digest = _digest(msg_type, content)
             display = _display(content) if msg_type == "display_data" else None
             if display is not None:
+                # Front ends hand it on to earlier outputs of that name, of other cells too.
                 self._replace(display, digest)
+                self._update(display, digest)
             self._add(_Held(digest=digest, display=display))
         elif msg_type == "update_display_data":
             digest, display = _digest("display_data", content), _display(content)
             if display is not None:
                 self._replace(display, digest)
-                self._updates.pop(display, None)
-                self._updates[display] = digest
+                self._update(display, digest)
         elif msg_type == "clear_output":
             self.clears += 1
             if content.get("wait"):
@@ -127,6 +128,10 @@ class ObservedOutputs:
             # Something stands behind it now, so that stream cannot go on.
             before.digest, before.stream = before.digest_now(), None
         self._held.append(held)
+
+    def _update(self, display: str, digest: bytes) -> None:
+        self._updates.pop(display, None)
+        self._updates[display] = digest
 
     def _replace(self, display: str, digest: bytes) -> None:
         for held in self._held:

@@ -34,7 +34,8 @@ class PresentCell:
     stamp_problem: str
     #: Why the cell has no digest; empty where it has one.
     undigestable: str
-    #: A code cell that has outputs or a prompt number.
+    #: A code cell that has outputs or a prompt number, whatever that is; and every cell that
+    #: cannot be digested, because other readers may see an executed one in it.
     executed: bool
 
     @property
@@ -90,7 +91,7 @@ def present_cell(cell: Cell) -> PresentCell:
         source=source_digest(cell.source) if digests is None else digests.source,
         stamp=bytes.fromhex(stamp.statement_id) if stamp is not None else None,
     )
-    executed = kind == "code" and (cell.execution_count is not None or cell.has_outputs)
+    executed = bool(undigestable) or (kind == "code" and (cell.prompted or cell.has_outputs))
     return PresentCell(cell, listed, stamp, problem, undigestable, executed)
 
 

@@ -19,6 +19,8 @@ class Demands:
     allow_unstamped: bool = False
     #: Outputs that were removed are missed.
     outputs: bool = False
+    #: A notebook that nobody sealed does not hold, even where nothing in it was executed.
+    sealed: bool = False
 
 
 @dataclass(frozen=True)
@@ -103,7 +105,7 @@ class NotebookReport:
         if self.problems:
             return False
         if self.nothing_executed:
-            return True
+            return not demands.sealed
         return self.seal.holds(demands) and all(cell.holds(demands) for cell in self.cells)
 
     def unknown_keys(self) -> list[tuple[str, str]]:

@@ -167,7 +167,8 @@ def _facts(
         in_newest=stamp_id in places,
         in_older=stamp_id in older,
         time=claim.stamp.started,
-        lie="" if comparison.changed else _lie(claim, cell.references()),
+        # An output that no record holds may well carry another execution's reference.
+        lie="" if comparison.changed or comparison.unobserved else _lie(claim, cell.references()),
     )
 
 

@@ -146,7 +146,12 @@ def report(examined: Examined) -> NotebookReport:
         seal=_seal_report(examined),
         cells=cells,
         problems=(*examined.problems, *([rolled_back] if rolled_back else [])),
-        notes=(*examined.notes, *_format_notes(examined)),
+        notes=(
+            *examined.notes,
+            *_format_notes(examined),
+            *_count_notes(examined),
+            *_strip_notes(examined, cells),
+        ),
         nothing_executed=not touched,
         checkpoint=dict(checkpoint) if checkpoint else None,
     )
@@ -327,6 +332,28 @@ def _format_notes(examined: Examined) -> list[str]:
     if newest is None or newest.claim.seal.nbformat == now:
         return []
     return [f"notebook format {now}, sealed as {newest.claim.seal.nbformat}: no alarm"]
+
+
+def _count_notes(examined: Examined) -> list[str]:
+    """Prompt numbers that are not those that were stamped: no digest covers them."""
+    found = []
+    for cell in examined.cells:
+        stamped = examined.stamped.get(cell.cell.position)
+        if stamped is None or stamped.facts.refused or not cell.cell.prompted:
+            continue
+        count, was = cell.cell.execution_count, stamped.claim.stamp.execution.count
+        if was is not None and count != was:
+            found.append(f"cell {cell.cell.position + 1} shows another number than [{was}]")
+    return found
+
+
+def _strip_notes(examined: Examined, cells: Sequence[CellReport]) -> list[str]:
+    """Outputs that were removed from some cells only: nbstripout takes them from all."""
+    stripped = [cell.position for cell in cells if cell.verdict is Verdict.STRIPPED]
+    kept = any(cell.cell.has_outputs for cell in examined.cells)
+    if not stripped or not kept:
+        return []
+    return [f"outputs of {_cells(stripped)} were removed, and others were kept"]
 
 
 def _rolled_back(examined: Examined) -> str:

@@ -26,10 +26,11 @@ def shown(path: Path, found: Judged, demands: Demands) -> Iterator[str]:
         if found.hint:
             yield f"  hint: {terminal_safe(found.hint, limit=_WIDTH)}"
         return
-    if report.nothing_executed:
-        yield f"{name}: nothing was executed: nothing to vouch for"
-        return
     holds = report.holds(demands)
+    if report.nothing_executed and not report.problems:
+        unless = "" if holds else ", and nobody sealed it"
+        yield f"{name}: nothing was executed: nothing to vouch for{unless}"
+        return
     yield f"{name}: {'holds' if holds else 'DOES NOT HOLD'}; {_seal(report.seal)}; {_cells(report)}"
     for line in _details(path, report, demands):
         yield f"  {terminal_safe(line, limit=_WIDTH)}"

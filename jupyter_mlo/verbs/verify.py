@@ -53,6 +53,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--require-outputs", action="store_true", help="miss outputs that were removed"
     )
+    parser.add_argument(
+        "--require-sealed",
+        action="store_true",
+        help="let no notebook pass that nobody sealed, even where nothing was executed",
+    )
     parser.add_argument("--quiet", action="store_true", help="only what does not hold")
 
 
@@ -67,6 +72,7 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
         level=Assurance[arguments.require.upper()],
         allow_unstamped=arguments.allow_unstamped,
         outputs=arguments.require_outputs,
+        sealed=arguments.require_sealed,
     )
     paths = notebooks_at(arguments.paths)
     entries: list[dict[str, Any]] = []
