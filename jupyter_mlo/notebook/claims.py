@@ -22,6 +22,8 @@ from jupyter_mlo.statements.predicates.identity import Enrolment
 from jupyter_mlo.statements.predicates.notebook import Record, Seal, Stamp
 from jupyter_mlo.statements.statement import Statement, read_statement
 
+#: Statements from which threads for their signatures are worth their start.
+_MANY: Final = 64
 #: Said of whatever cannot be read or does not hold as it was signed.
 FORGED: Final = "forged or damaged"
 
@@ -162,7 +164,7 @@ class Verifier:
             revocations=self._revocations,
             now=self._now,
             key_cache=self._cache,
-            workers=self._workers,
+            workers=self._workers if len(statements) >= _MANY else 1,
         )
 
 

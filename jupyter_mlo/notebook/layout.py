@@ -7,7 +7,7 @@ reading never raises: what is not of the form is left out and named.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -70,8 +70,13 @@ class NotebookEntries:
     problems: tuple[str, ...] = field(default=())
 
 
-def read_notebook_entries(metadata: object) -> NotebookEntries:
-    """Read ``nb.metadata.mlo`` from a notebook's metadata."""
+def read_notebook_entries(metadata: object, present: Iterable[SealedCell] = ()) -> NotebookEntries:
+    """Read ``nb.metadata.mlo`` from a notebook's metadata.
+
+    Args:
+        present: the cells as a seal would list them now: most lines are theirs, and need not be
+            parsed.
+    """
     if not isinstance(metadata, Mapping) or MEMBER not in metadata:
         return NotebookEntries()
     value = metadata[MEMBER]
@@ -86,10 +91,11 @@ def read_notebook_entries(metadata: object) -> NotebookEntries:
         for where, raw in _entries(value, "chains", MOST_CHAINS, problems)
         if (envelope := _envelope(raw, where, problems)) is not None
     )
+    lines = {cell.line(): cell for cell in present}
     seals = tuple(
         entry
         for at, (where, raw) in enumerate(_entries(value, "seals", MOST_SEALS, problems))
-        if (entry := _seal(raw, where, at == 0, problems)) is not None
+        if (entry := _seal(raw, where, at == 0, lines, problems)) is not None
     )
     return NotebookEntries(
         present=True,
@@ -187,7 +193,9 @@ def _envelope(raw: object, where: str, problems: list[str]) -> Envelope | None:
         return None
 
 
-def _seal(raw: object, where: str, newest: bool, problems: list[str]) -> SealEntry | None:
+def _seal(
+    raw: object, where: str, newest: bool, known: Mapping[str, SealedCell], problems: list[str]
+) -> SealEntry | None:
     if not isinstance(raw, Mapping):
         problems.append(f"metadata.mlo.{where} is not an object")
         return None
@@ -199,7 +207,8 @@ def _seal(raw: object, where: str, newest: bool, problems: list[str]) -> SealEnt
             lines = raw.get("cells")
             if not isinstance(lines, list) or "proofs" in raw:
                 raise ValueError("not there" if lines is None else "not a list, or proofs as well")
-            return SealEntry(envelope, cells=tuple(map(SealedCell.from_line, lines)))
+            cells = (known.get(str(line)) or SealedCell.from_line(line) for line in lines)
+            return SealEntry(envelope, cells=tuple(cells))
         proofs = raw.get("proofs")
         if not isinstance(proofs, Mapping):
             raise ValueError("not there")

@@ -92,8 +92,8 @@ def examine(
     workers: int = 1,
 ) -> Examined:
     """Find out everything that verdicts, blame and a new seal rest on; arguments as above."""
-    entries = read_notebook_entries(notebook.metadata)
     cells = present_cells(notebook, workers)
+    entries = read_notebook_entries(notebook.metadata, (cell.listed for cell in cells))
     seals = [entry.envelope for entry in entries.seals]
     pool = pool.also(entries.chains)
     logged = _logged(ledger, pool, seals)
