@@ -7,14 +7,13 @@ left to them; nothing is decided here. Loaded by the engine only, because it nee
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 from nbclient.util import run_hook, run_sync
 from papermill.clientwrap import PapermillNotebookClient
 
-from jupyter_mlo.runs.ending import Ending
 from jupyter_mlo.runs.run import NotebookRun
 from jupyter_mlo.runs.surroundings import Kernel
 from jupyter_mlo.runs.withheld import kernel_environment
@@ -26,7 +25,8 @@ class WatchedClient(PapermillNotebookClient):  # type: ignore[misc]
     Args:
         nb_man: papermill's execution manager.
         run: the run that is told.
-        ending: begun as soon as all cells are done, while the kernel shuts down.
+        over: called as soon as all cells are done, or with what has ended them early; the
+            kernel shuts down afterwards.
         env: environment of the kernel in place of this process's; secrets are left out of
             either.
     """
@@ -36,13 +36,13 @@ class WatchedClient(PapermillNotebookClient):  # type: ignore[misc]
         nb_man: Any,
         *,
         run: NotebookRun,
-        ending: Ending,
+        over: Callable[[BaseException | None], None],
         env: Mapping[str, str] | None = None,
         **options: Any,
     ) -> None:
         super().__init__(nb_man, **options)
         self._run = run
-        self._ending = ending
+        self._over = over
         self._env = env
         #: Nothing that arrives from now on is part of the notebook.
         self._closed = False
@@ -108,4 +108,4 @@ class WatchedClient(PapermillNotebookClient):  # type: ignore[misc]
                 # Tasks that were cut short go on while the kernel is shut down.
                 self._closed = True
                 self.nb_man.notebook_complete()
-                self._ending.begin(failure)
+                self._over(failure)

@@ -31,7 +31,7 @@ from jupyter_mlo.statements.predicates import types
 
 
 class Ending:
-    """Ends one run; begun once, waited for as often as anyone likes.
+    """Ends one run: begun once, then waited for.
 
     Args:
         run: the run.
@@ -52,8 +52,6 @@ class Ending:
 
     def begin(self, error: BaseException | None) -> None:
         """Nothing of the notebook changes any more; ``error`` is what ended it early."""
-        if self._thread is not None:
-            return
         self._run.finished = self._run.now()
         self._thread = threading.Thread(target=self._end, args=(error,), name="mlo-ending")
         self._thread.start()

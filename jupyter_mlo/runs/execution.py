@@ -11,7 +11,7 @@ import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from click import ClickException
 from papermill.log import logger
@@ -20,7 +20,6 @@ from papermill.utils import merge_kwargs, remove_args
 from jupyter_mlo.config import load_settings
 from jupyter_mlo.errors import InvalidInput, MloError, Refused
 from jupyter_mlo.runs.client import WatchedClient
-from jupyter_mlo.runs.ending import Ending
 from jupyter_mlo.runs.identity import Acting, decide
 from jupyter_mlo.runs.leftovers import forget_written, keep_until_written
 from jupyter_mlo.runs.request import read_request
@@ -28,6 +27,9 @@ from jupyter_mlo.runs.run import NotebookRun, complain
 from jupyter_mlo.runs.saving import SparingManager, local_target
 from jupyter_mlo.runs.signals import EndedBySignal
 from jupyter_mlo.runs.withheld import Withheld
+
+if TYPE_CHECKING:
+    from jupyter_mlo.runs.ending import Ending
 
 
 class RunRefused(Refused, ClickException):  # type: ignore[misc]
@@ -146,11 +148,20 @@ def _run(
     final = final if isinstance(final, str) else asked
     forget_written()
     run.begin({"output": final and (local_target(final) or final), "pid": os.getpid()})
-    ending = Ending(run, asked=asked, final=final)
+    endings: list[Ending] = []
+
+    def over(error: BaseException | None) -> None:
+        """Begin to end the run, once; what that needs was imported meanwhile."""
+        from jupyter_mlo.runs.ending import Ending
+
+        if not endings:
+            endings.append(Ending(run, asked=asked, final=final))
+            endings[0].begin(error)
+
     failure: BaseException | None = None
     try:
         client = WatchedClient(
-            manager, run=run, ending=ending, env=env, **_client_options(kernel_name, **options)
+            manager, run=run, over=over, env=env, **_client_options(kernel_name, **options)
         )
         client.execute()
         signals.hold()
@@ -158,9 +169,9 @@ def _run(
         signals.hold()
         failure = error
     manager.notebook_complete()
-    ending.begin(failure)
-    ending.wait()
-    return _result(run, ending, failure or signals.noted)
+    over(failure)
+    endings[0].wait()
+    return _result(run, endings[0], failure or signals.noted)
 
 
 def _result(run: NotebookRun, ending: Ending, failure: BaseException | None) -> Any:

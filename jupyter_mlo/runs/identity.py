@@ -156,7 +156,9 @@ def _from_ledger(
     try:
         with open_ledger(settings, create=False, patience=2.0) as ledger:
             revocations = ledger.entries(Filter(predicate_type=types.REVOCATION))
-            return [entry.envelope for entry in revocations], ledger.quoted(), ""
+            doubt = ledger.rolled_back()
+            note = f"whether the ledger revokes the mandate is not known: {doubt}" if doubt else ""
+            return [entry.envelope for entry in revocations], ledger.quoted(), note
     except NotFound:
         return [], None, ""
     except LedgerError as error:

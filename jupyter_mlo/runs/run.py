@@ -11,8 +11,9 @@ import contextlib
 import uuid
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from papermill.log import logger
 
@@ -26,9 +27,11 @@ from jupyter_mlo.runs.journal import Journal, run_folder
 from jupyter_mlo.runs.leftovers import sweep
 from jupyter_mlo.runs.names import name_here
 from jupyter_mlo.runs.run_key import RunKey
-from jupyter_mlo.runs.stamping import CellStamps
 from jupyter_mlo.runs.surroundings import Kernel, Surroundings
 from jupyter_mlo.statements.times import to_text
+
+if TYPE_CHECKING:
+    from jupyter_mlo.runs.stamping import CellStamps
 
 #: The key in a run's kernel ends after this, whatever else it depends on.
 LONGEST: Final = timedelta(days=7)
@@ -79,13 +82,10 @@ class NotebookRun:
         self.finished: datetime | None = None
         self.key: RunKey | None = None
         self.journal: Journal | None = None
-        self.stamps = CellStamps(
-            acting,
-            nb.cells,
-            notebook_id=self.notebook_id,
-            kernel_name=kernel_name,
-            complain=complain,
-        )
+        self._kernel_name = kernel_name
+        self._kernel_id = "unknown"
+        # Its own list: papermill inserts cells when one has failed.
+        self._cells = list(nb.cells)
         self.surroundings = Surroundings(
             notebook=source,
             parameters=request.parameters,
@@ -94,6 +94,21 @@ class NotebookRun:
             complain=complain,
         )
         self._drop_what_was_said_before()
+
+    @cached_property
+    def stamps(self) -> CellStamps:
+        """The stamps of this run's cells."""
+        # Imported while the kernel starts: nothing is waited for less than a kernel.
+        from jupyter_mlo.runs.stamping import CellStamps
+
+        return CellStamps(
+            self.acting,
+            self._cells,
+            notebook_id=self.notebook_id,
+            kernel_id=self._kernel_id,
+            kernel_name=self._kernel_name,
+            complain=complain,
+        )
 
     @property
     def folder(self) -> Path:
@@ -153,7 +168,7 @@ class NotebookRun:
 
     def kernel_started(self, kernel_id: str, kernel: Kernel) -> None:
         """The kernel process exists: find out about its surroundings while it gets ready."""
-        self.stamps.kernel_id = kernel_id
+        self._kernel_id = kernel_id
         self.surroundings.start(kernel, self._introduce)
 
     def _introduce(self) -> None:

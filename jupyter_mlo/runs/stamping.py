@@ -44,9 +44,9 @@ class CellStamps:
 
     Args:
         acting: who runs it, and why; its signer signs.
-        cells: the notebook's cells, as nbformat holds them.
+        cells: the notebook's cells, as nbformat holds them, in their places when they run.
         notebook_id: ID of the run's output.
-        kernel_name: name of the kernelspec.
+        kernel_id: the kernel process's own ID; ``kernel_name`` is that of its kernelspec.
         complain: told, in a sentence, when something cannot be stamped.
     """
 
@@ -56,13 +56,14 @@ class CellStamps:
         cells: Sequence[Any],
         *,
         notebook_id: str,
+        kernel_id: str,
         kernel_name: str,
         complain: Complain,
     ) -> None:
         self._acting = acting
-        # Its own list: papermill inserts cells when one has failed.
-        self._cells = list(cells)
+        self._cells = cells
         self._notebook_id = notebook_id
+        self._kernel_id = kernel_id
         self._kernel_name = kernel_name
         self._complain = complain
         self._executions: dict[int, _Execution] = {}
@@ -70,8 +71,6 @@ class CellStamps:
         self._updated: dict[int, set[int]] = {}
         self._current: int | None = None
         self._refused = False
-        #: The kernel process's own ID; known once it has been started.
-        self.kernel_id = "unknown"
 
     def begin(self, position: int, now: datetime) -> None:
         """The code of a cell is about to be sent."""
@@ -173,7 +172,7 @@ class CellStamps:
         executed = Executed(
             execution=execution.id,
             count=cell.execution_count,
-            kernel_id=self.kernel_id,
+            kernel_id=self._kernel_id,
             kernel_name=self._kernel_name,
             started=execution.started,
             finished=execution.finished or now,

@@ -12,19 +12,23 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from jupyter_mlo.errors import MloError
-from jupyter_mlo.lifecycle.provenance import Environment, Repository
-from jupyter_mlo.lifecycle.resources import FileDigest
-from jupyter_mlo.runs.environment import find_environment
-from jupyter_mlo.runs.files import digest_path
-from jupyter_mlo.runs.repository import find_repository
+
+if TYPE_CHECKING:
+    from jupyter_mlo.lifecycle.provenance import Environment, Repository
+    from jupyter_mlo.lifecycle.resources import FileDigest
 
 #: Seconds for which the end of a run waits for what is still not known.
 PATIENCE: Final = 30.0
-#: What the end of a run needs beside what has been imported by then.
-_NEEDED: Final = ("jupyter_mlo.ledger.publish", "jupyter_mlo.notebook.present")
+#: What cells need, and then what the end of a run needs, as it comes to be needed.
+_NEEDED: Final = (
+    "jupyter_mlo.runs.stamping",
+    "jupyter_mlo.runs.ending",
+    "jupyter_mlo.notebook.present",
+    "jupyter_mlo.ledger.publish",
+)
 _DATA_WORDS: Final = frozenset({"data", "dataset"})
 
 
@@ -45,6 +49,7 @@ class Surroundings:
         notebook: the input's file, where it is a local one.
         parameters: the run's parameters; some may name data.
         folder: where the kernel runs; names of files are relative to it.
+        kernel_name: name of the kernelspec.
         complain: told what declared data cannot be put on record.
     """
 
@@ -60,17 +65,27 @@ class Surroundings:
         self._notebook = notebook
         self._parameters = parameters
         self._folder = folder
+        self._kernel_name = kernel_name
         self._complain = complain
         self._done: list[threading.Thread] = []
+        self._environment: Environment | None = None
         self.repository: Repository | None = None
-        self.environment = Environment(kernel_name, unknown="the kernel did not start")
         self.data: tuple[FileDigest, ...] = ()
+
+    @property
+    def environment(self) -> Environment:
+        """The kernel's, as far as it is known by now."""
+        from jupyter_mlo.lifecycle.provenance import Environment
+
+        if self._environment is not None:
+            return self._environment
+        why = "it took too long to find out" if self._done else "the kernel did not start"
+        return Environment(self._kernel_name, unknown=why)
 
     def start(self, kernel: Kernel, first: Callable[[], None]) -> None:
         """Begin, with ``first`` before everything else."""
         if self._done:
             return
-        self.environment = Environment(kernel.name, unknown="it took too long to find out")
         self._done = [
             threading.Thread(target=target, args=arguments, name="mlo-surroundings", daemon=True)
             for target, arguments in ((self._find, (kernel, first)), (self._digest_data, ()))
@@ -85,17 +100,22 @@ class Surroundings:
 
     def _find(self, kernel: Kernel, first: Callable[[], None]) -> None:
         first()
+        from jupyter_mlo.runs.environment import find_environment
+        from jupyter_mlo.runs.repository import find_repository
+
         for module in _NEEDED:
             # Whatever is wrong shows when it is used, and is said there.
             with contextlib.suppress(Exception):
                 importlib.import_module(module)
-        self.environment = find_environment(
+        self._environment = find_environment(
             kernel.name, kernel.language, kernel.command, kernel.environ
         )
         if self._notebook is not None:
             self.repository = find_repository(self._notebook)
 
     def _digest_data(self) -> None:
+        from jupyter_mlo.runs.files import digest_path
+
         found: list[FileDigest] = []
         for name, path in declared_data(self._parameters, self._folder):
             try:
