@@ -109,6 +109,22 @@ def test_where_it_permits_several_activities_none_is_chosen(ada: Hand) -> None:
     assert (signer.activity, signer.model) == (None, None)
 
 
+def test_a_file_whose_name_could_be_base64_is_still_a_file(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(file.parent)
+    file.rename(file.parent / "abcd")
+    assert read_mandate("abcd").notebook == "train.ipynb"
+
+
+def test_where_everything_is_permitted_nothing_is_chosen(ada: Hand) -> None:
+    hand = ada.delegates("mandate")
+    parts = {"version": 1, "notebook": "x", "chain": [one.to_json() for one in hand.chain],
+             "key": base64.b64encode(hand.key.to_pkcs8()).decode()}  # fmt: skip
+    signer = read_mandate(json.dumps(parts)).signer(NOW)
+    assert (signer.activity, signer.model) == (None, None)
+
+
 def test_a_file_that_others_could_read_is_not_used(file: Path) -> None:
     for mode in (0o640, 0o604, 0o660, 0o644):
         file.chmod(mode)
@@ -282,6 +298,14 @@ def test_mandates_are_listed_by_their_end_and_damaged_ones_named(
         store.find("zz")
     with pytest.raises(NotFound):
         store.find("")
+
+
+def test_an_id_that_fits_two_mandates_names_neither(settings: Settings, ada: Hand) -> None:
+    store = MandateStore(settings)
+    ids = [store.add(made(ada)).mandate_id for _ in range(17)]  # two of them begin alike
+    twice = next(one[0] for one in ids if sum(other[0] == one[0] for other in ids) > 1)
+    with pytest.raises(NotFound, match="mandates begin with"):
+        store.find(twice)
 
 
 def revoked_at(hand: Hand, mandate: Mandate, now: datetime = NOW) -> Envelope:
