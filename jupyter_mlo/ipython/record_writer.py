@@ -6,6 +6,7 @@ interpreter to itself; it wakes when the kernel has gone idle.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 from collections import deque
@@ -25,6 +26,8 @@ WAKE_BYTES = 1 << 20
 #: and beyond so many the kernel's output waits for it, but not longer than so many seconds.
 MAX_BYTES = 1 << 27
 MAX_WAIT = 5.0
+#: Seconds that a cell waits at most for the records of those before it.
+MAX_SETTLE = 0.25
 #: What is no larger never waits: above all that a cell has ended.
 SMALL = 4096
 #: Ended executions whose late output (from threads) is still taken.
@@ -90,6 +93,11 @@ class RecordWriter:
         self._wake = threading.Event()
         self._relief = threading.Event()
         self._stopping = False
+        #: Requests of cells that have replied and are not on record yet.
+        self._owed: set[str] = set()
+        self._paid = threading.Event()
+        #: It was waited for in vain: no cell waits again until something is on record.
+        self._behind = False
         self._ended: deque[str] = deque()
         self._late: list[Execution] = []
         self._widgets = WidgetOutputs()
@@ -109,6 +117,23 @@ class RecordWriter:
     def shown(self, shown: Shown) -> None:
         """Take in what the front end shows of its own; called in the cell's thread."""
         self._waiting.append(shown)
+
+    def owes(self, request_id: str) -> None:
+        """A cell has ended, and its record is due; called in the cell's thread."""
+        if not self._behind:
+            self._owed.add(request_id)
+            self._paid.clear()
+
+    def settle(self) -> None:
+        """Wait, but not long, until what has ended is on record; called before a cell begins.
+
+        So a cell that takes its kernel down takes no record but its own with it.
+        """
+        # An interrupt here would leave the request without any reply.
+        with contextlib.suppress(KeyboardInterrupt):
+            if self._owed and not self._paid.wait(MAX_SETTLE):
+                self._behind = True
+                self._owed.clear()
 
     def wake(self) -> None:
         """Have the thread look at what waits."""
@@ -232,7 +257,13 @@ class RecordWriter:
         self._ended.append(execution.request)
         if len(self._ended) > KEEP_ENDED:
             self._executions.pop(self._ended.popleft(), None)
-        self._record(execution)
+        try:
+            self._record(execution)
+        finally:
+            self._behind = False
+            self._owed.discard(execution.request)
+            if not self._owed:
+                self._paid.set()
 
     def _record(self, execution: Execution) -> None:
         if execution.unseen:

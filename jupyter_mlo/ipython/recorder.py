@@ -104,6 +104,7 @@ class Recorder:
     # What the wire tells (see wire.Listener).
 
     def begins(self, request: Mapping[str, Any], content: Mapping[str, Any]) -> None:
+        self._writer.settle()
         now = self._clock()
         signer = self._watch.signer(now)
         if self._watch.problem is not None:
@@ -138,6 +139,8 @@ class Recorder:
         execution = self._executions.get(request_id)
         if execution is None:
             return
+        if execution.signer is not None:
+            self._writer.owes(request_id)
         execution.finished = self._clock()
         execution.status = str(content.get("status"))
         if content.get("status") == "ok":
