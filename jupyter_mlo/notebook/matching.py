@@ -9,7 +9,7 @@ outputs that differ: it says which of the present outputs the record holds. Pure
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
@@ -90,7 +90,8 @@ def match(cells: Sequence[Present], recorded: Iterable[Recorded]) -> dict[int, M
                 found[cell.position] = result
                 taken.update(one.execution for one in own)
     candidates = [cell for cell in cells if not isinstance(found.get(cell.position), Match)]
-    found.update(_by_content(candidates, by_source, taken, displays))
+    proven = Counter(one.recorded.kernel_id for one in found.values() if isinstance(one, Match))
+    found.update(_by_content(candidates, by_source, taken, displays, proven))
     return found
 
 
@@ -127,6 +128,7 @@ def _by_content(
     by_source: Mapping[str, Sequence[Recorded]],
     taken: set[str],
     displays: Displays,
+    proven: Counter[str],
 ) -> dict[int, Match | str]:
     fitting: dict[int, list[Match]] = {}
     claims: defaultdict[str, list[tuple[Tie, int]]] = defaultdict(list)
@@ -141,16 +143,32 @@ def _by_content(
                 claims[one.execution].append((fits.tie, cell.position))
         if matches:
             fitting[cell.position] = matches
+    # Boilerplate fits executions in other notebooks too: the kernel of most cells tells which.
+    cells_of = proven + Counter(
+        kernel
+        for matches in fitting.values()
+        for kernel in {fits.recorded.kernel_id for fits in matches}
+    )
     found: dict[int, Match | str] = {}
     for position, matches in fitting.items():
         own = [fits for fits in matches if _claimed_by(claims[fits.recorded.execution]) == position]
-        # Of several executions that all fit this one cell, the last made what is there.
-        found[position] = (
-            max(own, key=lambda fits: (fits.tie, fits.recorded.started))
-            if own
-            else "records match it, but other cells as well"
-        )
+        found[position] = _surest(own, cells_of)
     return found
+
+
+def _surest(own: Sequence[Match], cells_of: Counter[str]) -> Match | str:
+    """Of executions that all fit one cell: of the kernel of most cells, the last."""
+    if not own:
+        return "records match it, but other cells as well"
+
+    def rank(fits: Match) -> tuple[Tie, int]:
+        return fits.tie, cells_of[fits.recorded.kernel_id]
+
+    best = max(map(rank, own))
+    last = [fits for fits in own if rank(fits) == best]
+    if len({fits.recorded.mlo for fits in last}) > 1:
+        return "records of several MLOs match it equally well"
+    return max(last, key=lambda fits: fits.recorded.started)
 
 
 def _claimed_by(claims: Sequence[tuple[Tie, int]]) -> int | None:

@@ -25,7 +25,13 @@ from jupyter_mlo.notebook.reading import notebook_from_json
 from jupyter_mlo.notebook.seals import Sealable, SealedCell, cells_root, make_seal
 from jupyter_mlo.notebook.stamps import Executed, can_cover, make_stamp
 from jupyter_mlo.notebook.verdicts import Verdict
-from jupyter_mlo.notebook.verification import Examined, examine, newer_record, ruling
+from jupyter_mlo.notebook.verification import (
+    Examined,
+    examine,
+    newer_record,
+    older_than_logged,
+    ruling,
+)
 from jupyter_mlo.notebook.vouching import RecordSource
 from jupyter_mlo.statements.envelope import Envelope
 from jupyter_mlo.statements.times import from_text
@@ -206,7 +212,7 @@ def _remaining(
 def _unchanged(examined: Examined, whole: Sealable, signer: Signer, meaning: str) -> bool:
     """Whether the newest seal is this MLO's, means this, and says all that a new one would say."""
     newest = examined.sealed.newest
-    if newest is None or examined.problems:
+    if newest is None or examined.problems or older_than_logged(examined):
         return False
     seal = newest.claim.seal
     return (

@@ -138,7 +138,7 @@ def report(examined: Examined) -> NotebookReport:
     touched = examined.entries.present or any(
         cell.executed or cell.carries_stamp for cell in examined.cells
     )
-    rolled_back = _rolled_back(examined)
+    rolled_back = older_than_logged(examined)
     checkpoint = examined.ledger.checkpoint if examined.ledger else None
     return NotebookReport(
         notebook=examined.entries.notebook,
@@ -356,8 +356,8 @@ def _strip_notes(examined: Examined, cells: Sequence[CellReport]) -> list[str]:
     return [f"outputs of {_cells(stripped)} were removed, and others were kept"]
 
 
-def _rolled_back(examined: Examined) -> str:
-    """Whether the ledger has a newer seal of this notebook than the notebook has."""
+def older_than_logged(examined: Examined) -> str:
+    """Whether the ledger has a newer seal of this notebook than the notebook has; then which."""
     ledger, notebook = examined.ledger, examined.entries.notebook
     if ledger is None or notebook is None:
         return ""
@@ -376,5 +376,6 @@ def _rolled_back(examined: Examined) -> str:
         return ""  # sealed here and not logged yet, or elsewhere
     return (
         f"its newest seal is entry {place.index} of the ledger, which has a newer one of this "
-        f"notebook (entry {index}): rolled back, or an older copy?"
+        f"notebook (entry {index}): rolled back, or an older copy? If it is the one to go on with, "
+        "seal it again"
     )

@@ -207,6 +207,23 @@ CASES: dict[str, tuple[list[Present], list[Recorded], dict[int, Any]]] = {
     "an execution that has its cell by id is not another's by content": (
         [present(0), present(1, id="c2")], [record("e")], {0: ("e", (), Tie.ID)},
     ),
+    "boilerplate is of the kernel that ran most of the notebook, not of the last one": (
+        [present(0, id="a"), present(1, "t", id="b", count=2)],
+        [
+            record("e1", cell=None, at=1, kernel="k1"),
+            record("e2", "t", cell=None, count=2, at=2, kernel="k1"),
+            record("e3", cell=None, at=3, kernel="k2"),
+        ],
+        {0: ("e1", (), Tie.CONTENT), 1: ("e2", (), Tie.CONTENT)},
+    ),
+    "two MLOs who ran the same in kernels of their own cannot be told apart": (
+        [present(0, id="a")],
+        [
+            record("e1", cell=None, at=1, kernel="k1"),
+            record("e2", cell=None, at=2, kernel="k2", mlo="mlo:another"),
+        ],
+        {0: "records of several MLOs match it equally well"},
+    ),
     "an id that stands there twice says nothing": (
         [present(0), present(1)], [record("e")],
         {

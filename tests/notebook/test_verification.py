@@ -306,7 +306,7 @@ def test_an_older_state_of_the_file_is_found_by_the_ledger(
     assert not report.holds(Demands())
     assert report.problems == (
         "its newest seal is entry 0 of the ledger, which has a newer one of this notebook "
-        "(entry 1): rolled back, or an older copy?",
+        "(entry 1): rolled back, or an older copy? If it is the one to go on with, seal it again",
     )
     assert report.checkpoint == {"origin": "o", "size": 2, "root": "r"}
     del older["metadata"]["mlo"]["seals"][0]
