@@ -313,7 +313,7 @@ def verify(
     now: datetime = NOON + timedelta(hours=2),
     **options: Any,
 ) -> NotebookReport:
-    """The verdict of a verifier who pins these people and has nothing else but these kernels' records."""
+    """The verdict of a verifier who pins these people, and has but these kernels' records."""
     at_hand = [link for kernel in kernels if kernel.signer for link in kernel.signer.chain]
     return verify_notebook(
         notebook_from_json(value),

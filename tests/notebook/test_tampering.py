@@ -136,7 +136,7 @@ def test_every_altered_scalar_is_found_and_named(at_hand: str) -> None:
     chains = (*alice().session().chain, *bob().session().chain)
     options: dict[str, Any] = {}
     if at_hand == "the chains":
-        # The verifier has whole copies himself: an altered one in the file shall be named all the same.
+        # The verifier has whole copies himself: an altered one in the file is named all the same.
         from jupyter_mlo.statements.envelope import Envelope
 
         kept = [Envelope.from_json(link) for link in value["metadata"]["mlo"]["chains"]]
