@@ -112,6 +112,7 @@ EXAMPLES: dict[str, tuple[list[dict[str, Any]], dict[str, Any]]] = {
             "kernelspec": "python3",
             "widgets": SHORT,
             "previous": HEX,
+            "older": {"count": 2, "root": SHORT},
         },
     ),
     types.DATASET: (
