@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 from pathlib import Path
 
 from jupyter_mlo.config import Settings
-from jupyter_mlo.identity.private_files import write_private
+from jupyter_mlo.errors import KeyFileError
+from jupyter_mlo.identity.private_files import read_private, sync_folder, write_private
 from jupyter_mlo.ledger.checkpoint import Checkpoint
+from jupyter_mlo.ledger.last_seen import FILE_NAME
 from jupyter_mlo.ledger.merkle import EMPTY_ROOT
-from jupyter_mlo.ledger.note_keys import NoteSigner
+from jupyter_mlo.ledger.note_keys import NoteSigner, NoteVerifier
 from jupyter_mlo.ledger.rows import Rows
 
 
@@ -19,17 +22,43 @@ def key_file(settings: Settings) -> Path:
     return settings.ledger / "checkpoint.key"
 
 
-def create_log(rows: Rows, settings: Settings) -> None:
-    """Begin a log in empty tables, inside the caller's transaction.
+def was_here(settings: Settings) -> Path | None:
+    """What is left of a ledger that was begun here, whatever its database says; None if nothing.
 
-    A key that is there already has perhaps signed checkpoints of a ledger that was lost.
-    Signing others of the same sizes with it would make it a liar, so it is put aside and
-    the new log has a new key and a new origin.
+    The key gets its name only after the database of its log is on disk.
     """
-    path = key_file(settings)
-    if path.exists():
-        os.rename(path, path.with_name(f"{path.name}.{secrets.token_hex(4)}.old"))
+    for path in (key_file(settings), settings.ledger / FILE_NAME):
+        if path.exists():
+            return path
+    return None
+
+
+def create_log(rows: Rows, settings: Settings) -> None:
+    """Begin a log in empty tables, inside the caller's transaction; no key may be there.
+
+    A key that is there has perhaps signed checkpoints of a ledger that was lost, and signing
+    others of the same sizes with it would make it a liar. The new one waits under a name of
+    its own until :func:`take_key`: a creation that is killed leaves no key.
+    """
     signer = NoteSigner.generate(f"jupyter-mlo.local/{secrets.token_hex(8)}")
-    write_private(path, signer.to_text().encode() + b"\n", replace=False)
+    write_private(_new_key_file(settings), signer.to_text().encode() + b"\n")
     rows.add_log(signer.verifier.name, signer.verifier.public)
     rows.add_checkpoint(0, Checkpoint(signer.verifier.name, 0, EMPTY_ROOT).sign(signer))
+
+
+def take_key(settings: Settings, log: NoteVerifier) -> None:
+    """Give the key of a log that is on disk its name, unless it has it."""
+    new = _new_key_file(settings)
+    if key_file(settings).exists() or not new.exists():
+        return
+    # Whoever cannot do this, or has no such key, reads the ledger without it.
+    with contextlib.suppress(OSError, KeyFileError):
+        text = read_private(new, what="checkpoint key").decode("ascii", "replace")
+        if NoteSigner.from_text(text.strip()).verifier == log:
+            os.replace(new, key_file(settings))
+            sync_folder(settings.ledger)
+
+
+def _new_key_file(settings: Settings) -> Path:
+    path = key_file(settings)
+    return path.with_name(f"{path.name}.new")

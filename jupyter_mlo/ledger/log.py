@@ -7,17 +7,20 @@ one that :meth:`Ledger.transaction` has begun.
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
-from jupyter_mlo.errors import KeyFileError, LedgerError, NotFound
+from jupyter_mlo.errors import KeyFileError, LedgerError, MloError, NotFound
 from jupyter_mlo.identity.private_files import read_private
 from jupyter_mlo.ledger.checkpoint import Checkpoint, read_checkpoint
 from jupyter_mlo.ledger.content import Content, content_of
-from jupyter_mlo.ledger.database import Database
-from jupyter_mlo.ledger.merkle import consistency_proof, inclusion_proof
+from jupyter_mlo.ledger.database import Database, LedgerUnreachable
+from jupyter_mlo.ledger.last_seen import FILE_NAME, departure, keep_seen, read_seen
+from jupyter_mlo.ledger.leaf import entry_hash
+from jupyter_mlo.ledger.merkle import consistency_proof, inclusion_holds, inclusion_proof
 from jupyter_mlo.ledger.note_keys import NoteSigner, NoteVerifier
 from jupyter_mlo.ledger.proofs import TlogProof
 from jupyter_mlo.ledger.report import LedgerReport
@@ -28,6 +31,8 @@ from jupyter_mlo.statements.envelope import Envelope
 
 #: Trees have fewer leaves, and databases no larger numbers.
 _NO_INDEX: Final = 2**63
+#: Seconds between writes of the last checkpoint while the ledger stays open.
+_KEEP_EVERY: Final = 1.0
 
 
 class Ledger:
@@ -38,6 +43,9 @@ class Ledger:
         self._database = database
         self._rows = Rows(database)
         self._key = key
+        self._seen = key.with_name(FILE_NAME)
+        self._unkept = False
+        self._kept_at = 0.0
         self._sequencer: Sequencer | None = None
         log = self._rows.log()
         if len(log) != 1 or not isinstance(log[0][0], str) or not isinstance(log[0][1], bytes):
@@ -60,7 +68,11 @@ class Ledger:
 
     def close(self) -> None:
         """Let go of the database; a transaction that is open is rolled back."""
-        self._database.close()
+        try:
+            if self._unkept and not self._database.in_transaction:
+                self._keep_head()
+        finally:
+            self._database.close()
 
     @property
     def origin(self) -> str:
@@ -85,6 +97,7 @@ class Ledger:
         except BaseException:
             self._roll_back()
             raise
+        self._committed()
 
     def append(self, envelopes: Iterable[Envelope | bytes | Content]) -> list[Receipt]:
         """Append statements; on disk on return unless inside :meth:`transaction`.
@@ -121,6 +134,7 @@ class Ledger:
         except BaseException:
             self._roll_back()
             raise
+        self._committed()
         return receipts
 
     def entries(self, wanted: Filter | None = None) -> Iterator[Entry]:
@@ -172,6 +186,59 @@ class Ledger:
         Whose the statements' signatures are is not looked at.
         """
         return verify_rows(self._rows, self.verifier, progress)
+
+    def departure(self, note: bytes) -> str:
+        """Why this ledger does not continue a checkpoint kept elsewhere; empty if it does."""
+        return departure(note, self.verifier, self._rows)
+
+    def rolled_back(self) -> str:
+        """Why this is not the ledger that was seen here last; empty if it is, or goes on from it.
+
+        Raises:
+            LedgerUnreachable: the database does not answer.
+        """
+        try:
+            seen = read_seen(self._seen)
+        except LedgerError as error:
+            return error.message
+        why = self.departure(seen) if seen else ""
+        return f"the ledger was rolled back or replaced: {why}" if why else ""
+
+    def missing(self) -> int:
+        """How many entries, of those under the newest checkpoint, have no content here."""
+        size = self.size
+        return max(0, size - self._rows.count())
+
+    def flaw(self, entry: Entry) -> str:
+        """Why an entry is not what the newest checkpoint covers; empty if it is."""
+        try:
+            if entry.envelope.statement_id != entry.statement_id:
+                return "its envelope is that of another statement"
+            head, (_, salt, stored) = self.head(), self._content(entry.index)
+            proof = self.inclusion(entry.index, head.size)
+            leaf = entry_hash(salt, stored)
+        except LedgerUnreachable:
+            raise
+        except MloError as error:
+            return error.message
+        if stored == entry.stored and inclusion_holds(
+            leaf, entry.index, head.size, proof, head.root
+        ):
+            return ""
+        return "its leaf is not under the newest checkpoint"
+
+    def _committed(self) -> None:
+        """Something is on disk that the file of the last checkpoint does not know yet."""
+        self._unkept = True
+        if time.monotonic() - self._kept_at >= _KEEP_EVERY:
+            self._keep_head()
+
+    def _keep_head(self) -> None:
+        # What was appended is safe: that this cannot be written is no reason to fail.
+        with contextlib.suppress(OSError, LedgerError):
+            keep_seen(self._seen, self.checkpoint())
+            self._unkept = False
+            self._kept_at = time.monotonic()
 
     def _roll_back(self) -> None:
         if self._sequencer is not None:
@@ -225,6 +292,13 @@ class Ledger:
                     f"{self._key} is the key of {signer.verifier.vkey}, and this ledger is "
                     f"{self.verifier.vkey}",
                     hint="restore ledger and key from the same backup",
+                )
+            if why := self.rolled_back():
+                raise LedgerError(
+                    f"nothing is appended to this ledger, because it does not hold: {why}",
+                    hint="restore the newest backup of its folder, or move the folder "
+                    f"{self._key.parent} away to begin a new ledger; what you sign waits in the "
+                    "outbox",
                 )
             self._sequencer = Sequencer(self._rows, signer)
         return self._sequencer

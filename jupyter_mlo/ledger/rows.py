@@ -124,6 +124,11 @@ class Rows:
         rows = self._query("SELECT size, note FROM checkpoints ORDER BY size DESC LIMIT 1")
         return (rows[0][0], _bytes(rows[0][1])) if rows else None
 
+    def count(self) -> int:
+        """How many entries have content."""
+        ((count,),) = self._query("SELECT count(*) FROM contents")
+        return int(count)
+
     def add_checkpoint(self, size: int, note: bytes) -> None:
         """Keep a signed checkpoint."""
         self.database.execute("INSERT INTO checkpoints (size, note) VALUES (?, ?)", (size, note))

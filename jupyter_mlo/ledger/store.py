@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Final
 
 from jupyter_mlo.config import Settings
-from jupyter_mlo.errors import InvalidInput, NotFound
+from jupyter_mlo.errors import InvalidInput, LedgerError, NotFound
 from jupyter_mlo.identity.private_files import locked
-from jupyter_mlo.ledger.creation import create_log, key_file
+from jupyter_mlo.ledger.creation import create_log, key_file, take_key, was_here
 from jupyter_mlo.ledger.database import Database, SqliteDatabase
 from jupyter_mlo.ledger.log import Ledger
 from jupyter_mlo.ledger.rows import Entry, Filter, Rows
@@ -33,7 +33,7 @@ def open_ledger(
     """Open this home's ledger; make it, or bring it to the current schema, where needed.
 
     Args:
-        create: make a ledger where there is none.
+        create: make a ledger where there is none, and there was none before.
         patience: seconds to wait for other writers.
         on_network: whether a path lies on a network file system; this machine's mounts decide
             by default.
@@ -41,20 +41,25 @@ def open_ledger(
     Raises:
         NotFound: there is none, and ``create`` is False.
         LedgerUnreachable: the database does not answer.
-        LedgerError: a newer version wrote it, or it is damaged.
+        LedgerError: a newer version wrote it, or it is damaged, or lost.
     """
     path = database_path(settings)
-    if not create and not path.exists():
-        raise NotFound(
-            "there is no ledger here yet",
-            hint="logging in, sealing a notebook or running one makes it",
-        )
+    if not path.exists():
+        _not_lost(settings, path, path.exists)
+        if not create:
+            raise _none_yet()
     database = SqliteDatabase(path, patience=patience, on_network=on_network or _on_network)
     try:
         if not is_current(database.revision()):
+            if database.revision() is None:
+                _not_lost(settings, path, lambda: database.revision() is not None)
+                if not create:
+                    raise _none_yet()
             with locked(settings.ledger / ".creation.lock"):
-                _bring_up_to_date(database, settings)
-        return Ledger(database, key_file(settings))
+                _bring_up_to_date(database, settings, path)
+        ledger = Ledger(database, key_file(settings))
+        take_key(settings, ledger.verifier)
+        return ledger
     except BaseException:
         database.close()
         raise
@@ -72,11 +77,31 @@ def database_path(settings: Settings) -> Path:
     return settings.home / rest
 
 
-def _bring_up_to_date(database: Database, settings: Settings) -> None:
+def _none_yet() -> NotFound:
+    return NotFound(
+        "there is no ledger here yet",
+        hint="logging in, sealing a notebook or running one makes it",
+    )
+
+
+def _not_lost(settings: Settings, path: Path, came: Callable[[], bool]) -> None:
+    """Refuse to take for new what is left of a ledger; ``came``: another process makes it now."""
+    left = was_here(settings)
+    if left is not None and not came():
+        raise LedgerError(
+            f"the ledger {path} is missing or empty, but there was one: {left} is here",
+            hint="restore it from a backup; to begin a new one instead, move the folder "
+            f"{settings.ledger} away (keep it: it shows what was lost)",
+        )
+
+
+def _bring_up_to_date(database: Database, settings: Settings, path: Path) -> None:
     """Under the lock: another process may have been quicker."""
     revision = database.revision()
     if is_current(revision):
         return
+    if revision is None:
+        _not_lost(settings, path, lambda: False)
     database.begin(write=True)
     try:
         database.migrate()
@@ -86,6 +111,8 @@ def _bring_up_to_date(database: Database, settings: Settings) -> None:
     except BaseException:
         database.rollback()
         raise
+    if revision is None:
+        take_key(settings, Ledger(database, key_file(settings)).verifier)
 
 
 def _on_network(path: Path) -> bool:

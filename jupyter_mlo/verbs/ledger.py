@@ -2,14 +2,18 @@
 
 `verify` computes everything again: each entry against its leaf, the whole tree, the root
 under every checkpoint that was ever signed, and each statement's signature and chain. It
-names whatever differs. Exit status 0: all holds; 1: something does not; 2: it could not be
-read. `checkpoint` prints the newest checkpoint, a C2SP signed note: kept elsewhere, it
-proves later that nothing before it was changed or taken away.
+names whatever differs. A database that was put back to an older copy, or another one in its
+place, is whole in itself: the last checkpoint that was seen here shows it, and `--against
+FILE` holds the ledger against a checkpoint that you kept elsewhere. Exit status 0: all holds;
+1: something does not; 2: it could not be read. `checkpoint` prints the newest checkpoint, a
+C2SP signed note: kept elsewhere, it proves later that nothing before it was changed or taken
+away.
 
 Examples:
   jupyter mlo ledger verify
   jupyter mlo ledger verify --json
   jupyter mlo ledger checkpoint > checkpoint-2026-11-22.txt
+  jupyter mlo ledger verify --against checkpoint-2026-11-22.txt
   jupyter mlo ledger checkpoint --vkey
 """
 
@@ -20,6 +24,7 @@ import base64
 import contextlib
 import json
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jupyter_mlo.verbs.context import Context
@@ -38,6 +43,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "verify", allow_abbrev=False, help="compute everything again, and name what differs"
     )
     verify.add_argument("--json", action="store_true", help="as JSON")
+    verify.add_argument(
+        "--against",
+        metavar="FILE",
+        help="a checkpoint kept elsewhere, which the ledger must continue",
+    )
     checkpoint = actions.add_parser(
         "checkpoint", allow_abbrev=False, help="print the newest checkpoint, a signed note"
     )
@@ -52,23 +62,34 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
 
     with open_ledger(context.settings, create=False) as ledger:
         if arguments.action == "verify":
-            return verify(ledger, context, as_json=arguments.json)
+            kept = _kept(Path(arguments.against)) if arguments.against else None
+            return verify(ledger, context, as_json=arguments.json, kept=kept)
         if arguments.vkey:
             context.say(ledger.verifier.vkey)
         else:
             ledger.head()  # not a note that does not hold
+            if why := ledger.rolled_back():
+                context.note(f"warning: {why}")
             context.out.write(ledger.checkpoint().decode())
             context.out.flush()
     return 0
 
 
-def verify(ledger: Ledger, context: Context, *, as_json: bool) -> int:
-    """Verify ``ledger`` and say what was found; the result is the exit status."""
+def verify(ledger: Ledger, context: Context, *, as_json: bool, kept: bytes | None = None) -> int:
+    """Verify ``ledger`` and say what was found; the result is the exit status.
+
+    Args:
+        kept: a checkpoint, as a signed note, that the ledger must continue.
+    """
     from jupyter_mlo.delegation.trust import TrustStore
     from jupyter_mlo.ledger.statements import check_statements
 
     with _progress("tree", context) as progress:
         tree = ledger.verify(progress)
+    if why := ledger.rolled_back():
+        tree.add("last-checkpoint", why)
+    if kept is not None and (why := ledger.departure(kept)):
+        tree.add("--against", f"the ledger does not continue the checkpoint kept: {why}")
     with _progress("signatures", context) as progress:
         statements = check_statements(
             ledger,
@@ -83,6 +104,26 @@ def verify(ledger: Ledger, context: Context, *, as_json: bool) -> int:
     else:
         _say(tree, statements, context, holds=holds)
     return 0 if holds else 1
+
+
+def _kept(path: Path) -> bytes:
+    """The signed note in a file that somebody names."""
+    from jupyter_mlo.errors import InvalidInput, LedgerError
+    from jupyter_mlo.ledger.last_seen import named
+
+    try:
+        note = path.read_bytes()
+        named(note)
+    except OSError as error:
+        raise InvalidInput(
+            f"{path} cannot be read: {error.strerror}", hint="name a file with a checkpoint"
+        ) from None
+    except LedgerError as error:
+        raise InvalidInput(
+            f"{path}: {error.message}",
+            hint="name a file that jupyter mlo ledger checkpoint has written",
+        ) from None
+    return note
 
 
 def _own_enrolments(context: Context) -> Iterator[Envelope]:

@@ -130,6 +130,8 @@ def _ledger(context: Context, warnings: list[str]) -> dict[str, Any]:
     try:
         with open_ledger(context.settings, create=False, patience=2) as ledger:
             size = ledger.size
+            if rolled_back := ledger.rolled_back():
+                warnings.append(f"{rolled_back}; jupyter mlo ledger verify")
     except NotFound:
         size = 0
     except MloError as error:

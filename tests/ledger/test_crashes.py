@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from jupyter_mlo.config import Settings
-from jupyter_mlo.errors import LedgerError
+from jupyter_mlo.errors import LedgerError, NotFound
 from jupyter_mlo.ledger.database import LedgerUnreachable
 from jupyter_mlo.ledger.outbox import Outbox
 from jupyter_mlo.ledger.publish import publish
@@ -311,10 +311,31 @@ def test_a_ledger_killed_while_it_was_made_is_made_again(
     )
     with pytest.raises(AssertionError):
         in_child(action, home_env)
-    assert (settings.ledger / "checkpoint.key").exists()
+    # Its key has no name of its own yet: one that has it was once the key of a ledger.
+    assert not (settings.ledger / "checkpoint.key").exists()
+    assert (settings.ledger / "checkpoint.key.new").exists()
+    with pytest.raises(NotFound):
+        open_ledger(settings, create=False)
     with open_ledger(settings) as ledger:
         assert ledger.append([make_envelope(1)])[0].index == 0
         assert ledger.verify().holds
+
+
+def test_a_ledger_killed_before_its_key_had_its_name_is_gone_on_with(
+    settings: Settings, home_env: dict[str, str]
+) -> None:
+    action = (
+        "import os\n"
+        "from jupyter_mlo.ledger import store\n"
+        "store.take_key = lambda *arguments: os.kill(os.getpid(), 9)\n"
+        "open_ledger(settings)\n"
+    )
+    with pytest.raises(AssertionError):
+        in_child(action, home_env)
+    assert not (settings.ledger / "checkpoint.key").exists()
+    with open_ledger(settings) as ledger:
+        assert ledger.append([make_envelope(1)])[0].index == 0
+    assert (settings.ledger / "checkpoint.key").exists()
 
 
 def test_a_damaged_ledger_has_statements_wait_with_the_reason(

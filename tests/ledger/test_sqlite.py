@@ -245,22 +245,6 @@ def test_opening_a_ledger_that_is_up_to_date_imports_neither_alembic_nor_sqlalch
     assert done.stdout == "[]\n"
 
 
-def test_a_lost_ledger_s_key_is_put_aside_and_never_signs_a_second_log(
-    settings: Settings, envelopes: list[Envelope]
-) -> None:
-    with open_ledger(settings) as ledger:
-        ledger.append(envelopes[:2])
-        lost = ledger.verifier
-    for file in settings.ledger.glob("ledger.sqlite3*"):
-        file.unlink()
-    with open_ledger(settings) as ledger:
-        assert ledger.size == 0
-        assert ledger.verifier.public != lost.public
-        assert ledger.origin != lost.name
-    (aside,) = settings.ledger.glob("checkpoint.key.*.old")
-    assert lost.name in aside.read_text()
-
-
 # --- files that cannot be used
 
 

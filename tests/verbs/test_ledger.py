@@ -56,8 +56,7 @@ def test_a_statement_with_a_broken_signature_is_a_fault(cli, backend) -> None:
     with backend.open() as ledger:
         enrolment = ledger.envelope(0)
     home = backend.settings.home
-    for file in backend.settings.ledger.glob("ledger.sqlite3*"):
-        file.unlink()
+    shutil.rmtree(backend.settings.ledger)
     for enrolments in home.glob("identities/*/enrolments.jsonl"):
         enrolments.unlink()
     with open_ledger(backend.settings) as ledger:
@@ -75,8 +74,7 @@ def test_a_statement_that_does_not_count_is_named_beside_a_ledger_that_holds(
     assert cli("login", MLO_PASSPHRASE_FILE=secret).status == 0
     with backend.open() as ledger:
         delegation = ledger.envelope(1)
-    for file in backend.settings.ledger.glob("ledger.sqlite3*"):
-        file.unlink()
+    shutil.rmtree(backend.settings.ledger)
     shutil.rmtree(backend.settings.identities)
     with backend.open() as ledger:
         ledger.append([delegation])
@@ -131,3 +129,129 @@ def test_a_checkpoint_that_does_not_hold_is_not_printed(cli, backend) -> None:
     backend.attack("UPDATE checkpoints SET note = replace(note, x'0a310a', x'0a320a')")
     done = cli("ledger", "checkpoint")
     assert (done.status, done.out) == (2, "")
+
+
+# --- a ledger that was put back, replaced or emptied
+
+
+@pytest.fixture
+def older(backend, cli, secret) -> bytes:
+    """The database as it was before the last statements."""
+    older = database_path(backend.settings).read_bytes()
+    assert cli("login", MLO_PASSPHRASE_FILE=secret).status == 0
+    return older
+
+
+def put_back(settings, older: bytes) -> None:
+    for file in settings.ledger.glob("ledger.sqlite3-*"):
+        file.unlink()
+    database_path(settings).write_bytes(older)
+
+
+def test_an_older_database_put_back_is_found_and_both_heads_are_named(
+    cli, backend, older, secret
+) -> None:
+    with backend.open() as ledger:
+        seen = ledger.head()
+    put_back(backend.settings, older)
+    with backend.open() as ledger:
+        here = ledger.head()
+    assert here.size < seen.size
+    done = cli("ledger", "verify")
+    assert done.status == 1
+    assert "rolled back or replaced: entries are gone" in done.out
+    for head in (seen, here):
+        root = base64.b64encode(head.root).decode()
+        assert f"the checkpoint of {head.size} entries with root {root}" in done.out
+    found = json.loads(cli("ledger", "verify", "--json").out)
+    assert (found["holds"], [one["where"] for one in found["faults"]]) == (
+        False,
+        ["last-checkpoint"],
+    )
+    assert cli("status").told("rolled back or replaced")
+    assert cli("ledger", "checkpoint").told("rolled back or replaced")
+    # Nothing is signed over it: what is new waits.
+    assert cli("login", MLO_PASSPHRASE_FILE=secret).told("statements wait", "rolled back")
+    with backend.open() as ledger:
+        assert ledger.head() == here
+
+
+def test_another_history_of_the_same_size_is_found(cli, backend, older) -> None:
+    from tests.ledger.conftest import make_envelope
+
+    folder = backend.settings.ledger
+    seen = (folder / "last-checkpoint").read_bytes()
+    with backend.open() as ledger:
+        size = ledger.size
+    put_back(backend.settings, older)
+    (folder / "last-checkpoint").unlink()
+    with backend.open() as ledger:
+        ledger.append([make_envelope(n) for n in range(size - ledger.size)])
+    assert "last-checkpoint" not in cli("ledger", "verify").out
+    (folder / "last-checkpoint").write_bytes(seen)
+    done = cli("ledger", "verify")
+    assert done.status == 1
+    assert f"rolled back or replaced: its first {size} entries are others" in done.out
+
+
+@pytest.mark.parametrize("lost", ["emptied", "removed"])
+def test_a_ledger_that_was_lost_is_damage_and_no_new_one_is_begun(
+    cli, backend, secret, lost
+) -> None:
+    folder = backend.settings.ledger
+    key = (folder / "checkpoint.key").read_bytes()
+    for file in folder.glob("ledger.sqlite3*"):
+        file.unlink()
+    if lost == "emptied":
+        database_path(backend.settings).touch(mode=0o600)
+    for verb in (["ledger", "verify"], ["ledger", "checkpoint"], ["log", "--follow"]):
+        done = cli(*verb)
+        assert (done.status, done.out) == (2, "")
+        assert done.told("but there was one", "hint: restore it from a backup", str(folder))
+    done = cli("login", MLO_PASSPHRASE_FILE=secret)
+    assert done.status == 0
+    assert done.told("statements wait", "but there was one")
+    assert (folder / "checkpoint.key").read_bytes() == key
+    assert list(folder.glob("*.old")) == []
+    # The way out that the hint names.
+    folder.rename(folder.with_name("away"))
+    assert cli("login", MLO_PASSPHRASE_FILE=secret).status == 0
+    assert cli("ledger", "verify").status == 0
+    assert (folder / "checkpoint.key").read_bytes() != key
+
+
+def test_a_checkpoint_kept_elsewhere_shows_what_this_home_cannot(
+    cli, backend, older, tmp_path
+) -> None:
+    kept = tmp_path / "kept.txt"
+    kept.write_text(cli("ledger", "checkpoint").out)
+    assert cli("ledger", "verify", "--against", kept).status == 0
+    with backend.open() as ledger:  # it goes on
+        ledger.append([(ledger.envelope(0).to_bytes())])
+    put_back(backend.settings, older)
+    (backend.settings.ledger / "last-checkpoint").unlink()
+    assert cli("ledger", "verify").status == 0
+    done = cli("ledger", "verify", "--against", kept)
+    assert done.status == 1
+    assert "does not continue the checkpoint kept: entries are gone" in done.out
+
+
+def test_a_ledger_begun_anew_does_not_continue_the_one_before(
+    cli, backend, secret, tmp_path
+) -> None:
+    kept = tmp_path / "kept.txt"
+    kept.write_text(cli("ledger", "checkpoint").out)
+    shutil.rmtree(backend.settings.ledger)
+    assert cli("login", MLO_PASSPHRASE_FILE=secret).status == 0
+    done = cli("ledger", "verify", "--against", kept)
+    assert done.status == 1
+    assert "does not continue the checkpoint kept: it is another log" in done.out
+
+
+def test_what_is_no_checkpoint_is_no_verdict(cli, backend, tmp_path) -> None:
+    kept = tmp_path / "kept.txt"
+    kept.write_text("hello")
+    for path in (kept, tmp_path / "missing"):
+        done = cli("ledger", "verify", "--against", path)
+        assert (done.status, done.out) == (2, "")
+        assert done.told(str(path), "hint")
