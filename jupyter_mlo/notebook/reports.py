@@ -99,10 +99,12 @@ class NotebookReport:
     nothing_executed: bool = False
     #: The ledger's checkpoint that the verdicts are as of, where a ledger was asked.
     checkpoint: dict[str, Any] | None = field(default=None)
+    #: What verdicts must rest on, and could not be read here: without it nothing holds.
+    unread: tuple[str, ...] = ()
 
     def holds(self, demands: Demands) -> bool:
         """Whether everything is as it must be."""
-        if self.problems:
+        if self.problems or self.unread:
             return False
         if self.nothing_executed:
             return not demands.sealed
@@ -130,7 +132,7 @@ class NotebookReport:
             "nothingExecuted": self.nothing_executed,
             "checkpoint": self.checkpoint,
             "seal": {**_json(self.seal), "holds": self.seal.holds(demands)},
-            "problems": list(self.problems),
+            "problems": [*self.problems, *self.unread],
             "notes": list(self.notes),
             "unknownKeys": [{"mlo": mlo, "keyId": key} for mlo, key in self.unknown_keys()],
             "cells": [{**_json(cell), "holds": cell.holds(demands)} for cell in self.cells],

@@ -6,11 +6,12 @@ verdict says so; nothing is created by looking.
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from jupyter_mlo.config import Settings
 from jupyter_mlo.delegation.pool import Pool
@@ -23,7 +24,7 @@ from jupyter_mlo.statements.predicates import types
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from jupyter_mlo.ledger.store import Ledger
+    from jupyter_mlo.ledger.store import Entry, Ledger
     from jupyter_mlo.notebook.reading import Notebook
     from jupyter_mlo.notebook.vouching import RecordSource
 
@@ -42,8 +43,16 @@ class AtHand:
     pool: Pool
     ledger: LedgerAtHand | None
     settings: Settings
-    #: What could not be asked, in sentences for a person.
-    problems: tuple[str, ...] = ()
+    #: What of the ledger could not be read: whatever it says might be said there. Grows as the
+    #: ledger is asked.
+    problems: list[str] = field(default_factory=list)
+    #: What else could not be read, in sentences for a person; for want of it less is believed.
+    notes: tuple[str, ...] = ()
+
+    @property
+    def said(self) -> tuple[str, ...]:
+        """Problems and notes."""
+        return (*self.problems, *self.notes)
 
     def close(self) -> None:
         """Let go of the ledger."""
@@ -75,6 +84,7 @@ class LedgerAtHand:
 
     ledger: Ledger
     checkpoint: Mapping[str, object] | None
+    problems: list[str] = field(default_factory=list)
     _places: dict[str, Logged | None] = field(default_factory=dict)
 
     def logged(self, statement_ids: Iterable[str]) -> dict[str, Logged]:
@@ -101,23 +111,38 @@ class LedgerAtHand:
 
         found = {}
         for entry in self.ledger.entries(Filter(predicate_type=types.SEAL)):
-            try:
-                named = _NOTEBOOK.search(entry.envelope.payload)
-            except MloError:
-                continue  # a damaged row is what `ledger verify` is for
+            envelope = self._envelope(entry)
+            named = _NOTEBOOK.search(envelope.payload) if envelope else None
             if named:
                 found[named[1].decode()] = (entry.statement_id, entry.index)
         return found
 
-    def envelopes(self, predicate_type: str) -> Iterator[Envelope]:
-        """All statements of one predicate that can be read."""
+    def revocations(self) -> Iterator[Envelope]:
+        """All revocations; one that the newest checkpoint does not cover as it is, is said."""
         from jupyter_mlo.ledger.store import Filter
 
-        for entry in self.ledger.entries(Filter(predicate_type=predicate_type)):
-            try:
+        for entry in self.ledger.entries(Filter(predicate_type=types.REVOCATION)):
+            if flaw := self.ledger.flaw(entry):
+                self._damaged(f"entry {entry.index}, a revocation, is damaged: {flaw}")
+            with contextlib.suppress(MloError):
                 yield entry.envelope
-            except MloError:
-                continue
+
+    def _envelope(self, entry: Entry) -> Envelope | None:
+        """What an entry holds; None, and said, where it is damaged."""
+        try:
+            envelope = entry.envelope
+            if envelope.statement_id == entry.statement_id:
+                return envelope
+            flaw = "its envelope is that of another statement"
+        except MloError as error:
+            flaw = error.message
+        self._damaged(f"entry {entry.index} is damaged: {flaw}")
+        return None
+
+    def _damaged(self, what: str) -> None:
+        problem = f"the ledger's {what}; jupyter mlo ledger verify names all that is"
+        if problem not in self.problems:
+            self.problems.append(problem)
 
     def chains_of(self, envelopes: Iterable[Envelope], pool: Pool) -> list[Envelope]:
         """The delegations, up to own keys, that statements name and the pool does not have."""
@@ -130,7 +155,10 @@ class LedgerAtHand:
                 continue
             try:
                 found[name] = self.ledger.envelope(name)
-            except MloError:
+            except NotFound:
+                continue
+            except MloError as error:
+                self._damaged(f"delegation {name} is damaged: {error.message}")
                 continue
             open_.append(found[name])
         return list(found.values())
@@ -144,18 +172,20 @@ def at_hand(settings: Settings, now: datetime) -> AtHand:
     """
     trust = TrustStore(settings).load()
     problems: list[str] = []
-    envelopes = [*_enrolments(settings, problems), *_session_chain(settings, now)]
+    notes: list[str] = []
+    envelopes = [*_enrolments(settings, notes), *_session_chain(settings, now)]
     ledger = _ledger(settings, problems)
     if ledger is not None:
         try:
-            envelopes += ledger.envelopes(types.REVOCATION)
+            envelopes += ledger.revocations()
         except MloError as error:
             problems.append(f"the ledger could not be asked: {error.message}")
+            ledger.ledger.close()
             ledger = None
-    return AtHand(trust, Pool.of(envelopes), ledger, settings, tuple(problems))
+    return AtHand(trust, Pool.of(envelopes), ledger, settings, problems, tuple(notes))
 
 
-def _enrolments(settings: Settings, problems: list[str]) -> list[Envelope]:
+def _enrolments(settings: Settings, notes: list[str]) -> list[Envelope]:
     if not settings.identities.is_dir():
         return []
     from jupyter_mlo.delegation.enrolment import kept_enrolments
@@ -167,7 +197,7 @@ def _enrolments(settings: Settings, problems: list[str]) -> list[Envelope]:
         try:
             found += kept_enrolments(store, identity)
         except (MloError, OSError) as error:
-            problems.append(f"the enrolments of {identity.mlo} could not be read: {error}")
+            notes.append(f"the enrolments of {identity.mlo} could not be read: {error}")
     return found
 
 
@@ -182,16 +212,27 @@ def _session_chain(settings: Settings, now: datetime) -> tuple[Envelope, ...]:
 
 
 def _ledger(settings: Settings, problems: list[str]) -> LedgerAtHand | None:
-    if not settings.ledger.is_dir():
-        return None
+    """The ledger; None, silently, only where there is none."""
     from jupyter_mlo.ledger.store import open_ledger
 
     try:
+        if not settings.ledger.is_dir():
+            return None
         ledger = open_ledger(settings, create=False, patience=_PATIENCE)
-        quoted: dict[str, Any] = ledger.quoted()
     except NotFound:
         return None
     except (MloError, OSError) as error:
         problems.append(f"the ledger could not be asked: {getattr(error, 'message', error)}")
         return None
-    return LedgerAtHand(ledger, quoted)
+    try:
+        if rolled_back := ledger.rolled_back():
+            problems.append(rolled_back)
+        if missing := ledger.missing():
+            problems.append(
+                f"the ledger lacks {missing} of its entries; jupyter mlo ledger verify names them"
+            )
+        return LedgerAtHand(ledger, ledger.quoted(), problems)
+    except (MloError, OSError) as error:
+        problems.append(f"the ledger could not be asked: {getattr(error, 'message', error)}")
+        ledger.close()
+        return None

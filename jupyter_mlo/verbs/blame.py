@@ -39,7 +39,7 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
 
     notebook = read_notebook(Path(arguments.notebook))
     with Judge(context.settings, context.now()) as judge:
-        for problem in judge.here.problems:
+        for problem in judge.here.said:
             context.note(f"note: {problem}")
         examined = judge.examine(notebook)
         lines = blame(examined)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Self
@@ -22,7 +22,7 @@ class Judged:
     report: NotebookReport | None
     error: str = ""
     hint: str = ""
-    #: What of this installation could not be asked.
+    #: What of this installation could not be asked; the report's ``unread`` among it.
     problems: tuple[str, ...] = ()
 
 
@@ -54,8 +54,8 @@ class Judge:
         try:
             found = report(self.examine(read_notebook(path)))
         except MloError as error:
-            return Judged(None, error.message, error.hint, here.problems)
-        return Judged(found, problems=here.problems)
+            return Judged(None, error.message, error.hint, here.said)
+        return Judged(replace(found, unread=tuple(here.problems)), problems=here.said)
 
     def examine(self, notebook: Notebook) -> Examined:
         """Everything that verdicts on a notebook rest on."""

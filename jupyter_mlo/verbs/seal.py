@@ -60,7 +60,7 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
     paths = notebooks_at(arguments.notebooks)
     status = 0
     with Judge(context.settings, context.now()) as judge:
-        for problem in judge.here.problems:
+        for problem in judge.here.said:
             context.note(f"note: {problem}")
         for path in paths:
             try:

@@ -27,7 +27,7 @@ def shown(path: Path, found: Judged, demands: Demands) -> Iterator[str]:
             yield f"  hint: {terminal_safe(found.hint, limit=_WIDTH)}"
         return
     holds = report.holds(demands)
-    if report.nothing_executed and not report.problems:
+    if report.nothing_executed and not report.problems and not report.unread:
         unless = "" if holds else ", and nobody sealed it"
         yield f"{name}: nothing was executed: nothing to vouch for{unless}"
         return
@@ -52,6 +52,8 @@ def _cells(report: NotebookReport) -> str:
 def _details(path: Path, report: NotebookReport, demands: Demands) -> Iterator[str]:
     for problem in report.problems:
         yield f"altered: {problem}"
+    for problem in report.unread:
+        yield f"not certain: {problem}"
     yield from _seal_details(report.seal, demands)
     failing = [cell for cell in report.cells if not cell.holds(demands)]
     for cell in failing[:_MOST_CELLS]:

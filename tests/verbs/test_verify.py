@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from pathlib import Path
 
 import pytest
 
+from jupyter_mlo.statements.predicates import types
+from tests.ledger.conftest import BackEnd
 from tests.verbs.workshop import Workshop, altered
 
 
@@ -23,6 +26,19 @@ def sealed(cli, shop) -> Path:
     path = shop.executed()
     assert cli("seal", path).status == 0
     return path
+
+
+def revoke(cli, settings, secret) -> None:
+    """Have a revocation in the ledger: that of a mandate which signed nothing."""
+    notebook = settings.home.parent / "other.ipynb"
+    notebook.write_text('{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}')
+    arguments = [notebook, "--for", "1d", "--activity", "training"]
+    arguments += ["--out", settings.home.parent / "other.mandate"]
+    made = cli("mandate", "create", *arguments, MLO_PASSPHRASE_FILE=secret)
+    assert made.status == 0, made.err
+    mandate = re.search("made the mandate ([0-9a-f]+)", made.out)[1]
+    done = cli("mandate", "revoke", mandate, MLO_PASSPHRASE_FILE=secret)
+    assert done.status == 0, done.err
 
 
 def test_what_holds_is_one_line(cli, sealed, ada) -> None:
@@ -181,13 +197,90 @@ def test_an_older_copy_is_found_by_the_ledger(cli, sealed, shop) -> None:
     done = cli("verify", older)
     assert done.status == 1
     assert "rolled back, or an older copy?" in done.out
+    # Where it is the copy to go on with, sealing it again makes it the newest.
+    assert "nothing has changed" not in cli("seal", older).out
+    assert cli("verify", older).status == 0
 
 
 def test_a_damaged_ledger_is_said_and_verdicts_go_on(cli, sealed, settings) -> None:
     (settings.ledger / "ledger.sqlite3").write_bytes(b"no database" * 1000)
     done = cli("verify", sealed)
-    assert done.status == 0
+    assert done.status == 1
     assert done.told("note: the ledger could not be asked")
+    assert "DOES NOT HOLD" in done.out
+    assert "not certain: the ledger could not be asked" in done.out
+    assert "3 verified" in done.out
+    (one,) = json.loads(cli("verify", "--json", sealed).out)["notebooks"]
+    assert one["holds"] is False
+    assert "the ledger could not be asked" in one["problems"][0]
+
+
+def test_where_there_is_no_ledger_nothing_is_uncertain(cli, sealed, settings) -> None:
+    settings.ledger.rename(settings.ledger.with_name("away"))
+    done = cli("verify", sealed)
+    assert (done.status, done.err) == (0, "")
+
+
+def test_a_ledger_that_can_only_be_read_is_enough(cli, sealed, settings) -> None:
+    for path in [*settings.ledger.iterdir(), settings.ledger]:
+        path.chmod(0o500 if path.is_dir() else 0o400)
+    before = {path: path.stat().st_mtime_ns for path in settings.ledger.iterdir()}
+    done = cli("verify", sealed)
+    settings.ledger.chmod(0o700)
+    assert (done.status, done.err) == (0, "")
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        ("SET envelope = x'00' || substr(envelope, 2)", "cannot be read"),
+        ("SET envelope = replace(envelope, 'keyid', 'keyix')", "damaged"),
+        ("SET salt = zeroblob(32)", "not under the newest checkpoint"),
+        ("SET statement_id = zeroblob(32)", "that of another statement"),
+    ],
+)
+def test_a_revocation_whose_row_is_damaged_does_not_lapse_unseen(
+    cli, sealed, settings, secret, damage, said
+) -> None:
+    backend = BackEnd(settings)
+    revoke(cli, settings, secret)
+    assert cli("verify", sealed).status == 0  # it concerns a mandate that signed none of this
+    where = f"WHERE predicate_type = '{types.REVOCATION}'"
+    assert backend.attack(f"UPDATE contents {damage} {where}") == 1
+    done = cli("verify", sealed)
+    assert done.status == 1
+    assert "not certain: the ledger's entry" in done.out
+    assert said in done.out or said == "cannot be read"
+    (one,) = json.loads(cli("verify", "--json", sealed).out)["notebooks"]
+    assert one["holds"] is False
+    assert "a revocation, is damaged" in one["problems"][0]
+    assert backend.attack(f"DELETE FROM contents {where}") == 1
+    done = cli("verify", sealed)
+    assert done.status == 1
+    assert "the ledger lacks 1 of its entries" in done.out
+
+
+def test_a_damaged_seal_in_the_ledger_is_named(cli, sealed, settings) -> None:
+    where = f"WHERE predicate_type = '{types.SEAL}'"
+    sql = f"UPDATE contents SET envelope = x'00' || substr(envelope, 2) {where}"
+    assert BackEnd(settings).attack(sql) == 1
+    done = cli("verify", sealed)
+    assert done.status == 1
+    assert "not certain: the ledger's entry" in done.out
+
+
+def test_a_ledger_rolled_back_over_a_revocation_is_no_way_back(
+    cli, sealed, settings, secret
+) -> None:
+    older = (settings.ledger / "ledger.sqlite3").read_bytes()
+    revoke(cli, settings, secret)
+    for log in settings.ledger.glob("ledger.sqlite3-*"):
+        log.unlink()
+    (settings.ledger / "ledger.sqlite3").write_bytes(older)
+    done = cli("verify", sealed)
+    assert done.status == 1
+    assert "not certain: the ledger was rolled back or replaced" in done.out
 
 
 def test_a_damaged_trust_file_is_no_reason_to_trust_nobody(cli, sealed, settings) -> None:
