@@ -17,6 +17,8 @@ from jupyter_mlo.notebook.streams import terminal_text
 
 #: Levels of non-empty lists and objects in a cell, the cell itself being the first.
 MAX_DEPTH = 128
+#: Members of one object.
+MAX_MEMBERS = 100_000
 #: Levels at which attachments and a cell's outputs stand.
 ATTACHMENTS_LEVEL, OUTPUT_LEVEL = 2, 3
 #: Members of an output that say nothing about what it shows.
@@ -154,6 +156,8 @@ def check_value(value: Any, level: int = 1) -> None:
     if isinstance(value, Mapping):
         if level > MAX_DEPTH:
             raise too_deep()
+        if len(value) > MAX_MEMBERS:
+            raise too_many_members()
         for name, member in value.items():
             check_name(name)
             if type(member) is not str:
@@ -178,6 +182,11 @@ def check_name(name: object) -> None:
 def holds_mark() -> Undigestable:
     """Real data look like what stands for odd values."""
     return Undigestable(f"it holds a member named {MARK}")
+
+
+def too_many_members() -> Undigestable:
+    """An object has more members than any that people make."""
+    return Undigestable(f"it holds an object of more than {MAX_MEMBERS} members")
 
 
 def too_deep() -> Undigestable:

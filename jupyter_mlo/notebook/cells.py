@@ -15,7 +15,7 @@ from jupyter_mlo.notebook.canonical_cell import (
     joined,
 )
 from jupyter_mlo.notebook.digests import CellDigests, cell_digests
-from jupyter_mlo.notebook.long_cells import LongCell
+from jupyter_mlo.notebook.long_cells import HEAD, LongCell
 from jupyter_mlo.notebook.parts import Part
 
 Marks = tuple[tuple[int, Any], ...]
@@ -168,11 +168,11 @@ class Cell:
         try:
             value = self._loaded()
             if isinstance(value, LongCell):
-                self._head = {member: value.value(member) for member in _HEAD}
+                self._head = value.head()
             elif self._part is None:
                 self._head = value
             else:
-                self._head = {member: value[member] for member in _HEAD if member in value}
+                self._head = {member: value[member] for member in HEAD if member in value}
                 self._digest_value(value, checked=True)
         except Undigestable as error:
             self._reason = error.reason
@@ -211,9 +211,6 @@ class Cell:
             raise Undigestable("its metadata is not an object")
         if self._named("id") is not None and self.id is None:
             raise Undigestable("its id is not a string")
-
-
-_HEAD = ("cell_type", "id", "metadata", "execution_count")
 
 
 class _Content:

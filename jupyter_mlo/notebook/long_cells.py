@@ -18,6 +18,10 @@ from jupyter_mlo.notebook.long_outputs import Form, LongOutputs, write_bundle, w
 from jupyter_mlo.notebook.part_writer import PartWriter, object_members
 from jupyter_mlo.notebook.parts import Part, members
 
+#: Members that say what a cell is, and bytes up to which each of them is read.
+HEAD = ("cell_type", "id", "metadata", "execution_count")
+MAX_HEAD = 1 << 23
+
 
 class LongCell:
     """One cell's text, split into members; each is decoded only when it is needed.
@@ -37,6 +41,13 @@ class LongCell:
         """One of the cell's members, decoded."""
         part = self.members.get(member)
         return default if part is None else raw_json.decode_part(part, ATTACHMENTS_LEVEL)
+
+    def head(self) -> dict[str, Any]:
+        """The members that say what the cell is; raises :class:`Undigestable` if they are long."""
+        for name in HEAD:
+            if name in self.members and len(self.members[name]) > MAX_HEAD:
+                raise Undigestable(f"its {name} is longer than {MAX_HEAD} bytes")
+        return {name: self.value(name) for name in HEAD}
 
     def digests(self, kind: str) -> tuple[CellDigests, tuple[tuple[int, Any], ...]]:
         """All digests; and of each output that has ``metadata.mlo`` its place and that value.

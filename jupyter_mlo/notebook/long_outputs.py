@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from array import array
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Any
 
@@ -14,6 +15,7 @@ from jupyter_mlo.notebook.canonical_cell import (
     OUTPUT_LEVEL,
     Undigestable,
     canonical_bundle,
+    canonical_outputs,
     is_binary_mime,
     is_json_mime,
     without_space,
@@ -24,7 +26,7 @@ from jupyter_mlo.notebook.raw_text import NotText
 from jupyter_mlo.notebook.streams import TerminalText
 
 #: Outputs of one cell, adjacent streams of one name being one.
-MAX_OUTPUTS = 1_000_000
+MAX_OUTPUTS = 100_000
 
 _INSIDE = OUTPUT_LEVEL + 1
 Form = dict[str, Callable[[], None]]
@@ -45,7 +47,7 @@ class LongOutputs:
         self._writer = writer
         self._part = part
         self._stream: str | None = None
-        self._texts: list[Part] = []
+        self._texts = _Texts()
 
     def write(self) -> None:
         """Write the list."""
@@ -63,6 +65,8 @@ class LongOutputs:
         what = f"output {place}"
         if part.first != b"{":
             raise Undigestable(f"{what} is not an object")
+        if len(part) <= raw_json.SMALL and self._take_small(part, place):
+            return
         members = dict(object_members(part, what))
         kind = self._decoded(members, "output_type", None)
         if kind == "stream":
@@ -71,9 +75,21 @@ class LongOutputs:
             self._end_stream()
             if not isinstance(kind, str):
                 raise Undigestable(f"{what} has no output_type")
-            self._put(self._form(kind, members, place))
+            self._put(partial(self._writer.object, self._form(kind, members, place)))
         for ignored in members.values():
             ignored.check()
+
+    def _take_small(self, part: Part, place: int) -> bool:
+        """Take an output that is no stream, decoded at once; returns False where it is one."""
+        output = raw_json.decode_part(part, OUTPUT_LEVEL)
+        if output.get("output_type") == "stream":
+            return False
+        self._end_stream()
+        (form,) = canonical_outputs([output], checked=True, first=place)
+        self._put(partial(self._writer.json, form))
+        if output["output_type"] in DISPLAYED and "mlo" in (output.get("metadata") or {}):
+            self.marks.append((place, output["metadata"]["mlo"]))
+        return True
 
     def _take_stream(self, members: dict[str, Part], what: str) -> None:
         name = self._decoded(members, "name", "stdout")
@@ -94,15 +110,15 @@ class LongOutputs:
             "output_type": partial(writer.json, "stream"),
             "text": partial(write_text, writer, texts, "a stream's text", _as_terminal),
         }
-        self._stream, self._texts = None, []
-        self._put(form)
+        self._stream, self._texts = None, _Texts()
+        self._put(partial(writer.object, form))
 
-    def _put(self, form: Form) -> None:
+    def _put(self, write: Callable[[], None]) -> None:
         if len(self.digests) == MAX_OUTPUTS:
             raise Undigestable(f"it has more than {MAX_OUTPUTS} outputs")
         if self.digests:
             self._writer.write(b",")
-        self.digests.append(self._writer.digest_of(partial(self._writer.object, form)))
+        self.digests.append(self._writer.digest_of(write))
 
     def _form(self, kind: str, members: dict[str, Part], place: int) -> Form:
         """What writes each member of an output; takes from ``members`` what is covered."""
@@ -146,6 +162,22 @@ class LongOutputs:
         return default if part is None else raw_json.decode_part(part, _INSIDE)
 
 
+class _Texts:
+    """Parts of one text, of which there may be millions."""
+
+    def __init__(self) -> None:
+        self._data = b""
+        self._places = array("Q")
+
+    def append(self, part: Part) -> None:
+        self._data = part.data
+        self._places.extend((part.start, part.end))
+
+    def __iter__(self) -> Iterator[Part]:
+        for at in range(0, len(self._places), 2):
+            yield Part(self._data, self._places[at], self._places[at + 1])
+
+
 def write_bundle(writer: PartWriter, part: Part | None, level: int, what: str) -> None:
     """Write a MIME bundle that stands at ``level``, in its canonical form."""
     parts = object_members(part, what)
@@ -169,15 +201,15 @@ def _write_mime(writer: PartWriter, mime: str, part: Part, level: int) -> None:
 
 def write_text(
     writer: PartWriter,
-    parts: Part | list[Part] | None,
+    parts: Part | Iterable[Part] | None,
     what: str,
     treat: Callable[[Pieces], Pieces] | None = None,
 ) -> None:
     """Write text that may be split into lines, and over several parts."""
-    if parts is None:
-        parts = []
+    if parts is None or isinstance(parts, Part):
+        parts = [] if parts is None else [parts]
     try:
-        writer.text(parts if isinstance(parts, list) else [parts], treat)
+        writer.text(parts, treat)
     except NotText:
         raise Undigestable(f"{what} is neither a string nor a list of strings") from None
 
@@ -186,7 +218,7 @@ def _as_terminal(pieces: Pieces) -> Pieces:
     terminal = TerminalText()
     for piece in pieces:
         yield terminal.feed(piece if isinstance(piece, str) else piece.decode())
-    yield terminal.last_line()
+    yield from terminal.last_pieces()
 
 
 def _without_space(pieces: Pieces) -> Pieces:

@@ -12,6 +12,8 @@ from jupyter_mlo.notebook.digests import json_digest
 from jupyter_mlo.notebook.part_writer import PartWriter
 from jupyter_mlo.notebook.parts import Part, members
 
+#: Widget state is digested piece by piece; no other member is read if it is longer.
+MAX_MEMBER = 1 << 23
 #: Metadata up to this length are decoded at once; of longer ones all but long members.
 SMALL_METADATA = 1 << 22
 
@@ -57,6 +59,9 @@ def read_metadata(part: Part | None) -> Mapping[str, Any]:
         value: dict[str, Any] = raw_json.decode_part(part)
         return value
     found = members(part)
+    for name, each in found.items():
+        if name != "widgets" and len(each) > MAX_MEMBER:
+            raise Undigestable(f"metadata.{name:.40} is longer than {MAX_MEMBER} bytes")
     long = {name: each for name, each in found.items() if len(each) > SMALL_METADATA}
     for each in long.values():
         each.check()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
@@ -17,7 +17,7 @@ from jupyter_mlo.notebook.canonical_cell import (
 )
 from jupyter_mlo.notebook.canonical_text import Hash, feed_text, value_json
 from jupyter_mlo.notebook.parts import Part, members
-from jupyter_mlo.notebook.raw_text import NotText, text_pieces
+from jupyter_mlo.notebook.raw_text import NotText, text_pieces, whole_pairs
 from jupyter_mlo.statements.canonical import utf16_order
 
 Parts = Mapping[str, Part]
@@ -76,11 +76,11 @@ class PartWriter:
         """Write a value that is decoded already, and so has been checked."""
         self.write(json_text(value))
 
-    def text(self, parts: list[Part], treat: Callable[[Pieces], Pieces] | None = None) -> None:
+    def text(self, parts: Iterable[Part], treat: Callable[[Pieces], Pieces] | None = None) -> None:
         """Write the strings (or lists of lines) ``parts`` as one string.
 
         Args:
-            parts: one after the other they make the string.
+            parts: one after the other they make the string; gone through twice if need be.
             treat: turns the pieces of the whole string into the pieces to be written.
 
         Raises:
@@ -90,7 +90,7 @@ class PartWriter:
 
         def pieces() -> Pieces:
             whole = (piece for part in parts for piece in text_pieces(part))
-            return whole if treat is None else treat(whole)
+            return whole_pairs(whole if treat is None else treat(whole))
 
         try:
             self._hashes = feed_text(self._hashes, pieces)

@@ -17,13 +17,11 @@ from typing import TypeVar
 import msgspec
 
 from jupyter_mlo.notebook import scanning
-from jupyter_mlo.notebook.canonical_cell import Undigestable
+from jupyter_mlo.notebook.canonical_cell import MAX_MEMBERS, Undigestable, too_many_members
 from jupyter_mlo.notebook.scanning import NotJson
 
 #: Text up to this length is split at once, however many parts it has.
 AT_ONCE = 1 << 21
-#: Members of one object.
-MAX_MEMBERS = 1_000_000
 REFUSALS = (msgspec.DecodeError, ValueError, RecursionError)
 
 #: Longer text is split at once as well if all its objects together have no more members.
@@ -113,7 +111,7 @@ def members(part: Part) -> dict[str, Part]:
                 raise twin_names()
             found[name] = part.inner(start, stop)
             if len(found) > MAX_MEMBERS:
-                raise Undigestable(f"it holds an object of more than {MAX_MEMBERS} members")
+                raise too_many_members()
     except NotJson as error:
         raise not_json(error) from None
     return found

@@ -16,9 +16,11 @@ import msgspec
 from jupyter_mlo.notebook import scanning
 from jupyter_mlo.notebook.canonical_cell import (
     MAX_DEPTH,
+    MAX_MEMBERS,
     Undigestable,
     holds_mark,
     too_deep,
+    too_many_members,
 )
 from jupyter_mlo.notebook.canonical_text import MARK
 from jupyter_mlo.notebook.parts import REFUSALS, Part, count_of, not_json, twin_names
@@ -95,6 +97,8 @@ def colons(value: Any, level: int) -> int:
         if level > MAX_DEPTH:
             raise too_deep()
         count = len(value)
+        if count > MAX_MEMBERS:
+            raise too_many_members()
         for name, member in value.items():
             if name == MARK:
                 raise holds_mark()
@@ -102,7 +106,7 @@ def colons(value: Any, level: int) -> int:
             kind = type(member)
             if kind is str:
                 count += count_of(":", member)
-            elif kind is dict or kind is list:
+            elif (kind is dict or kind is list) and member:
                 count += colons(member, level + 1)
         return count
     if kind is list:
@@ -118,7 +122,7 @@ def colons(value: Any, level: int) -> int:
             kind = type(member)
             if kind is str:
                 count += member.count(":")
-            elif kind is dict or kind is list:
+            elif (kind is dict or kind is list) and member:
                 count += colons(member, level + 1)
         return count
     return 0

@@ -21,16 +21,16 @@ class NotText(Exception):
 def text_pieces(part: Part) -> Iterator[str | bytes]:
     """A string, or the lines of a list of strings, piece by piece.
 
-    No piece ends in the middle of a surrogate pair. A piece of ``bytes`` is the inside of a
-    JSON string that is canonical as it stands: ASCII without escapes.
+    A piece of ``bytes`` is the inside of a JSON string that is canonical as it stands: ASCII
+    without escapes.
 
     Raises:
         NotText: it is something else.
     """
     if part.first == b'"':
-        return _whole_pairs(_string_pieces(part))
+        return _string_pieces(part)
     if part.first == b"[":
-        return _whole_pairs(_line_pieces(part))
+        return _line_pieces(part)
     raise NotText
 
 
@@ -83,7 +83,8 @@ def _cut(window: bytes) -> int:
     return cut
 
 
-def _whole_pairs(pieces: Iterator[str | bytes]) -> Iterator[str | bytes]:
+def whole_pairs(pieces: Iterator[str | bytes]) -> Iterator[str | bytes]:
+    """The same text in pieces none of which ends in the middle of a surrogate pair."""
     carried = ""
     for piece in pieces:
         if isinstance(piece, bytes):

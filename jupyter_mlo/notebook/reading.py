@@ -28,7 +28,7 @@ from jupyter_mlo.notebook.parts import Part, elements, members, twin_names
 __all__ = ["Cell", "Notebook", "Undigestable", "notebook_from_json", "read_notebook"]
 
 #: Cells that are read.
-MAX_CELLS = 1_000_000
+MAX_CELLS = 100_000
 _HEAD = re.compile(rb'\{(\r?\n[ \t]*+)"cells":[ ]*+(?=\[)')
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _SPACES = (b" ", b"\t", b"\r", b"\n")

@@ -14,6 +14,7 @@ import hashlib
 import re
 import sys
 from array import array
+from collections.abc import Iterator
 
 from jupyter_mlo.notebook.canonical_text import StringHash, value_json
 
@@ -80,7 +81,12 @@ class TerminalText:
 
     def last_line(self) -> str:
         """The line that further text can still change."""
-        return _text(self._left + self._right[::-1]) + "".join(self._pieces)
+        return "".join(self.last_pieces())
+
+    def last_pieces(self) -> Iterator[str]:
+        """The same in pieces, which for a long line takes less memory."""
+        yield _text(self._left + self._right[::-1])
+        yield from self._pieces
 
     def _feed(self, text: str) -> str:
         if not self._right and "\r" not in text and "\b" not in text:
