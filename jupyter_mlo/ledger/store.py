@@ -44,8 +44,8 @@ def open_ledger(
         LedgerError: a newer version wrote it, or it is damaged, or lost.
     """
     path = database_path(settings)
-    if not path.exists():
-        _not_lost(settings, path, path.exists)
+    if not _begun(path):  # seen before SQLite makes a database of an empty file
+        _not_lost(settings, path, lambda: _begun(path))
         if not create:
             raise _none_yet()
     database = SqliteDatabase(path, patience=patience, on_network=on_network or _on_network)
@@ -75,6 +75,13 @@ def database_path(settings: Settings) -> Path:
             hint="write sqlite:////absolute/path/ledger.sqlite3, or leave ledger.url out",
         )
     return settings.home / rest
+
+
+def _begun(path: Path) -> bool:
+    try:
+        return path.stat().st_size > 0
+    except (FileNotFoundError, NotADirectoryError):
+        return False
 
 
 def _none_yet() -> NotFound:

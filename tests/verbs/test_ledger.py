@@ -212,6 +212,8 @@ def test_a_ledger_that_was_lost_is_damage_and_no_new_one_is_begun(
     assert done.status == 0
     assert done.told("statements wait", "but there was one")
     assert (folder / "checkpoint.key").read_bytes() == key
+    assert not database_path(backend.settings).exists() or lost == "emptied"
+    assert lost == "removed" or database_path(backend.settings).stat().st_size == 0
     assert list(folder.glob("*.old")) == []
     # The way out that the hint names.
     folder.rename(folder.with_name("away"))
