@@ -9,8 +9,6 @@ from __future__ import annotations
 from hashlib import sha256
 from typing import Final
 
-from jupyter_mlo.ledger.merkle import leaf_hash
-
 SALT_SIZE: Final = 32
 _DOMAIN: Final = b"mlo-leaf-v1\x00"
 
@@ -32,4 +30,4 @@ def leaf_content(salt: bytes, envelope: bytes) -> bytes:
 
 def entry_hash(salt: bytes, envelope: bytes) -> bytes:
     """The Merkle leaf hash of an entry: SHA-256(0x00 ‖ leaf content)."""
-    return leaf_hash(leaf_content(salt, envelope))
+    return sha256(b"\x00" + leaf_content(salt, envelope)).digest()

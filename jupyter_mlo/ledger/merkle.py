@@ -53,7 +53,7 @@ class Frontier:
         index, top = self.size, leaf
         while index & 1:
             index >>= 1
-            top = node_hash(self.peaks.pop(), top)
+            top = sha256(b"\x01" + self.peaks.pop() + top).digest()
             completed.append(top)
         self.peaks.append(top)
         self.size += 1
@@ -228,8 +228,8 @@ def _folded(parts: Sequence[bytes]) -> bytes:
     if not parts:
         return EMPTY_ROOT
     top = parts[-1]
-    for left in reversed(parts[:-1]):
-        top = node_hash(left, top)
+    for left in parts[-2::-1]:
+        top = sha256(b"\x01" + left + top).digest()  # node_hash, on the path of each append
     return top
 
 
