@@ -155,11 +155,11 @@ def _log_in(environ: dict[str, str]) -> None:
 def _write(path: Path, sources: list[str]) -> None:
     import nbformat
 
-    nb = nbformat.v4.new_notebook(
+    nb = nbformat.v4.new_notebook(  # type: ignore[no-untyped-call]
         metadata={
             "kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"},
             "language_info": {"name": "python"},
         },
-        cells=[nbformat.v4.new_code_cell(source) for source in sources],
+        cells=[nbformat.v4.new_code_cell(source) for source in sources],  # type: ignore[no-untyped-call]
     )
-    nbformat.write(nb, path)
+    nbformat.write(nb, path)  # type: ignore[no-untyped-call]
