@@ -29,7 +29,13 @@ MANY = 100_000
 #: Long lists are split into stretches that are at least so long.
 _STRETCH = 1 << 20
 
+
+class _Any(msgspec.Struct, gc=False):
+    """Any object, of which nothing is kept."""
+
+
 _decode_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_decode_objects = msgspec.json.Decoder(list[_Any]).decode
 _decode_elements = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _INDENTED = re.compile(rb"[ \t]*+\r?+\n[ \t]*+(?=\{)")
 
@@ -83,7 +89,7 @@ class Part:
     def has_few_members(self) -> bool:
         """Whether all objects in it can be split at once without much memory."""
         if self._few is None:
-            self._few = len(self) <= AT_ONCE or _count_colons(self, MANY) <= MANY
+            self._few = len(self) <= AT_ONCE or _count(b":", self, MANY) <= MANY
         return self._few
 
     def inner(self, start: int, end: int) -> Part:
@@ -129,7 +135,7 @@ def elements(part: Part, look: Callable[[Part], bool] = Part.is_sound) -> Iterat
     """
     if isinstance(part.found, list):
         return iter(part.found)
-    if len(part) <= AT_ONCE:
+    if len(part) <= AT_ONCE or _has_few_objects(part):
         found = walked_elements(part)
         if found is not None:
             return iter(found)
@@ -193,6 +199,19 @@ def _long_elements(part: Part, look: Callable[[Part], bool]) -> Iterator[Part]:
         raise not_json(error) from None
 
 
+def _has_few_objects(part: Part) -> bool:
+    """Whether a list in unindented text holds nothing but objects, and few."""
+    if _INDENTED.match(part.data, part.start + 1, part.end) is not None:
+        return False
+    if _count(b"{", part, MANY) > MANY:
+        return False
+    try:
+        _decode_objects(part.view)
+    except REFUSALS:
+        return False
+    return True
+
+
 def _stretches(part: Part, position: int) -> Iterator[tuple[int, int]]:
     """Stretches of whole elements, as far as the indentation tells where elements end."""
     data, end = part.data, part.end
@@ -222,11 +241,11 @@ def _stretch(part: Part, start: int, stop: int, look: Callable[[Part], bool]) ->
     return [part.inner(each.start + start - 1, each.end + start - 1) for each in found]
 
 
-def _count_colons(part: Part, enough: int) -> int:
-    """How many colons stand in ``part``; stops counting where there are more than ``enough``."""
+def _count(sign: bytes, part: Part, enough: int) -> int:
+    """How often ``sign`` stands in ``part``; stops counting where that is more than ``enough``."""
     count = 0
     for start in range(part.start, part.end, _STRETCH):
-        count += count_of(b":", part.data, start, min(start + _STRETCH, part.end))
+        count += count_of(sign, part.data, start, min(start + _STRETCH, part.end))
         if count > enough:
             break
     return count

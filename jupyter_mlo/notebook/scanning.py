@@ -21,7 +21,9 @@ MAX_NESTING = 10_000
 _REST_OF_STRING = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
 _KEY = re.compile(rb'("[^"\\]*+(?:\\.[^"\\]*+)*+")[ \t\n\r]*+:[ \t\n\r]*+', re.DOTALL)
 _SCALAR = re.compile(rb'[^ \t\n\r,\[\]{}":]++')
-_TO_BRACKET = re.compile(rb'(?:[^"\[\]{}]++|"[^"\\]{0,256}+")*+')
+# Short strings without escapes, and lists and objects that hold no others, are passed over.
+_FLAT = rb'[^"\[\]{}]++|"[^"\\]{0,256}+"'
+_TO_BRACKET = re.compile(rb"(?:%b|\[(?:%b)*+\]|\{(?:%b)*+\})*+" % (_FLAT, _FLAT, _FLAT))
 _BRACKETS = re.compile(rb"[\[{]++|[\]}]++")
 _SPACE = re.compile(rb"[ \t\n\r]*+")
 _NEXT = re.compile(rb"[ \t\n\r]*+([,\]}])[ \t\n\r]*+")
@@ -181,7 +183,7 @@ def _string_end(data: bytes, start: int, end: int) -> int:
 
 
 def _nested_end(data: bytes, start: int, end: int) -> int:
-    depth, position = 0, start
+    depth, position = 1, start + 1
     while True:
         skipped = _TO_BRACKET.match(data, position, end)
         assert skipped is not None
