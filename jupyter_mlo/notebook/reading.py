@@ -119,7 +119,7 @@ class _Unfit(Exception):
 
 
 def _notebook(text: bytes) -> Notebook:
-    whole = _trimmed(text)
+    whole = whole_part(text)
     try:
         return _from_members(_usual_members(whole) or members(whole), text)
     except Undigestable:
@@ -187,7 +187,7 @@ def _check_version(major: object, minor: object) -> int:
     return minor
 
 
-def _trimmed(text: bytes) -> Part:
+def whole_part(text: bytes) -> Part:
     """The one JSON value in ``text``, without white space around it."""
     if text.startswith(_UTF16) or b"\0" in text[:4]:
         raise _Unfit("is not UTF-8", "save it in UTF-8; it looks like UTF-16 or binary data")

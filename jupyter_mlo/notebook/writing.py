@@ -112,22 +112,32 @@ def _cells_chunks(cells: Iterable[bytes]) -> Iterator[bytes]:
     yield b"[]" if before.startswith(b"[") else b"\n ]"
 
 
-def laid_out(value: Any, indent: str, unit: int = 1, *, sort: bool = True) -> bytes:
+def laid_out(value: Any, indent: str, unit: int | str = 1, *, sort: bool = True) -> bytes:
     """JSON text in nbformat's layout.
 
     Args:
         value: the value.
         indent: white space before the line in which the text begins; further lines get it too.
-        unit: columns by which each level is indented.
+        unit: columns, or tabs, by which each level is indented.
         sort: whether members are sorted by name.
     """
     try:
-        text = msgspec.json.format(_compact(value, sort), indent=unit)
-    except msgspec.MsgspecError:
+        text = msgspec.json.format(_compact(value, sort), indent=_columns(unit))
+    except (msgspec.MsgspecError, _NoColumns):
         text = json.dumps(
             value, ensure_ascii=False, sort_keys=sort, indent=unit, default=_ascii
         ).encode("utf-8", "backslashreplace")
     return text.replace(b"\n", b"\n" + indent.encode()) if indent else text
+
+
+class _NoColumns(Exception):
+    """Tabs are laid out by Python's encoder."""
+
+
+def _columns(unit: int | str) -> int:
+    if isinstance(unit, str):
+        raise _NoColumns
+    return unit
 
 
 def _compact(value: Any, sort: bool) -> bytes:
