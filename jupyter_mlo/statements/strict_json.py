@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from typing import Any, NoReturn
 
 import msgspec
@@ -23,14 +22,18 @@ MAX_DEPTH = 64
 
 _EXACT = 2**53
 _decode = msgspec.json.Decoder().decode
-_long_number = re.compile(rb"\d{16}").search
+#: Every digit to a nought: a run of them is then found at the speed of memory, not of patterns.
+_NOUGHTS = bytes.maketrans(b"123456789", b"0" * 9)
+_LONG_NUMBER = b"0" * 16
 
 
 def read_json(data: bytes) -> Any:
     """Parse UTF-8 JSON text; raises :class:`StatementError` for anything ambiguous."""
     # What is written again as the same bytes has one reading only: nearly all that is read
     # here is canonical, and takes a third of the time this way.
-    if data.count(b"{") + data.count(b"[") <= MAX_DEPTH and not _long_number(data):
+    if data.count(b"{") + data.count(b"[") <= MAX_DEPTH and (
+        _LONG_NUMBER not in data.translate(_NOUGHTS)
+    ):
         try:
             value = _decode(data)
             if canonical_bytes(value) == data:
