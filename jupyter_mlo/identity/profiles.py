@@ -52,7 +52,7 @@ def check_name(text: str) -> str:
     """A name as typed, trimmed and in Unicode's composed form; raises :class:`InvalidInput`."""
     name = unicodedata.normalize("NFC", " ".join(text.split()))
     if not name:
-        raise InvalidInput("a name is empty", hint='say who you are: --name "Ada Lovelace"')
+        raise InvalidInput("a name is empty", hint='say who you are: --name "Ada Sample"')
     if len(name) > 200:
         raise InvalidInput("a name is longer than 200 characters", hint="use a shorter one")
     if has_controls(name):

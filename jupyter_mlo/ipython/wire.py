@@ -136,12 +136,14 @@ class KernelWire:
 
     def transmit(self, frames: Any, *rest: Any, **named: Any) -> Any:
         """``send_multipart`` of the IOPub socket."""
+        # Sent first: nobody waits for what we do with it.
+        sent = self._transmit(frames, *rest, **named)
         if self._open:
             try:
                 self._passes(frames)
             except Exception:
                 self._failed("an output")
-        return self._transmit(frames, *rest, **named)
+        return sent
 
     def _marked(self, message: Mapping[str, Any]) -> Mapping[str, Any]:
         content = self._with_reference(message["content"], _request_id(message["parent_header"]))

@@ -207,7 +207,8 @@ class Cell:
     def _check_head(self) -> None:
         if not self.kind:
             raise Undigestable("its cell_type is none of code, markdown, raw")
-        if not isinstance(self._named("metadata") or {}, Mapping):
+        metadata = self._named("metadata")
+        if metadata is not None and not isinstance(metadata, Mapping):
             raise Undigestable("its metadata is not an object")
         if self._named("id") is not None and self.id is None:
             raise Undigestable("its id is not a string")

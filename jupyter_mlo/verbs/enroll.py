@@ -8,7 +8,7 @@ To be enrolled by a registrar, send it what --export writes, and take in its ans
 
 Examples:
   jupyter mlo enroll
-  jupyter mlo enroll --name "Ada Lovelace" --email ada@example.org
+  jupyter mlo enroll --name "Ada Sample" --email ada@example.org
   MLO_PASSPHRASE_FILE=/run/secrets/mlo jupyter mlo enroll --name nightly --kind service
   jupyter mlo enroll --export ada.enrolment.jsonl
   jupyter mlo enroll --import ada.enrolment.registered.jsonl

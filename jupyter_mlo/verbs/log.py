@@ -5,7 +5,7 @@ what it is about. Nothing here is checked: jupyter mlo ledger verify does that.
 
 Examples:
   jupyter mlo log --limit 20
-  jupyter mlo log --mlo "Ada Lovelace" --activity training --since 7d
+  jupyter mlo log --mlo "Ada Sample" --activity training --since 7d
   jupyter mlo log --type seal --since 2026-11-01 --until 2026-11-30
   jupyter mlo log --follow
   jupyter mlo log --json | jq 'select(.predicate == "revocation")'

@@ -6,7 +6,7 @@ you runs under a mandate: jupyter mlo mandate create --help
 
 Examples:
   jupyter mlo login
-  jupyter mlo login "Ada Lovelace" --for 2h --activity training --model loan@3
+  jupyter mlo login "Ada Sample" --for 2h --activity training --model loan@3
   MLO_PASSPHRASE_FILE=/run/secrets/mlo jupyter mlo login
 """
 

@@ -40,7 +40,7 @@ def create(store: IdentityStore, name: str, email: str = "", mlo: str = "") -> I
 
 @pytest.fixture
 def ada(store: IdentityStore) -> Identity:
-    return create(store, "Ada Lovelace", "ada@example.org")
+    return create(store, "Ada Sample", "ada@example.org")
 
 
 # Making
@@ -48,7 +48,7 @@ def ada(store: IdentityStore) -> Identity:
 
 def test_a_new_mlo_is_found_and_opened(store: IdentityStore, ada: Identity) -> None:
     assert store.all() == [ada]
-    assert ada.label == f"Ada Lovelace ({ada.mlo})"
+    assert ada.label == f"Ada Sample ({ada.mlo})"
     key = store.unlock(ada, PASSPHRASE, NOW)
     assert key.key_id == ada.key_id
     assert store.enrolments(ada) == [b'{"self":1}']
@@ -113,14 +113,14 @@ def test_a_failure_half_way_leaves_nothing(
 
 
 def test_an_mlo_is_found_by_id_name_and_address(store: IdentityStore, ada: Identity) -> None:
-    create(store, "Grace Hopper")
-    texts = [ada.mlo, ada.mlo[4:].lower().replace("-", ""), "ada  lovelace", "ADA@example.org"]
+    create(store, "Grace Sample")
+    texts = [ada.mlo, ada.mlo[4:].lower().replace("-", ""), "ada  sample", "ADA@example.org"]
     assert [store.find(text) for text in texts] == [ada] * 4
 
 
 def test_an_unknown_name_is_told_who_is_near(store: IdentityStore, ada: Identity) -> None:
-    with pytest.raises(NotFound, match="no MLO Ada Lovelaze in this home") as caught:
-        store.find("Ada Lovelaze")
+    with pytest.raises(NotFound, match="no MLO Ada Sampel in this home") as caught:
+        store.find("Ada Sampel")
     assert caught.value.hint == f"did you mean {ada.label}?"
     with pytest.raises(NotFound) as caught:
         store.find("Zebra")
@@ -149,9 +149,9 @@ def test_with_nobody_enrolled_the_hint_is_to_enroll(store: IdentityStore) -> Non
 
 
 def test_two_of_one_name_are_told_apart_by_id(store: IdentityStore, ada: Identity) -> None:
-    other = create(store, "ada lovelace")
+    other = create(store, "ada sample")
     with pytest.raises(NotFound, match="2 MLOs here are called") as caught:
-        store.find("Ada Lovelace")
+        store.find("Ada Sample")
     assert ada.mlo in caught.value.hint
     assert other.mlo in caught.value.hint
     assert store.find("ada@example.org") == ada
@@ -177,7 +177,7 @@ def test_an_erased_profile_leaves_the_mlo(store: IdentityStore, ada: Identity) -
 def test_a_damaged_folder_hides_nobody_else(
     store: IdentityStore, ada: Identity, content: str | None
 ) -> None:
-    grace = create(store, "Grace Hopper")
+    grace = create(store, "Grace Sample")
     file = ada.folder / "identity.json"
     file.unlink()
     if content is not None:
@@ -188,7 +188,7 @@ def test_a_damaged_folder_hides_nobody_else(
     with pytest.raises(KeyFileError, match=r"identity\.json"):
         store.find(ada.mlo)
     with pytest.raises(NotFound) as caught:
-        store.find("Ada Lovelace")
+        store.find("Ada Sample")
     assert "could not be read" in caught.value.hint
 
 
@@ -214,7 +214,7 @@ def test_other_things_in_the_folder_are_left_alone(
 def test_a_wrong_passphrase_says_whose_and_which_attempt(
     store: IdentityStore, ada: Identity
 ) -> None:
-    with pytest.raises(WrongPassphrase, match=r"for Ada Lovelace .*\(attempt 1\)"):
+    with pytest.raises(WrongPassphrase, match=r"for Ada Sample .*\(attempt 1\)"):
         store.unlock(ada, "wrong", NOW)
     for _ in range(2):
         with pytest.raises(WrongPassphrase):
@@ -228,7 +228,7 @@ def test_a_wrong_passphrase_says_whose_and_which_attempt(
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [
-        (lambda p: p.unlink(), "key.pem of Ada Lovelace .* is missing"),
+        (lambda p: p.unlink(), "key.pem of Ada Sample .* is missing"),
         (lambda p: p.write_bytes(b""), "key.pem cannot be read: it is empty"),
         (lambda p: p.write_bytes(p.read_bytes()[:300]), "key.pem cannot be read: it is cut short"),
         (lambda p: p.write_bytes(os.urandom(500)), "key.pem cannot be read: it is not a PEM file"),

@@ -21,7 +21,7 @@ ADA = "mlo:7K3D-9QXA-2MFB"
 def frontend(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FrontEnd]:
     home = Home(tmp_path_factory.mktemp("home"))
     store = IdentityStore(home.settings)
-    for name, mlo in (("Ada", ADA), ("Ada Lovelace", new_mlo_id())):
+    for name, mlo in (("Ada", ADA), ("Ada Sample", new_mlo_id())):
         store.create(
             Profile(name=name), "person", SigningKey.generate(), "a passphrase", b"{}", mlo=mlo
         )

@@ -17,11 +17,11 @@ from jupyter_mlo.runs.names import name_here
 def test_it_is_found_where_the_store_has_put_it(settings):
     mlo, key = new_mlo_id(), SigningKey.generate()
     enrolment = enrol_oneself(mlo, "person", key, now=datetime.now(UTC))
-    profile = Profile(name="Ada Lovelace")
+    profile = Profile(name="Ada Sample")
     IdentityStore(settings).create(
         profile, "person", key, "correct horse battery", enrolment.to_bytes(), mlo=mlo
     )
-    assert name_here(settings, mlo) == "Ada Lovelace"
+    assert name_here(settings, mlo) == "Ada Sample"
 
 
 @pytest.mark.parametrize("content", [b"", b"[]", b'{"name": 1}', b'{"name": ""}', b"[" * 10**5])

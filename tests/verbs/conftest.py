@@ -109,13 +109,13 @@ def _run_and_exit(arguments: list[str]) -> NoReturn:
 
 @pytest.fixture(scope="session")
 def home_of_ada(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home in which Ada Lovelace is enrolled, made once; tests get copies."""
+    """A home in which Ada Sample is enrolled, made once; tests get copies."""
     folder = tmp_path_factory.mktemp("ada")
     (folder / "secret").write_text(PASSPHRASE)
     (folder / "secret").chmod(0o600)
     environ = {**os.environ, "MLO_HOME": str(folder / "mlo"), "HOME": str(folder)}
     environ["MLO_PASSPHRASE_FILE"] = str(folder / "secret")
-    command = [sys.executable, "-m", "jupyter_mlo.cli.main", "enroll", "--name", "Ada Lovelace"]
+    command = [sys.executable, "-m", "jupyter_mlo.cli.main", "enroll", "--name", "Ada Sample"]
     subprocess.run(command, env=environ, check=True, timeout=60, stdin=subprocess.DEVNULL)
     return folder / "mlo"
 
@@ -150,7 +150,7 @@ def enrolled(cli: Cli, secret: str) -> Callable[[str], str]:
 
 @pytest.fixture
 def ada(home_of_ada: Path, home_env: dict[str, str]) -> str:
-    """MLO ID of Ada Lovelace, who is enrolled."""
+    """MLO ID of Ada Sample, who is enrolled."""
     shutil.copytree(home_of_ada, home_env["MLO_HOME"], dirs_exist_ok=True)
     (folder,) = (Path(home_env["MLO_HOME"]) / "identities").iterdir()
     return folder.name.replace("-", ":", 1)
@@ -158,7 +158,7 @@ def ada(home_of_ada: Path, home_env: dict[str, str]) -> str:
 
 @pytest.fixture
 def ended_session(ada: str, settings: Settings) -> str:
-    """MLO ID of Ada Lovelace, whose session has ended an hour ago."""
+    """MLO ID of Ada Sample, whose session has ended an hour ago."""
     store = IdentityStore(settings)
     identity = store.find(ada)
     key = store.unlock(identity, PASSPHRASE, datetime.now(UTC))

@@ -27,10 +27,10 @@ def test_a_line_for_each_cell_aligned_under_headings(cli, shop, ada) -> None:
     assert starts == sorted(starts)
     cells = [printing[start:].split("  ")[0].strip() for start in starts]
     assert cells[0] == "2"
-    assert cells[1] == f"Ada Lovelace ({ada})"
+    assert cells[1] == f"Ada Sample ({ada})"
     assert cells[2].endswith(" UTC")
     assert cells[3:5] == ["training", "loan@3"]
-    assert cells[5].startswith("Ada Lovelace, 20")
+    assert cells[5].startswith("Ada Sample, 20")
     assert cells[6] == "verified"
     assert [prose[start:].split("  ")[0].strip() for start in starts][:5] == [
         "1", "-", "-", "-", "-",

@@ -23,20 +23,20 @@ PASSPHRASE = "correct horse battery staple"
 def test_at_a_terminal_everything_is_asked(cli, home_env) -> None:
     with cli.terminal("enroll") as child:
         child.expect("your name: ")
-        child.sendline("Ada Lovelace")
+        child.sendline("Ada Sample")
         child.expect("your e-mail .*: ")
         child.sendline("ada@example.org")
-        child.expect("new passphrase for Ada Lovelace .*: ")
+        child.expect("new passphrase for Ada Sample .*: ")
         child.sendline(PASSPHRASE)
         child.expect("the same again: ")
         child.sendline(PASSPHRASE)
-        child.expect("enrolled Ada Lovelace")
+        child.expect("enrolled Ada Sample")
         child.expect("next: jupyter mlo login")
         child.expect(pexpect.EOF)
         shown = child.before
     assert PASSPHRASE not in shown
     (identity,) = IdentityStore(load_settings(home_env)).all()
-    assert (identity.profile.name, identity.profile.email) == ("Ada Lovelace", "ada@example.org")
+    assert (identity.profile.name, identity.profile.email) == ("Ada Sample", "ada@example.org")
 
 
 def test_a_mistyped_passphrase_is_asked_again(cli) -> None:
@@ -131,9 +131,9 @@ def test_the_name_stands_in_no_statement(ada, home_env) -> None:
 
 
 def test_the_same_name_is_not_enrolled_twice(cli, ada, secret) -> None:
-    done = cli("enroll", "--name", "ada lovelace", MLO_PASSPHRASE_FILE=secret)
+    done = cli("enroll", "--name", "ada sample", MLO_PASSPHRASE_FILE=secret)
     assert done.status == 1
-    assert done.told("Ada Lovelace", ada, "enrolled here already")
+    assert done.told("Ada Sample", ada, "enrolled here already")
 
 
 @pytest.mark.parametrize(
@@ -197,11 +197,11 @@ def test_an_enrolment_is_exported_for_a_registrar(cli, ada, tmp_path: Path) -> N
 def test_with_several_here_one_has_to_be_named(
     cli, ada, enrolled: Callable[[str], str], tmp_path: Path
 ) -> None:
-    grace = enrolled("Grace Hopper")
+    grace = enrolled("Grace Sample")
     done = cli("enroll", "--export", tmp_path / "x")
     assert done.status == 2
     assert done.told("2 MLOs are enrolled here", "--of WHO", ada, grace)
-    assert cli("enroll", "--export", tmp_path / "x", "--of", "Grace Hopper").status == 0
+    assert cli("enroll", "--export", tmp_path / "x", "--of", "Grace Sample").status == 0
 
 
 def test_only_an_answer_for_an_mlo_of_this_home_is_imported(cli, ada, tmp_path: Path) -> None:

@@ -97,9 +97,9 @@ def test_what_is_mistyped_is_refused_with_a_hint(cli, logged, arguments, told) -
 
 
 def test_mlos_of_this_home_are_called_by_name(cli, ada) -> None:
-    done = cli("log", "--mlo", "ada lovelace", "--type", "enrolment")
+    done = cli("log", "--mlo", "ada sample", "--type", "enrolment")
     assert indexes(done.out) == [0]
-    assert f"Ada Lovelace ({ada})" in done.out
+    assert f"Ada Sample ({ada})" in done.out
 
 
 def test_json_lines_say_everything(cli, logged) -> None:

@@ -27,9 +27,9 @@ def session(home_env: dict[str, str]):
 
 def test_at_a_terminal_the_passphrase_is_asked_and_not_shown(cli, ada, home_env) -> None:
     with cli.terminal("login") as child:
-        child.expect("passphrase of Ada Lovelace .*: ")
+        child.expect("passphrase of Ada Sample .*: ")
         child.sendline(PASSPHRASE)
-        child.expect("logged in as Ada Lovelace .*: exploration, for 8 h")
+        child.expect("logged in as Ada Sample .*: exploration, for 8 h")
         child.expect("next: ")
         child.expect(pexpect.EOF)
         assert PASSPHRASE not in child.before
@@ -38,11 +38,11 @@ def test_at_a_terminal_the_passphrase_is_asked_and_not_shown(cli, ada, home_env)
 
 def test_automation_logs_in_with_activity_model_and_time(cli, ada, secret, home_env) -> None:
     done = cli(
-        *["login", "Ada Lovelace", "--for", "30m", "--activity", "training", "--model", "loan@3"],
+        *["login", "Ada Sample", "--for", "30m", "--activity", "training", "--model", "loan@3"],
         MLO_PASSPHRASE_FILE=secret,
     )
     assert done.status == 0, done.err
-    assert "logged in as Ada Lovelace" in done.out
+    assert "logged in as Ada Sample" in done.out
     assert ": training on loan@3, for 30 min" in done.out
     signer = session(home_env)
     assert (signer.mlo, signer.activity, signer.model) == (ada, "training", "loan@3")
@@ -68,7 +68,7 @@ def test_a_wrong_passphrase_says_whose_which_attempt_and_whence(cli, ada, tmp_pa
     for number in (1, 2):
         done = cli("login", MLO_PASSPHRASE_FILE=str(wrong))
         assert done.status == 2
-        assert done.told(f"wrong passphrase for Ada Lovelace ({ada}) (attempt {number})")
+        assert done.told(f"wrong passphrase for Ada Sample ({ada}) (attempt {number})")
     assert done.told("it was read from the file that MLO_PASSPHRASE_FILE names")
     assert "wrong passphrase\n" not in done.err.replace("error: wrong passphrase", "")
 
@@ -87,7 +87,7 @@ def test_a_mistyped_passphrase_at_the_terminal_is_no_traceback(cli, ada) -> None
     with cli.terminal("login") as child:
         child.expect("passphrase of")
         child.sendline("oops, wrong")
-        child.expect("error: wrong passphrase for Ada Lovelace")
+        child.expect("error: wrong passphrase for Ada Sample")
         child.expect("caps lock")
         child.expect(pexpect.EOF)
         child.close()
@@ -103,8 +103,8 @@ def test_nobody_enrolled(cli) -> None:
 @pytest.mark.parametrize(
     ("who", "said"),
     [
-        ("Ada Lovelaze", "did you mean Ada Lovelace"),
-        ("Zebra", "known here: Ada Lovelace"),
+        ("Ada Sampel", "did you mean Ada Sample"),
+        ("Zebra", "known here: Ada Sample"),
         ("mlo:7K3D-9QXA-2MFB", "there is no MLO mlo:7K3D-9QXA-2MFB in this home"),
         ("mlo:7K3D-9QXA-2MFC", "its check character does not match"),
         ("\x1b[31mred", r"\x1b[31mred"),
@@ -129,23 +129,23 @@ def test_a_slip_in_an_id_names_whom_it_is_near(cli, ada) -> None:
 
 
 def test_of_several_one_has_to_be_named(cli, ada, enrolled, secret, home_env) -> None:
-    grace = enrolled("Grace Hopper")
+    grace = enrolled("Grace Sample")
     done = cli("login", MLO_PASSPHRASE_FILE=secret)
     assert done.status == 2
-    assert done.told("2 MLOs are enrolled here, and none was named", "Ada Lovelace", grace)
-    assert cli("login", "grace hopper", MLO_PASSPHRASE_FILE=secret).status == 0
+    assert done.told("2 MLOs are enrolled here, and none was named", "Ada Sample", grace)
+    assert cli("login", "grace sample", MLO_PASSPHRASE_FILE=secret).status == 0
     assert session(home_env).mlo == grace
 
 
 def test_a_broken_neighbour_has_to_be_stepped_over_by_name(
     cli, ada, enrolled, identity_folder, secret
 ) -> None:
-    grace = enrolled("Grace Hopper")
+    grace = enrolled("Grace Sample")
     (identity_folder(grace) / "identity.json").unlink()
     done = cli("login", MLO_PASSPHRASE_FILE=secret)
     assert done.status == 2
     assert done.told("identity.json is missing, and no MLO was named", ada)
-    assert cli("login", "Ada Lovelace", MLO_PASSPHRASE_FILE=secret).status == 0
+    assert cli("login", "Ada Sample", MLO_PASSPHRASE_FILE=secret).status == 0
 
 
 Spoil = Callable[[Path], object]

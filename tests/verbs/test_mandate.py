@@ -72,7 +72,7 @@ def test_a_mandate_is_made_and_says_how_to_use_it(create, ada, notebook) -> None
 def test_the_whole_scope_is_shown_before_the_passphrase_is_asked(cli, ada, notebook) -> None:
     arguments = ["mandate", "create", "train.ipynb", "--for", "12h", "--activity", "training"]
     with cli.terminal(*arguments, "--parameters", "seed,alpha=0.1") as child:
-        child.expect("passphrase of Ada Lovelace .*: ")
+        child.expect("passphrase of Ada Sample .*: ")
         shown = child.before
         for part in ("train.ipynb", "not once changed", "training", "model         none",
                      "alpha = 0.1, seed (any value)", "for 12 h"):  # fmt: skip
@@ -124,13 +124,13 @@ def test_activity_and_model_come_from_the_session_where_they_were_chosen(
 
 
 def test_of_several_mlos_one_is_named_or_logged_in(cli, enrolled, secret, notebook) -> None:
-    ada, bob = enrolled("Ada Lovelace"), enrolled("Bob")
+    ada, bob = enrolled("Ada Sample"), enrolled("Bob")
     bare = ["mandate", "create", "train.ipynb", "--for", "1d", "--activity", "training"]
     done = cli(*bare, MLO_PASSPHRASE_FILE=secret)
     assert (done.status, done.told("2 MLOs are enrolled here", "--as WHO")) == (2, True)
     assert cli(*bare, "--as", "Bob", "--out", "b", MLO_PASSPHRASE_FILE=secret).status == 0
     assert read_mandate(Path("b")).mlo == bob
-    cli("login", "Ada Lovelace", MLO_PASSPHRASE_FILE=secret)
+    cli("login", "Ada Sample", MLO_PASSPHRASE_FILE=secret)
     assert cli(*bare, "--out", "a", MLO_PASSPHRASE_FILE=secret).status == 0
     assert read_mandate(Path("a")).mlo == ada
 

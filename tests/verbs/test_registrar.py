@@ -57,12 +57,12 @@ def test_a_person_is_enrolled_across_homes(
 
 def test_in_one_home_the_answer_is_kept_at_once(cli, ada, secret) -> None:
     cli("registrar", "init", "--name", "Bank", MLO_PASSPHRASE_FILE=secret)
-    done = cli("registrar", "enrol", "Ada Lovelace", MLO_PASSPHRASE_FILE=secret)
+    done = cli("registrar", "enrol", "Ada Sample", MLO_PASSPHRASE_FILE=secret)
     assert done.status == 0, done.err
     registrar = json.loads(cli("registrar", "list", "--json").out)["keyId"]
     cli("trust", "add", "--registrar", registrar)
     found = json.loads(cli("status", "--json").out)
-    assert [one["name"] for one in found["identities"]] == ["Ada Lovelace"]
+    assert [one["name"] for one in found["identities"]] == ["Ada Sample"]
     assert found["identities"][0]["assurance"] == "enrolled"
     assert found["ledger"]["entries"] == 3
 
@@ -71,18 +71,18 @@ def test_one_person_keeps_one_handle(
     cli, ada, enrolled, office, fingerprint, secret, tmp_path: Path
 ) -> None:
     laptop = enrolled("Ada's laptop")
-    grace = enrolled("Grace Hopper")
-    for name in ("Ada Lovelace", "Ada's laptop", "Grace Hopper"):
+    grace = enrolled("Grace Sample")
+    for name in ("Ada Sample", "Ada's laptop", "Grace Sample"):
         cli("enroll", "--export", tmp_path / name, "--of", name)
     environ = {"MLO_PASSPHRASE_FILE": secret, **office}
-    cli("registrar", "enrol", tmp_path / "Ada Lovelace", **environ)
+    cli("registrar", "enrol", tmp_path / "Ada Sample", **environ)
     cli("registrar", "enrol", tmp_path / "Ada's laptop", "--handle-of", ada[4:].lower(), **environ)
-    cli("registrar", "enrol", tmp_path / "Grace Hopper", **environ)
+    cli("registrar", "enrol", tmp_path / "Grace Sample", **environ)
     given = handles(cli, office)
     assert given[ada] == given[laptop] != given[grace]
     assert len(given[ada]) == 22
     done = cli(
-        *["registrar", "enrol", tmp_path / "Grace Hopper", "--handle-of", ada, "--out"],
+        *["registrar", "enrol", tmp_path / "Grace Sample", "--handle-of", ada, "--out"],
         tmp_path / "other",
         **environ,
     )
@@ -137,7 +137,7 @@ def test_what_cannot_be_enrolled_is_said_before_the_passphrase(
 
 
 def test_without_a_registrar_the_hint_is_init(cli, ada) -> None:
-    for arguments in (["enrol", "Ada Lovelace"], ["list"]):
+    for arguments in (["enrol", "Ada Sample"], ["list"]):
         done = cli("registrar", *arguments)
         assert done.status == 2
         assert done.told("this home has no registrar", "registrar init")

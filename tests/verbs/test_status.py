@@ -36,7 +36,7 @@ def test_logged_in(cli, ada, secret, home_env) -> None:
     done = cli("status")
     assert done.status == 0
     for part in (
-        f"logged in as Ada Lovelace ({ada})",
+        f"logged in as Ada Sample ({ada})",
         "training on loan@3",
         "7 h 59 min",
         "key fingerprint  sha256:",
@@ -50,7 +50,7 @@ def test_logged_in(cli, ada, secret, home_env) -> None:
     assert found["session"]["mlo"] == ada
     assert 28_000 < found["session"]["secondsLeft"] < 28_800
     (one,) = found["identities"]
-    assert (one["name"], one["kind"], one["assurance"]) == ("Ada Lovelace", "person", "signed")
+    assert (one["name"], one["kind"], one["assurance"]) == ("Ada Sample", "person", "signed")
     assert tree(home_env["MLO_HOME"]) == before
 
 

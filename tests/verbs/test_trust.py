@@ -67,7 +67,7 @@ def test_what_is_not_exact_is_refused(cli, arguments: list[str], said: str) -> N
 
 
 def test_ones_own_key_is_pinned_and_said_to_be(cli, ada) -> None:
-    assert f"Ada Lovelace ({ada}), enrolled here" in cli("trust", "list").out
+    assert f"Ada Sample ({ada}), enrolled here" in cli("trust", "list").out
 
 
 def test_a_typo_names_whom_it_is_near(cli, ada) -> None:
