@@ -26,6 +26,10 @@ RunOutcome = Literal["succeeded", "failed", "interrupted"]
 
 #: A parameter's JSON text above this size (bytes) is named by its digest.
 _MAX_VALUE: Final = 4096
+#: All parameters together above this size are named by one digest.
+_MAX_PARAMETERS: Final = 256 * 1024
+#: More files than this are named by the statements that list them, among the byproducts.
+MOST_FILES: Final = 2_000
 _MAX_DEPTH: Final = 32
 #: Larger integers are not doubles without loss, and are written as text.
 _EXACT: Final = 2**53
@@ -96,7 +100,7 @@ def subject(run: Run) -> list[dict[str, Any]]:
         if run.sealed
         else code_descriptor(run.notebook_id, run.code)
     )
-    return [notebook, *descriptors(run.artifacts)]
+    return [notebook, *_listed(run.artifacts)]
 
 
 def provenance(run: Run) -> dict[str, Any]:
@@ -139,7 +143,9 @@ def packages_digest(packages: Sequence[tuple[str, str]]) -> str:
 
 def plain_parameters(parameters: Mapping[str, Any]) -> dict[str, Any]:
     """Parameters as JSON data: large ones by digest, odd ones (dates, NaN) as what they read as."""
-    return {_text(name): _bounded(_plain(value, 0)) for name, value in parameters.items()}
+    plain = {_text(name): _bounded(_plain(value, 0)) for name, value in parameters.items()}
+    whole: dict[str, Any] = _bounded(plain, _MAX_PARAMETERS)
+    return whole
 
 
 def _internal(environment: Environment) -> dict[str, Any]:
@@ -161,7 +167,12 @@ def _dependencies(run: Run) -> list[dict[str, Any]]:
     if run.environment.packages is not None:
         digest = packages_digest(run.environment.packages)
         found.append({"name": "packages", "digest": {"mloPackagesV1": digest}})
-    return [*found, *descriptors(run.data)]
+    return [*found, *_listed(run.data)]
+
+
+def _listed(files: Sequence[FileDigest]) -> list[dict[str, Any]]:
+    listed = descriptors(files)
+    return listed if len(listed) <= MOST_FILES else []
 
 
 def _plain(value: Any, depth: int) -> Any:
@@ -187,8 +198,8 @@ def _text(value: object) -> str:
     return str(value).encode("utf-8", "replace").decode("utf-8")
 
 
-def _bounded(value: Any) -> Any:
+def _bounded(value: Any, most: int = _MAX_VALUE) -> Any:
     text = canonical_bytes(value)
-    if len(text) <= _MAX_VALUE:
+    if len(text) <= most:
         return value
     return {"bytes": len(text), "sha256": hashlib.sha256(text).hexdigest()}

@@ -9,7 +9,7 @@ session's, then ``exploration`` and no model.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Literal
@@ -17,9 +17,10 @@ from typing import Any, Final, Literal
 from jupyter_mlo.config import Settings
 from jupyter_mlo.delegation.sessions import check_activity, check_model, load_session
 from jupyter_mlo.delegation.signer import Signer
-from jupyter_mlo.errors import LedgerError, MloError, NotFound, Refused
+from jupyter_mlo.errors import MloError, NotFound, Refused
 from jupyter_mlo.statements.envelope import Envelope
 from jupyter_mlo.statements.predicates import types
+from jupyter_mlo.statements.strict_json import read_json
 
 MANDATE_VARIABLE: Final = "MLO_MANDATE"
 ACTIVITY_VARIABLE: Final = "MLO_ACTIVITY"
@@ -122,8 +123,8 @@ def _by_mandate(
             hint="remove the cell that is tagged injected-parameters, and pass the parameters "
             "to papermill",
         )
-    revoked, checkpoint, note = _from_ledger(settings)
-    signer = mandate.signer(now, checkpoint)
+    known = _from_ledger(settings)
+    signer = mandate.signer(now, known.checkpoint)
     chosen = activity or signer.activity
     if chosen is None:
         if mandate.scope.activities != "*":
@@ -142,24 +143,44 @@ def _by_mandate(
         activity=chosen,
         model=model,
         now=now,
-        revocations=MandateStore(settings).revocations_for(mandate, trust, revoked),
+        revocations=MandateStore(settings).revocations_for(mandate, trust, known.revocations),
     )
-    return Acting(signer, chosen, model, "mandate", note)
+    uses = mandate.scope.uses
+    if uses != "*" and known.runs_under(mandate.mandate_id) >= int(uses):
+        raise Refused(
+            f"{mandate.label} permits {uses} runs, and so many have been started (uses)",
+            hint="make a new one: jupyter mlo mandate create --help",
+        )
+    return Acting(signer, chosen, model, "mandate", known.note)
 
 
-def _from_ledger(
-    settings: Settings,
-) -> tuple[list[Envelope], Mapping[str, Any] | None, str]:
-    """Revocations, the newest checkpoint, and why there are none of either."""
+@dataclass(frozen=True)
+class _Known:
+    """What the ledger says that bears on a mandate."""
+
+    revocations: Sequence[Envelope] = ()
+    delegations: Sequence[Envelope] = ()
+    checkpoint: Mapping[str, Any] | None = None
+    #: Why nothing is known.
+    note: str = ""
+
+    def runs_under(self, mandate_id: str) -> int:
+        """How many runs were started under a mandate."""
+        said = (read_json(envelope.payload)["predicate"] for envelope in self.delegations)
+        return sum(one["kind"] == "run" and one["delegation"] == mandate_id for one in said)
+
+
+def _from_ledger(settings: Settings) -> _Known:
     from jupyter_mlo.ledger.store import Filter, open_ledger
 
     try:
         with open_ledger(settings, create=False, patience=2.0) as ledger:
-            revocations = ledger.entries(Filter(predicate_type=types.REVOCATION))
-            doubt = ledger.rolled_back()
-            note = f"whether the ledger revokes the mandate is not known: {doubt}" if doubt else ""
-            return [entry.envelope for entry in revocations], ledger.quoted(), note
+            revocations, delegations = (
+                [entry.envelope for entry in ledger.entries(Filter(predicate_type=kind))]
+                for kind in (types.REVOCATION, types.DELEGATION)
+            )
+            return _Known(revocations, delegations, ledger.quoted())
     except NotFound:
-        return [], None, ""
-    except LedgerError as error:
-        return [], None, f"whether the ledger revokes the mandate is not known: {error.message}"
+        return _Known()
+    except MloError as error:
+        return _Known(note=f"the ledger cannot be asked about the mandate: {error.message}")

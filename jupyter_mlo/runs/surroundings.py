@@ -29,6 +29,7 @@ _NEEDED: Final = (
     "jupyter_mlo.notebook.present",
     "jupyter_mlo.ledger.publish",
 )
+_DATA_THREAD: Final = "mlo-data"
 _DATA_WORDS: Final = frozenset({"data", "dataset"})
 
 
@@ -87,8 +88,10 @@ class Surroundings:
         if self._done:
             return
         self._done = [
-            threading.Thread(target=target, args=arguments, name="mlo-surroundings", daemon=True)
-            for target, arguments in ((self._find, (kernel, first)), (self._digest_data, ()))
+            threading.Thread(
+                target=self._find, args=(kernel, first), name="mlo-surroundings", daemon=True
+            ),
+            threading.Thread(target=self._digest_data, name=_DATA_THREAD, daemon=True),
         ]
         for thread in self._done:
             thread.start()
@@ -97,6 +100,8 @@ class Surroundings:
         """Wait until all is known, or ``patience`` (seconds) is at an end."""
         for thread in self._done:
             thread.join(patience)
+            if thread.is_alive() and thread.name == _DATA_THREAD:
+                self._complain("Digesting the data that parameters name takes too long: left out")
 
     def _find(self, kernel: Kernel, first: Callable[[], None]) -> None:
         first()

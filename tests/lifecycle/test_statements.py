@@ -138,6 +138,17 @@ def test_a_large_parameter_is_named_by_its_digest():
     assert plain["blob"] == {"bytes": 5002, "sha256": hashlib.sha256(text).hexdigest()}
 
 
+def test_very_many_parameters_are_named_by_one_digest():
+    plain = provenance.plain_parameters({str(n): "x" * 4000 for n in range(100)})
+    assert set(plain) == {"bytes", "sha256"}
+
+
+def test_very_many_files_are_left_to_the_statements_that_list_them():
+    files = [FileDigest(f"part-{n}", HEX) for n in range(provenance.MOST_FILES + 1)]
+    assert len(provenance_of(artifacts=files, data=files).subject) == 1
+    assert len(provenance_of(artifacts=files[1:]).subject) == provenance.MOST_FILES + 1
+
+
 def test_integers_beyond_doubles_keep_all_digits():
     assert provenance.plain_parameters({"id": 2**53 + 1}) == {"id": "9007199254740993"}
 

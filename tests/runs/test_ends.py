@@ -12,7 +12,7 @@ import pytest
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 
 from jupyter_mlo.notebook.layout import read_notebook_entries
-from jupyter_mlo.runs import journal
+from jupyter_mlo.runs import journal, recovery
 from jupyter_mlo.statements.predicates import types
 from tests.runs.conftest import outcome, stamped, write
 
@@ -30,14 +30,19 @@ def test_a_dying_kernel(ada, run, folder, holds, logged):
 
 
 def test_a_cell_that_takes_too_long(ada, run, folder, holds, logged):
+    """It goes on printing while it is sealed and its kernel shut down; that counts no more."""
     ada.login()
-    write(folder / "in.ipynb", "1", SLOW, "3")
+    chatty = "import time\nwhile True: print('on', flush=True); time.sleep(0.01)"
+    write(folder / "in.ipynb", "1", chatty, "3")
     with pytest.raises(CellTimeoutError):
-        run("in.ipynb", execution_timeout=2)
+        run("in.ipynb", execution_timeout=1)
     report = holds()
     assert stamped(report) == [0, 1]
-    assert nbformat.read("out.ipynb", 4).cells[1].outputs[0].text == "begun\n"
+    assert nbformat.read("out.ipynb", 4).cells[1].outputs[0].text.startswith("on\n")
     assert outcome(logged) == "failed"
+    assert logged(types.PROVENANCE)[-1].predicate.mlo_reason == (
+        "a cell took longer than it was given"
+    )
 
 
 def test_a_kernel_that_does_not_get_ready(ada, run, folder, holds, logged, home_env):
@@ -127,6 +132,9 @@ def test_a_notebook_that_cannot_be_written_at_the_end_can_be_recovered(
         run("in.ipynb", "there/out.ipynb")
     (left,) = settings.runs.iterdir()
     assert journal.has_ended(left)
+    (found,) = recovery.cut_off_runs(settings)
+    recovery.write(recovery.rebuild(found), folder / "recovered.ipynb")
+    assert stamped(holds("recovered.ipynb")) == [0]
 
 
 def test_while_the_run_lasts_the_file_shows_how_far_it_has_come(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import subprocess
@@ -344,6 +345,31 @@ def _bare(nb):
             output.get("metadata", {}).pop("mlo", None)
             output.pop("traceback", None)
     return nb
+
+
+def test_a_run_inside_a_running_event_loop_holds(ada, run, folder, holds):
+    """As in a notebook that runs notebooks."""
+    ada.login()
+    write(folder / "in.ipynb", "print(1)", "2")
+
+    async def inside():
+        return run("in.ipynb")
+
+    asyncio.run(inside())
+    assert stamped(holds()) == [0, 1]
+
+
+def test_the_seal_quotes_the_newest_checkpoint_of_the_ledger(ada, run, folder, logged):
+    ada.login()
+    write(folder / "in.ipynb", "1")
+    run("in.ipynb")
+    size = len(
+        [1 for kind in types.RECORDING | {types.ENROLMENT, types.DELEGATION} for _ in logged(kind)]
+    )
+    run("in.ipynb")
+    newest = logged(types.SEAL)[-1].predicate
+    assert newest.checkpoint.size == size
+    assert logged(types.SEAL)[0].predicate.checkpoint is None
 
 
 def test_there_is_a_default_engine_beside_ours():
