@@ -122,14 +122,18 @@ class Outbox:
 
 def _remove(paths: list[Path]) -> None:
     """Remove files; many at a time, because each waits for the disk longer than it works."""
-    if len(paths) < _FEW:
-        for path in paths:
+
+    def remove(some: list[Path]) -> None:
+        for path in some:
             path.unlink(missing_ok=True)
-        return
+
+    if len(paths) < _FEW:
+        return remove(paths)
     from concurrent.futures import ThreadPoolExecutor
 
     with ThreadPoolExecutor(_THREADS) as threads:
-        for _ in threads.map(lambda path: path.unlink(missing_ok=True), paths):
+        shares = [paths[first::_THREADS] for first in range(_THREADS)]
+        for _ in threads.map(remove, shares):
             pass  # the first failure is raised here
 
 
