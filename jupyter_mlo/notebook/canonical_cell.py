@@ -17,6 +17,8 @@ from jupyter_mlo.notebook.streams import terminal_text
 
 #: Levels of non-empty lists and objects in a cell, the cell itself being the first.
 MAX_DEPTH = 128
+#: Outputs of one cell, adjacent streams of one name being one.
+MAX_OUTPUTS = 100_000
 #: Members of one object.
 MAX_MEMBERS = 100_000
 #: Levels at which attachments and a cell's outputs stand.
@@ -187,6 +189,11 @@ def holds_mark() -> Undigestable:
 def too_many_members() -> Undigestable:
     """An object has more members than any that people make."""
     return Undigestable(f"it holds an object of more than {MAX_MEMBERS} members")
+
+
+def too_many_outputs() -> Undigestable:
+    """A cell has more outputs than any that people make."""
+    return Undigestable(f"it has more than {MAX_OUTPUTS} outputs")
 
 
 def too_deep() -> Undigestable:

@@ -7,7 +7,6 @@ from typing import Any
 
 from jupyter_mlo.notebook import raw_json
 from jupyter_mlo.notebook.canonical_cell import (
-    ATTACHMENTS_LEVEL,
     CELL_TYPES,
     DISPLAYED,
     Undigestable,
@@ -189,7 +188,7 @@ class Cell:
                 self._digests, self._marks = value.digests(self.kind)
                 self._long_cell, self._reason = None, ""
             else:
-                check_value(value.get("metadata"), ATTACHMENTS_LEVEL)
+                check_value({name: value[name] for name in value.keys() - _CONTENT})
                 self._digest_value(value)
         except Undigestable as error:
             self._reason = error.reason
@@ -212,6 +211,10 @@ class Cell:
             raise Undigestable("its metadata is not an object")
         if self._named("id") is not None and self.id is None:
             raise Undigestable("its id is not a string")
+
+
+#: Members of which :func:`cell_digests` finds out whether anything is amiss.
+_CONTENT = frozenset({"attachments", "outputs", "source"})
 
 
 class _Content:

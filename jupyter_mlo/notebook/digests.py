@@ -11,10 +11,12 @@ from typing import Any, Protocol
 from jupyter_mlo.errors import StatementError
 from jupyter_mlo.notebook.canonical_cell import (
     CELL_TYPES,
+    MAX_OUTPUTS,
     Undigestable,
     canonical_attachments,
     canonical_outputs,
     check_value,
+    too_many_outputs,
 )
 from jupyter_mlo.notebook.canonical_text import value_json
 
@@ -108,6 +110,8 @@ def cell_digests(cell: CellContent, *, checked: bool = False) -> CellDigests:
             whole.update(text)
             before = b","
             outputs.append(hashlib.sha256(text).digest())
+            if len(outputs) > MAX_OUTPUTS:
+                raise too_many_outputs()
         whole.update(b"]" if outputs else before + b"]")
     whole.update(b',"source":%b}' % source)
     return CellDigests(whole.digest(), hashlib.sha256(source).digest(), tuple(outputs))

@@ -15,7 +15,7 @@ from jupyter_mlo.notebook.canonical_cell import ATTACHMENTS_LEVEL, Undigestable
 from jupyter_mlo.notebook.cell_parts import find_cell_parts
 from jupyter_mlo.notebook.digests import CellDigests
 from jupyter_mlo.notebook.long_outputs import Form, LongOutputs, write_bundle, write_text
-from jupyter_mlo.notebook.part_writer import PartWriter, object_members
+from jupyter_mlo.notebook.part_writer import PartWriter, inspect, object_members
 from jupyter_mlo.notebook.parts import Part, members
 
 #: Members that say what a cell is, and bytes up to which each of them is read.
@@ -61,7 +61,7 @@ class LongCell:
         attachments = object_members(others.pop("attachments", None), "attachments")
         outputs = LongOutputs(writer, others.pop("outputs", None) if kind == "code" else None)
         for ignored in others.values():
-            ignored.check()
+            inspect(ignored, ATTACHMENTS_LEVEL)
         form: Form = {
             "cell_type": partial(writer.json, kind),
             "source": lambda: sources.append(

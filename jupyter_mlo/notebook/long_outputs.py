@@ -12,21 +12,20 @@ from jupyter_mlo.notebook.canonical_cell import (
     DISPLAYED,
     ERROR_MEMBERS,
     IGNORED,
+    MAX_OUTPUTS,
     OUTPUT_LEVEL,
     Undigestable,
     canonical_bundle,
     canonical_outputs,
     is_binary_mime,
     is_json_mime,
+    too_many_outputs,
     without_space,
 )
-from jupyter_mlo.notebook.part_writer import PartWriter, Pieces, object_members
+from jupyter_mlo.notebook.part_writer import PartWriter, Pieces, inspect, object_members
 from jupyter_mlo.notebook.parts import Part, elements
 from jupyter_mlo.notebook.raw_text import NotText
 from jupyter_mlo.notebook.streams import TerminalText
-
-#: Outputs of one cell, adjacent streams of one name being one.
-MAX_OUTPUTS = 100_000
 
 _INSIDE = OUTPUT_LEVEL + 1
 Form = dict[str, Callable[[], None]]
@@ -77,7 +76,7 @@ class LongOutputs:
                 raise Undigestable(f"{what} has no output_type")
             self._put(partial(self._writer.object, self._form(kind, members, place)))
         for ignored in members.values():
-            ignored.check()
+            inspect(ignored, _INSIDE)
 
     def _take_small(self, part: Part, place: int) -> bool:
         """Take an output that is no stream, decoded at once; returns False where it is one."""
@@ -115,7 +114,7 @@ class LongOutputs:
 
     def _put(self, write: Callable[[], None]) -> None:
         if len(self.digests) == MAX_OUTPUTS:
-            raise Undigestable(f"it has more than {MAX_OUTPUTS} outputs")
+            raise too_many_outputs()
         if self.digests:
             self._writer.write(b",")
         self.digests.append(self._writer.digest_of(write))

@@ -110,6 +110,11 @@ class PartWriter:
         self.write(b"]" if before == b"," else b"[]")
 
 
+def inspect(part: Part, level: int) -> None:
+    """Raise :class:`Undigestable` for what is amiss in a part that no digest covers."""
+    PartWriter().value(part, level)
+
+
 def object_members(part: Part | None, what: str) -> Parts:
     """An object's members; nothing, and null, count as an object without any."""
     if part is None or (len(part) == 4 and part.text == b"null"):
