@@ -62,7 +62,7 @@ class KernelWire:
         self._wrappers = {
             "send": (self._session, self.send, self._send),
             "recv": (self._session, self.recv, self._recv),
-            "send_multipart": (self._socket, self.transmit, self._transmit),
+            "send_multipart": (self._socket, self.send_multipart, self._transmit),
         }
 
     @staticmethod
@@ -99,7 +99,7 @@ class KernelWire:
         *rest: Any,
         **named: Any,
     ) -> Any:
-        """``Session.send``."""
+        """The session's."""
         if not self._open:
             return self._send(stream, msg_or_type, content, parent, *rest, **named)
         ready = isinstance(msg_or_type, Mapping)
@@ -125,7 +125,7 @@ class KernelWire:
         return self._send(stream, msg_or_type, content, parent, *rest, **named)
 
     def recv(self, socket: Any, *rest: Any, **named: Any) -> Any:
-        """``Session.recv``: only answers to ``input()`` come by it."""
+        """The session's: only answers to ``input()`` come by it."""
         received = self._recv(socket, *rest, **named)
         if self._open:
             try:
@@ -134,8 +134,8 @@ class KernelWire:
                 self._failed("an answer to input()")
         return received
 
-    def transmit(self, frames: Any, *rest: Any, **named: Any) -> Any:
-        """``send_multipart`` of the IOPub socket."""
+    def send_multipart(self, frames: Any, *rest: Any, **named: Any) -> Any:
+        """The IOPub socket's."""
         # Sent first: nobody waits for what we do with it.
         sent = self._transmit(frames, *rest, **named)
         if self._open:

@@ -342,6 +342,7 @@ def test_silent_requests_and_empty_cells_are_not_recorded(recording: Recording) 
 
 def test_completions_and_other_requests_disturb_nothing(recording: Recording) -> None:
     frontend = recording.frontend
+    recording.run("%config Completer.use_jedi = False")  # it takes seconds to get going
     frontend.request("complete_request", {"code": "prin", "cursor_pos": 4})
     frontend.request("kernel_info_request", {})
     frontend.request("inspect_request", {"code": "len", "cursor_pos": 3, "detail_level": 0})
