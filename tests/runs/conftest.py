@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import nbformat
+import papermill.iorw
 import pytest
 from papermill.execute import execute_notebook
 
@@ -114,6 +115,13 @@ class Person:
         write_private(target, made.to_bytes())
         assert read_mandate(target).mlo == self.mlo
         return target
+
+
+@pytest.fixture(autouse=True)
+def papermills_own_folder() -> Iterator[None]:
+    """Runs side by side in threads leave papermill's local handler in one of their folders."""
+    yield
+    papermill.iorw.papermill_io.get_handler("local").cwd(None)
 
 
 @pytest.fixture
