@@ -8,7 +8,7 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jupyter_mlo.delegation.signer import Signer
@@ -127,6 +127,7 @@ values = st.recursive(
 
 
 @given(st.dictionaries(st.text(st.characters()), values))
+@settings(max_examples=40, deadline=None)
 def test_any_parameters_can_be_put_on_record(parameters):
     provenance_of(parameters=parameters)
 

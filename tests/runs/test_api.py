@@ -105,7 +105,8 @@ def test_what_cannot_go_on_record_is_refused_even_where_nobody_is(folder, settin
 
 
 def test_a_table_in_memory_is_refused_with_what_to_do(folder, settings):
-    pandas = pytest.importorskip("pandas")
+    import pandas
+
     with pytest.raises(InvalidInput, match="DataFrame") as caught:
         jupyter_mlo.record(data=pandas.DataFrame({"a": [1]}))
     assert "write it to a file" in caught.value.hint

@@ -94,7 +94,7 @@ def test_a_kernel_of_another_language(ada, run, folder, holds, logged):
     nb.cells = [nbformat.v4.new_code_cell(source) for source in cells]
     nb.cells[0].metadata["tags"] = ["parameters"]
     nbformat.write(nb, folder / "in.ipynb")
-    nb = run("in.ipynb", parameters={"x": 7})
+    nb = run("in.ipynb", parameters={"x": 7}, shutdown_kernel="immediate")
     assert stamped(holds()) == [0, 1, 2, 3]
     assert "7\n" in [output.text for output in nb.cells[2].outputs]
     assert nb.cells[3].outputs[0].text.strip() == "1"
