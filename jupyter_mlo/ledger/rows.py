@@ -26,7 +26,6 @@ _MANY: Final = 2**62
 
 _FACTS: Final = "predicate_type, mlo, key_id, activity, subject, time"
 _ENTRY: Final = f"leaf_index, statement_id, {_FACTS}, envelope"
-_INDEX: Final = "SELECT statement_id, leaf_index FROM contents WHERE statement_id = ?"
 #: Partial indexes are used only where the type stands in the query itself.
 _LITERALS: Final = {
     uri: f"predicate_type = '{uri}'"
@@ -34,6 +33,10 @@ _LITERALS: Final = {
 }
 _NODES: Final = "SELECT leaf_hash, completed FROM entries WHERE leaf_index = ?"
 _INSERT_ENTRY: Final = "INSERT INTO entries (leaf_index, leaf_hash, completed) VALUES (?, ?, ?)"
+_PLACE: Final = (
+    "SELECT (SELECT leaf_index FROM contents WHERE statement_id = ?), size, note "
+    "FROM checkpoints ORDER BY size DESC LIMIT 1"
+)
 _INSERT_CONTENT: Final = (
     f"INSERT INTO contents (leaf_index, statement_id, {_FACTS}, salt, envelope) "
     "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -124,6 +127,14 @@ class Rows:
         rows = self._query("SELECT size, note FROM checkpoints ORDER BY size DESC LIMIT 1")
         return (rows[0][0], _bytes(rows[0][1])) if rows else None
 
+    def place(self, statement_id: bytes) -> tuple[int | None, Row | None]:
+        """Where a statement stands, and the newest checkpoint, in one question."""
+        rows = self._query(_PLACE, (statement_id,))
+        if not rows:
+            return None, None
+        index, size, note = rows[0]
+        return index, (size, _bytes(note))
+
     def count(self) -> int:
         """How many entries have content."""
         ((count,),) = self._query("SELECT count(*) FROM contents")
@@ -146,8 +157,6 @@ class Rows:
 
     def indexes(self, statement_ids: Sequence[bytes]) -> dict[bytes, int]:
         """The index of each statement that the ledger holds already."""
-        if len(statement_ids) == 1:
-            return dict(self._query(_INDEX, statement_ids))
         found: dict[bytes, int] = {}
         for start in range(0, len(statement_ids), _AT_ONCE):
             some = statement_ids[start : start + _AT_ONCE]

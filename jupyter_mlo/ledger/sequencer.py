@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from jupyter_mlo.errors import LedgerError
 from jupyter_mlo.ledger.checkpoint import Checkpoint, read_checkpoint
 from jupyter_mlo.ledger.content import Content
+from jupyter_mlo.ledger.database import Row
 from jupyter_mlo.ledger.leaf import SALT_SIZE, entry_hash
 from jupyter_mlo.ledger.merkle import Frontier
 from jupyter_mlo.ledger.note_keys import NoteSigner
@@ -43,13 +44,20 @@ class Sequencer:
         Raises:
             LedgerError: the stored tree is not the one that the last checkpoint names.
         """
-        held = self._rows.indexes([content.statement_id for content in contents])
+        held: dict[bytes, int] = {}
+        if len(contents) == 1:  # the common case, and one question instead of two
+            index, last = self._rows.place(contents[0].statement_id)
+            if index is not None:
+                held[contents[0].statement_id] = index
+        else:
+            held = self._rows.indexes([content.statement_id for content in contents])
+            last = self._rows.last_checkpoint()
         new: dict[bytes, Content] = {}
         for content in contents:
             if content.statement_id not in held:
                 new.setdefault(content.statement_id, content)
         if new:
-            first = self._add(list(new.values()))
+            first = self._add(list(new.values()), last)
             held.update(zip(new, range(first, first + len(new)), strict=True))
         return [
             Receipt(held[content.statement_id], content.statement_id.hex()) for content in contents
@@ -59,8 +67,8 @@ class Sequencer:
         """What was appended last was not kept: read the stored tree again before the next."""
         self._frontier = None
 
-    def _add(self, contents: list[Content]) -> int:
-        frontier = self._continued()
+    def _add(self, contents: list[Content], last: Row | None) -> int:
+        frontier = self._continued(last)
         first = frontier.size
         entries, rows = [], []
         for index, content in enumerate(contents, first):
@@ -73,9 +81,8 @@ class Sequencer:
         self._rows.add_checkpoint(head.size, head.sign(self._signer))
         return first
 
-    def _continued(self) -> Frontier:
+    def _continued(self, last: Row | None) -> Frontier:
         """The tree that the last checkpoint names; other processes may have grown it."""
-        last = self._rows.last_checkpoint()
         if last is None:
             raise _inconsistent("it has no checkpoint")
         size, note = last
