@@ -77,12 +77,11 @@ def canonical_outputs(
         what = f"output {position}"
         if not isinstance(output, Mapping):
             raise Undigestable(f"{what} is not an object")
+        if not checked:
+            check_value(output, OUTPUT_LEVEL)
         if output.get("output_type") != "stream":
             _end_stream(forms, texts)
-            form = _canonical_other(output, what)
-            if not checked:
-                check_value(form, OUTPUT_LEVEL)
-            forms.append(form)
+            forms.append(_canonical_other(output, what))
             continue
         name, text = _stream(output, what)
         if not texts or forms[-1]["name"] != name:

@@ -221,4 +221,5 @@ def _as_terminal(pieces: Pieces) -> Pieces:
 
 
 def _without_space(pieces: Pieces) -> Pieces:
-    return (piece if isinstance(piece, bytes) else without_space(piece) for piece in pieces)
+    for piece in pieces:
+        yield piece.replace(b" ", b"") if isinstance(piece, bytes) else without_space(piece)
