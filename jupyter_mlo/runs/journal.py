@@ -94,13 +94,13 @@ class Journal:
 
     def _append(self, line: Mapping[str, Any]) -> None:
         # ASCII, so that whatever a kernel has sent (lone surrogates, too) comes back as it was.
-        data = json.dumps(line, separators=(",", ":")).encode("ascii") + b"\n"
-        if self._torn:
-            data = b"\n" + data
+        data = json.dumps(line, separators=(",", ":")).encode("ascii")
+        parts = (b"\n", data, b"\n") if self._torn else (data, b"\n")
         self._torn = True
-        view = memoryview(data)
-        while view:
-            view = view[os.write(self._descriptor, view) :]
+        for part in parts:  # apart, because one of them may be large
+            view = memoryview(part)
+            while view:
+                view = view[os.write(self._descriptor, view) :]
         self._torn = False
         self._written.set()
 

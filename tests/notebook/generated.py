@@ -7,7 +7,8 @@ from typing import Any
 from hypothesis import strategies as st
 
 words = st.text(st.sampled_from('ab :{}[]",\\\n\r\té\u2028😀$'), max_size=12) | st.text(max_size=6)
-source = words
+#: Names of members; one name is reserved, and makes a cell undigestable.
+names = words.filter(lambda word: word != "$mlo")
 plain_json = st.recursive(
     st.none()
     | st.booleans()
@@ -15,7 +16,7 @@ plain_json = st.recursive(
     | st.floats(allow_nan=False, allow_infinity=False)
     | words
     | st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=8, max_size=10),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(words, inner, max_size=4),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(names, inner, max_size=4),
     max_leaves=10,
 )
 odd_text = st.text(st.sampled_from('a\\"\ud83d\ude00\udc00\n'), max_size=6)
@@ -25,7 +26,7 @@ odd_json = st.recursive(
     | odd_text
     | st.lists(st.floats(), min_size=8, max_size=9)
     | st.just(10**400),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(words, inner, max_size=3),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(names, inner, max_size=3),
     max_leaves=6,
 )
 

@@ -47,7 +47,7 @@ LOW: list[dict[str, int]] = [
         "parts.MANY": 0,
         "scanning._LONG": 10**9,
         "scanning._STEPS": 1,
-        "notebook_metadata.SMALL_METADATA": 0,
+        "notebook_metadata.SMALL_METADATA": 4,
         "reading.SMALL_METADATA": 0,
     },
 ]
