@@ -11,7 +11,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from jupyter_mlo.verbs.parser import VERBS, verb_parser
+from jupyter_mlo.verbs.overview import VERBS
+from jupyter_mlo.verbs.parser import verb_parser
 
 PAGE = Path(__file__).parent / "commands.md"
 HEAD = """\

@@ -6,9 +6,10 @@ puts metrics, data and artefacts on record. Everything is imported when it is us
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False  # what type checkers take for typing's, which takes long to import
 if TYPE_CHECKING:
+    from typing import Any
+
     from jupyter_mlo.runs.api import current as current
     from jupyter_mlo.runs.api import record as record
 

@@ -18,7 +18,8 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_mlo.verbs.parser import VERBS, verb_module, verb_parser
+from jupyter_mlo.verbs.overview import VERBS
+from jupyter_mlo.verbs.parser import verb_module, verb_parser
 from tests.throwaway import throwaway_environment
 
 ROOT = Path(__file__).parent.parent

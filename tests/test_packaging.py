@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_mlo.verbs.parser import VERBS
+from jupyter_mlo.verbs.overview import VERBS
 
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]

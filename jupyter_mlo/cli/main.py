@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from jupyter_mlo.errors import InvalidInput, MloError, PassphraseUnavailable
 
+TYPE_CHECKING = False  # what type checkers take for typing's, which takes long to import
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from jupyter_mlo.verbs.context import Context
 
 
@@ -80,11 +81,13 @@ def _run(arguments: Sequence[str]) -> int:
 
         print(__version__)
         return 0
-    from jupyter_mlo.verbs.parser import overview, run_verb
-
     if not arguments or arguments[0] in ("-h", "--help", "help"):
+        from jupyter_mlo.verbs.overview import overview
+
         print(overview(), end="")
         return 0
+    from jupyter_mlo.verbs.parser import run_verb
+
     return run_verb(arguments, _context())
 
 

@@ -47,7 +47,8 @@ def matcher(settings: Settings) -> Any:
 
 def candidates(words: Sequence[str], current: str, settings: Settings) -> Iterable[str]:
     """Everything that may follow ``words``, whatever ``current`` begins with."""
-    from jupyter_mlo.verbs.parser import VERBS, verb_parser
+    from jupyter_mlo.verbs.overview import VERBS
+    from jupyter_mlo.verbs.parser import verb_parser
 
     magic, *rest = words
     verb = VERB_OF.get(magic.lstrip("%"))

@@ -1,7 +1,6 @@
 """The one argument parser, of which ``jupyter mlo`` and ``%mlo`` are two users.
 
-Only the module of the verb that is asked for is imported: ``--help`` stays fast however
-many verbs there are.
+Only the module of the verb that is asked for is imported.
 """
 
 from __future__ import annotations
@@ -9,43 +8,12 @@ from __future__ import annotations
 import argparse
 import importlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from types import ModuleType
 from typing import NoReturn, cast
 
 from jupyter_mlo.errors import InvalidInput, MloError
 from jupyter_mlo.verbs.context import Context
-
-
-@dataclass(frozen=True)
-class Verb:
-    """A verb's module below ``jupyter_mlo.verbs``, its summary, and whether ``%mlo`` has it."""
-
-    module: str
-    summary: str
-    magic: bool = True
-
-
-#: In the order in which help lists them.
-VERBS: dict[str, Verb] = {
-    "demo": Verb("demo", "run the whole story in a throw-away folder", magic=False),
-    "enroll": Verb("enroll", "make your MLO ID, profile and key"),
-    "login": Verb("login", "open a session: from now on what you run is attributed to you"),
-    "logout": Verb("logout", "end the session"),
-    "status": Verb(
-        "status", "who you are here, under what, for how long; and what needs attention"
-    ),
-    "activity": Verb("activity", "say what you are doing, and on which model"),
-    "seal": Verb("seal", "write the stamps that records vouch for, and seal a notebook"),
-    "verify": Verb("verify", "check who ran which cell and whether anything was changed since"),
-    "blame": Verb("blame", "show who executed each cell, when, and who sealed it first"),
-    "recover": Verb("recover", "rebuild the notebook of a papermill run that was killed"),
-    "mandate": Verb("mandate", "let a notebook run unattended on your behalf"),
-    "log": Verb("log", "show what stands in the ledger"),
-    "ledger": Verb("ledger", "verify the ledger; show or sign its checkpoint"),
-    "trust": Verb("trust", "say which keys and registrars you trust", magic=False),
-    "registrar": Verb("registrar", "enrol others with a key that they trust", magic=False),
-}
+from jupyter_mlo.verbs.overview import VERBS, overview
 
 
 class Parser(argparse.ArgumentParser):
@@ -58,8 +26,8 @@ class Parser(argparse.ArgumentParser):
 
 
 def verb_module(name: str) -> ModuleType:
-    """The module behind verb ``name`` (which must be in :data:`VERBS`)."""
-    return importlib.import_module(f"jupyter_mlo.verbs.{VERBS[name].module}")
+    """The module behind verb ``name`` (which must be in ``VERBS``)."""
+    return importlib.import_module(f"jupyter_mlo.verbs.{name}")
 
 
 def verb_parser(name: str, *, prog: str = "jupyter mlo") -> argparse.ArgumentParser:
@@ -73,25 +41,6 @@ def verb_parser(name: str, *, prog: str = "jupyter mlo") -> argparse.ArgumentPar
     )
     module.configure(parser)
     return parser
-
-
-def overview(*, prog: str = "jupyter mlo", magic: bool = False) -> str:
-    """The text of ``--help``: every verb with its summary."""
-    names = [name for name, verb in VERBS.items() if verb.magic or not magic]
-    width = max(map(len, names))
-    lines = [f"  {name:<{width}}  {VERBS[name].summary}" for name in names]
-    return "\n".join(
-        [
-            f"usage: {prog} VERB [ARGUMENT …]",
-            "",
-            "Who answers for a model that came out of a notebook: attributed, sealed, provable.",
-            "",
-            *lines,
-            "",
-            f"{prog} VERB --help explains a verb and shows examples.",
-            "",
-        ]
-    )
 
 
 def run_verb(

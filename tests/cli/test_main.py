@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from jupyter_mlo.cli.main import main
-from jupyter_mlo.verbs.parser import VERBS
+from jupyter_mlo.verbs.overview import VERBS
 
 #: What ``--help`` must not pay for.
 HEAVY = ("IPython", "alembic", "cryptography", "nbformat", "papermill", "pydantic", "sqlalchemy")
