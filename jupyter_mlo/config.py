@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,7 +92,7 @@ def load_settings(environ: Mapping[str, str] | None = None, cwd: Path | None = N
 
     env = os.environ if environ is None else environ
     named = env.get("MLO_HOME")
-    home = Path(named).expanduser() if named else Path(jupyter_data_dir()) / "jupyter-mlo"
+    home = Path(os.path.expanduser(named)) if named else Path(jupyter_data_dir()) / "jupyter-mlo"
     home = home.absolute()
     own = _read_toml(home / "mlo.toml")
     policy = _policy(own, home / "mlo.toml", _HOME_MEMBERS)
@@ -114,10 +113,13 @@ def load_settings(environ: Mapping[str, str] | None = None, cwd: Path | None = N
 
 def _read_toml(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        import tomllib
+
+        return tomllib.loads(text)
     except FileNotFoundError:
         return {}
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (OSError, RecursionError, ValueError) as error:  # ValueError: no UTF-8, or no TOML
         raise InvalidInput(
             f"{path} cannot be read: {error}", hint="mend or remove the file"
         ) from None

@@ -58,7 +58,14 @@ def test_a_project_cannot_move_the_ledger(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["[identity]\nrequired = 1\n", "[idendity]\nrequired = true\n", "x = [", "\xff"]
+    "text",
+    [
+        pytest.param("[identity]\nrequired = 1\n", id="type"),
+        pytest.param("[idendity]\nrequired = true\n", id="section"),
+        pytest.param("x = [", id="syntax"),
+        pytest.param("\xff", id="encoding"),
+        pytest.param(f"x = {'[' * 5000}", id="depth"),
+    ],
 )
 def test_what_is_not_understood_in_mlo_toml_is_named_and_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "mlo.toml"
@@ -67,3 +74,15 @@ def test_what_is_not_understood_in_mlo_toml_is_named_and_refused(tmp_path: Path,
         load_settings({"MLO_HOME": str(tmp_path / "home")}, cwd=tmp_path)
     assert str(path) in caught.value.message
     assert caught.value.hint
+
+
+def test_a_policy_that_cannot_be_opened_is_named_and_refused(tmp_path: Path) -> None:
+    (tmp_path / "home" / "mlo.toml").mkdir(parents=True)
+    with pytest.raises(InvalidInput, match=r"mlo\.toml cannot be read"):
+        load_settings({"MLO_HOME": str(tmp_path / "home")}, cwd=tmp_path)
+
+
+def test_a_home_of_an_account_that_does_not_exist_is_a_folder_of_that_name(tmp_path: Path) -> None:
+    settings = load_settings({"MLO_HOME": "~nobody-of-this-name/x"}, cwd=tmp_path)
+    assert settings.home.is_absolute()
+    assert settings.home.name == "x"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -208,7 +209,7 @@ def read_mandate(value: str | Path) -> Mandate:
     text = _content_of(value) if isinstance(value, str) else None
     if text is not None:
         return read_content(text, "the mandate that was given as a value")
-    path = Path(value).expanduser()
+    path = Path(os.path.expanduser(value))
     try:
         content = read_private(path, what="mandate file")
     except FileNotFoundError:

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import shlex
 import shutil
 import sys
@@ -59,7 +60,7 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
 
     demo_folder.require_demo_packages()
     began = time.monotonic()
-    folder = Path(arguments.dir).expanduser().absolute()
+    folder = Path(os.path.expanduser(arguments.dir)).absolute()
     demo_folder.make_folder(folder)
     demo_folder.copy_notebooks(folder)
     context.say(f"The demo plays in {folder}; its MLO_HOME is {folder / 'home'}.")
