@@ -124,7 +124,7 @@ def _grow(ledger: Ledger, signer: NoteSigner) -> None:
 
 
 def _records(home: Path) -> float:
-    store = RecordStore(_settings(home))
+    store = RecordStore(_settings(home).records)
     envelopes = [_stamp() for _ in range(SINGLE)]
     taken = [_seconds(store.append, envelope, bytes(32), "a-cell-id") for envelope in envelopes]
     store.close()

@@ -56,6 +56,11 @@ class Settings:
         return self.home / "records"
 
     @property
+    def stamps(self) -> Path:
+        """Stamps that were made here when notebooks were sealed."""
+        return self.home / "stamps"
+
+    @property
     def runs(self) -> Path:
         """One folder per papermill run: journal and statements made in its kernel."""
         return self.home / "runs"

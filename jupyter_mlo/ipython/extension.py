@@ -95,4 +95,4 @@ class Extension:
     def _open_store(self) -> Store:
         from jupyter_mlo.ledger.records import RecordStore
 
-        return RecordStore(self.settings)
+        return RecordStore(self.settings.records)

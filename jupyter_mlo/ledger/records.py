@@ -1,4 +1,4 @@
-"""Records of executed cells: appended in kernels, found again by the digest of the source.
+"""Records of executed cells, and stamps: appended, and found again by the digest of the source.
 
     records/2026-11-22/4711-9f86d081.jsonl      0600, one file a process and day
 
@@ -25,7 +25,6 @@ from typing import Final
 
 import msgspec
 
-from jupyter_mlo.config import Settings
 from jupyter_mlo.errors import StatementError
 from jupyter_mlo.identity.private_files import make_private_folder
 from jupyter_mlo.statements.envelope import MAX_ENVELOPE, Envelope
@@ -51,12 +50,12 @@ class Matches:
 
 
 class RecordStore:
-    """The folder ``settings.records``: this process appends to one file, and reads them all."""
+    """A folder of statements about cells: this process appends to one file, and reads them all."""
 
-    def __init__(self, settings: Settings, *, now: Callable[[], float] = time.time) -> None:
-        """Read and append below ``settings.records``; ``now`` gives seconds since 1970, whose
-        UTC day names the folder."""
-        self._folder = settings.records
+    def __init__(self, folder: Path, *, now: Callable[[], float] = time.time) -> None:
+        """Read and append below ``folder``, ``settings.records`` or ``settings.stamps``; ``now``
+        gives seconds since 1970, whose UTC day names the folder in it."""
+        self._folder = folder
         self._now = now
         self._lock = threading.Lock()
         self._descriptor = -1
@@ -65,7 +64,7 @@ class RecordStore:
         self._torn = False
 
     def append(self, envelope: Envelope, source_digest: bytes, cell_id: str | None) -> None:
-        """Keep one record; it is with the operating system on return, and survives a killed
+        """Keep one statement; it is with the operating system on return, and survives a killed
         kernel. :meth:`sync` has it on disk.
 
         Args:

@@ -7,6 +7,7 @@ well, so that verifying goes on to name the change, unless a newer record vouche
 from __future__ import annotations
 
 import uuid
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -19,7 +20,7 @@ from jupyter_mlo.errors import NotebookError, Refused
 from jupyter_mlo.notebook.carried import chains_for, older_seals
 from jupyter_mlo.notebook.digests import short
 from jupyter_mlo.notebook.layout import MEMBER, notebook_json, stamp_json
-from jupyter_mlo.notebook.matching import Match
+from jupyter_mlo.notebook.matching import Match, Tie
 from jupyter_mlo.notebook.present import PresentCell, sealable
 from jupyter_mlo.notebook.reading import notebook_from_json
 from jupyter_mlo.notebook.seals import Sealable, SealedCell, cells_root, make_seal
@@ -57,12 +58,17 @@ class SealedNotebook:
     seal: Envelope | None
     #: What the ledger needs to have: chain first, seal last.
     to_publish: tuple[Envelope, ...]
-    #: Positions that were stamped now, and how many stamps were kept because they hold.
-    stamped: tuple[int, ...]
+    #: Position → the stamp that was made now; and how many were kept because they hold.
+    stamps: Mapping[int, Envelope]
     kept: int
     unvouched: tuple[Unvouched, ...]
     #: What was there before and is not kept, and why.
     notes: tuple[str, ...] = ()
+
+    @property
+    def stamped(self) -> tuple[int, ...]:
+        """Positions of the cells that were stamped now."""
+        return tuple(sorted(self.stamps))
 
 
 def seal_notebook(
@@ -101,16 +107,28 @@ def seal_examined(
     signer: Signer,
     now: datetime,
     meaning: str = "held",
+    placed: Mapping[str, str] | None = None,
 ) -> SealedNotebook:
-    """:func:`seal_notebook` for a notebook that has been examined: this ``value``, as it is."""
+    """:func:`seal_notebook` for a notebook that has been examined: this ``value``, as it is.
+
+    Args:
+        placed: execution → the notebook in which it was stamped before. One execution is of one
+            notebook: a notebook that has lost its ID gets that back, and of a cell that was
+            copied into another one no second stamp is made.
+    """
     _check_version(examined)
-    notebook_id = examined.entries.notebook or f"urn:uuid:{uuid.uuid4()}"
+    placed = placed or {}
+    notebook_id = examined.entries.notebook or _earlier_id(examined, placed)
     stamps: dict[int, Envelope] = {}
     reasons: dict[int, str] = {}
     for cell in examined.cells:
         position = cell.cell.position
         found = newer_record(examined, position)
         if found is None:
+            continue
+        place = placed.get(found.recorded.execution, notebook_id)
+        if place not in (notebook_id, examined.entries.parent):
+            reasons[position] = f"this execution was stamped in another notebook ({place})"
             continue
         stamp = _stamp(signer, cell, found, notebook_id, now)
         if isinstance(stamp, str):
@@ -123,10 +141,23 @@ def seal_examined(
     newest = examined.sealed.newest
     if newest is not None and not stamps and _unchanged(examined, whole, signer, meaning):
         again = (*examined.entries.chains, newest.claim.envelope)
-        return SealedNotebook(dict(value), None, again, (), kept, unvouched)
+        return SealedNotebook(dict(value), None, again, {}, kept, unvouched)
     return _sealed(
         value, examined, signer, now, notebook_id, meaning, stamps, whole, kept, unvouched
     )
+
+
+def _earlier_id(examined: Examined, placed: Mapping[str, str]) -> str:
+    """The notebook in which most of these executions were stamped, or a new ID.
+
+    Only of cells that have kept their ids: those that were pasted are not of this notebook.
+    """
+    known = Counter(
+        placed[found.recorded.execution]
+        for found in examined.matches.values()
+        if isinstance(found, Match) and found.tie is Tie.ID and found.recorded.execution in placed
+    )
+    return known.most_common(1)[0][0] if known else f"urn:uuid:{uuid.uuid4()}"
 
 
 def _check_version(examined: Examined) -> None:
@@ -272,7 +303,7 @@ def _sealed(
         value=stamped,
         seal=seal,
         to_publish=(*signer.chain, seal),
-        stamped=tuple(sorted(stamps)),
+        stamps=stamps,
         kept=kept,
         unvouched=unvouched,
         notes=tuple(notes),

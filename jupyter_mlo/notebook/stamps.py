@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
+from jupyter_mlo.errors import StatementError
 from jupyter_mlo.ledger.merkle import leaf_hash, root_of
 from jupyter_mlo.notebook.cells import Cell
 from jupyter_mlo.notebook.digests import cell_digests, short
@@ -46,6 +47,20 @@ class Executed:
     records: tuple[str, ...] = ()
     #: IDs of later executions that updated displays among its outputs.
     updated_by: tuple[str, ...] = ()
+
+
+def place_of(stamp: Envelope) -> tuple[str, str] | None:
+    """The execution that a stamp is of, and the notebook; None if it is none that can be read."""
+    from jupyter_mlo.statements.statement import read_statement
+
+    try:
+        statement = read_statement(stamp)
+    except StatementError:
+        return None
+    if statement.predicate_type != types.STAMP:
+        return None
+    said = cast("Stamp", statement.predicate)
+    return said.execution.id, said.notebook
 
 
 def make_stamp(

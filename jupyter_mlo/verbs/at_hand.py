@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jupyter_mlo.config import Settings
@@ -61,21 +62,36 @@ class AtHand:
 
     def for_notebook(self, notebook: Notebook) -> tuple[Pool, RecordSource | None]:
         """The records of its cells' sources, and with the pool the delegations that they need."""
-        if not self.settings.records.is_dir():
-            return self.pool, None
-        from jupyter_mlo.ledger.records import RecordStore
-
-        sources = {
-            cell.digests.source
-            for cell in notebook.cells
-            if cell.kind == "code" and not cell.undigestable
-        }
-        records = RecordStore(self.settings).matching(sources).envelopes
+        records = _about(notebook, self.settings.records)
         if not records:
             return self.pool, None
         missing = self.ledger.chains_of(records, self.pool) if self.ledger else []
         pool = self.pool.also(missing) if missing else self.pool
         return pool, lambda wanted: records
+
+    def placed(self, notebook: Notebook) -> dict[str, str]:
+        """Execution → notebook, of the stamps that were made here for cells of these sources."""
+        from jupyter_mlo.notebook.stamps import place_of
+
+        stamps = _about(notebook, self.settings.stamps)
+        return dict(place for stamp in stamps if (place := place_of(stamp)) is not None)
+
+
+def _about(notebook: Notebook, folder: Path) -> tuple[Envelope, ...]:
+    """The statements kept in a folder that are about sources of its code cells."""
+    if not folder.is_dir():
+        return ()
+    from jupyter_mlo.ledger.records import RecordStore
+
+    return (
+        RecordStore(folder)
+        .matching(
+            cell.digests.source
+            for cell in notebook.cells
+            if cell.kind == "code" and not cell.undigestable
+        )
+        .envelopes
+    )
 
 
 @dataclass

@@ -87,9 +87,15 @@ def _seal(
         if not arguments.yes:
             _confirm(path, arguments.meaning, context)
     found = seal_examined(
-        file.value, examined, signer=signer, now=context.now(), meaning=arguments.meaning
+        file.value,
+        examined,
+        signer=signer,
+        now=context.now(),
+        meaning=arguments.meaning,
+        placed=judge.here.placed(file.notebook),
     )
     if found.seal is not None:
+        _keep(found, examined, context)
         trusted = file.trusted()
         file.write(found.value)
         if trusted:
@@ -97,6 +103,18 @@ def _seal(
     # Where nothing is new as well: the last seal may not have reached the ledger then.
     publish(context, found.to_publish)
     _report(path, found, signer.mlo, arguments.meaning, context)
+
+
+def _keep(found: SealedNotebook, examined: Examined, context: Context) -> None:
+    """Keep the new stamps here: they say of which notebook an execution is."""
+    from jupyter_mlo.ledger.records import RecordStore
+
+    store = RecordStore(context.settings.stamps)
+    for position, stamp in found.stamps.items():
+        listed = examined.cells[position].listed
+        store.append(stamp, listed.source, listed.id)
+    store.sync()
+    store.close()
 
 
 def _show_changes(path: Path, examined: Examined, meaning: str, context: Context) -> None:
@@ -138,7 +156,7 @@ def _report(path: Path, found: SealedNotebook, mlo: str, meaning: str, context: 
         context.say(f"{name}: nothing has changed since your last seal; {found.kept} stamps hold")
     else:
         context.say(
-            f"{name}: sealed ({meaning}) by {mlo}; {len(found.stamped)} cells stamped, "
+            f"{name}: sealed ({meaning}) by {mlo}; {len(found.stamps)} cells stamped, "
             f"{found.kept} stamps kept"
         )
     for cell in found.unvouched[:_MOST_LINES]:

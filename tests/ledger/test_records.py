@@ -28,7 +28,7 @@ NOON = 1795348800.0  # 2026-11-22T12:00:00Z
 
 @pytest.fixture
 def store(settings: Settings) -> RecordStore:
-    return RecordStore(settings, now=lambda: NOON)
+    return RecordStore(settings.records, now=lambda: NOON)
 
 
 def files(settings: Settings) -> list[Path]:
@@ -86,12 +86,12 @@ def test_a_new_day_has_a_new_folder_and_all_days_are_read(
     settings: Settings, envelopes: list[Envelope]
 ) -> None:
     now = NOON
-    store = RecordStore(settings, now=lambda: now)
+    store = RecordStore(settings.records, now=lambda: now)
     store.append(envelopes[0], A, None)
     now += 86400
     store.append(envelopes[1], A, None)
     assert [path.parent.name for path in files(settings)] == ["2026-11-22", "2026-11-23"]
-    assert list(RecordStore(settings).matching([A])) == envelopes[:2]
+    assert list(RecordStore(settings.records).matching([A])) == envelopes[:2]
 
 
 def test_each_process_writes_a_file_of_its_own(
@@ -153,7 +153,7 @@ def test_what_others_put_there_is_skipped_and_counted(
         file.write(b'{"source":"' + key + b'","envelope":' + b"[" * 100_000 + b"\n")
         file.write(b'{"source":')
         file.write(b'{"source":"' + b"x" * 6_000_000 + b"\n")
-    RecordStore(settings, now=lambda: NOON).append(envelopes[1], A, None)
+    RecordStore(settings.records, now=lambda: NOON).append(envelopes[1], A, None)
     (path.parent / "link.jsonl").symlink_to(tmp_path)
     os.mkfifo(path.parent / "pipe.jsonl")
     (path.parent / "folder.jsonl").mkdir()
@@ -166,7 +166,7 @@ def test_a_full_disk_costs_that_record_and_spoils_none_after_it(
     settings: Settings, envelopes: list[Envelope]
 ) -> None:
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    store = RecordStore(settings, now=lambda: NOON)
+    store = RecordStore(settings.records, now=lambda: NOON)
     store.append(envelopes[0], A, None)
     size = files(settings)[0].stat().st_size
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -188,7 +188,7 @@ def test_a_killed_kernel_keeps_every_record_that_was_appended(
         "from jupyter_mlo.config import load_settings\n"
         "from jupyter_mlo.ledger.records import RecordStore\n"
         "from tests.ledger.conftest import make_envelope\n"
-        "store = RecordStore(load_settings())\n"
+        "store = RecordStore(load_settings().records)\n"
         "for n in range(100_000):\n"
         "    envelope = make_envelope(n)\n"
         "    store.append(envelope, bytes(32), None)\n"
@@ -208,7 +208,9 @@ def test_a_killed_kernel_keeps_every_record_that_was_appended(
     kernel.kill()
     kernel.wait(timeout=30)
     acknowledged = said.read_text().split("\n")[:-1]
-    found = [envelope.statement_id for envelope in RecordStore(settings).matching([bytes(32)])]
+    found = [
+        envelope.statement_id for envelope in RecordStore(settings.records).matching([bytes(32)])
+    ]
     assert found[: len(acknowledged)] == acknowledged
     assert len(found) == len(set(found))
 

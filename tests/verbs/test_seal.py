@@ -13,7 +13,7 @@ from nbformat.sign import NotebookNotary
 from jupyter_mlo.ledger.store import open_ledger
 from jupyter_mlo.statements.predicates.types import short_name
 from jupyter_mlo.statements.statement import read_statement
-from tests.notebook.people import ALICE, Kernel, Person, code, notebook, stream
+from tests.notebook.people import ALICE, Kernel, Person, code, notebook, stream, text
 from tests.verbs.workshop import Workshop, altered, read
 
 
@@ -186,3 +186,42 @@ def test_line_splitting_and_order_are_nbformats(cli, shop) -> None:
     cli("seal", path)
     assert path.read_text() == nbformat.writes(nbformat.read(path, as_version=4)) + "\n"
     assert json.loads(path.read_text())["cells"][1]["source"] == ["print(1)"]
+
+
+def without_our_metadata(value: dict) -> None:
+    value["metadata"].pop("mlo")
+    for cell in value["cells"]:
+        cell["metadata"].pop("mlo", None)
+
+
+def notebook_id(path: Path) -> str:
+    return str(read(path)["metadata"]["mlo"]["notebook"])
+
+
+def test_a_notebook_that_lost_its_metadata_gets_its_id_and_stamps_back(cli, shop) -> None:
+    path = shop.executed()
+    cli("seal", path)
+    before = notebook_id(path)
+    altered(path, without_our_metadata)
+    done = cli("seal", path)
+    assert "2 cells stamped" in done.out
+    assert notebook_id(path) == before
+    assert cli("verify", path).status == 0
+
+
+@pytest.mark.parametrize("sealed_before", [True, False])
+def test_of_one_execution_no_stamps_are_made_in_two_notebooks(cli, shop, sealed_before) -> None:
+    path = shop.executed()
+    cli("seal", path)
+    other = shop.write("other.ipynb", notebook(text("# Other", "m")))
+    if sealed_before:
+        cli("seal", other)
+    pasted = {**read(path)["cells"][1], "id": "pasted", "metadata": {}}
+    altered(other, lambda value: value["cells"].append(pasted))
+    done = cli("seal", other)
+    assert "0 cells stamped, 0 stamps kept" in done.out
+    assert "not vouched for: cell 2" in done.out
+    assert f"was stamped in another notebook ({notebook_id(path)})" in done.out
+    assert notebook_id(other) != notebook_id(path)
+    assert cli("verify", path).status == 0
+    assert cli("verify", other).status == 1

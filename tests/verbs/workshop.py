@@ -35,7 +35,7 @@ class Workshop:
 
     def keep(self, kernel: Kernel, value: dict[str, Any]) -> None:
         """Put the kernel's records where kernels put them."""
-        store = RecordStore(self._settings)
+        store = RecordStore(self._settings.records)
         codes = [cell for cell in value["cells"] if cell["cell_type"] == "code"]
         for cell, record in zip(codes, kernel.records, strict=False):
             store.append(record, source_digest(cell["source"]), cell.get("id"))
