@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -55,6 +56,11 @@ class Judge:
             found = report(self.examine(read_notebook(path)))
         except MloError as error:
             return Judged(None, error.message, error.hint, here.said)
+        except Exception as error:  # a fault of ours in one file leaves the others their verdicts
+            if os.environ.get("MLO_DEBUG"):
+                raise
+            what = f"verifying failed in a way that it should not: {type(error).__name__}: {error}"
+            return Judged(None, what, "MLO_DEBUG=1 shows where, for a report", here.said)
         return Judged(replace(found, unread=tuple(here.problems)), problems=here.said)
 
     def examine(self, notebook: Notebook) -> Examined:

@@ -295,7 +295,8 @@ def _find(which: str, context: Context) -> Mandate:
 
 
 def _ledgers_revocations(context: Context) -> list[Envelope]:
-    """Revocations in the ledger; what cannot be reached is left to the home's own."""
+    """Revocations in the ledger; where it cannot be asked, that is said."""
+    from jupyter_mlo.errors import NotFound
     from jupyter_mlo.ledger.store import Filter, open_ledger
     from jupyter_mlo.statements.predicates import types
 
@@ -303,7 +304,13 @@ def _ledgers_revocations(context: Context) -> list[Envelope]:
         with open_ledger(context.settings, create=False, patience=2) as ledger:
             wanted = Filter(predicate_type=types.REVOCATION)
             return [entry.envelope for entry in ledger.entries(wanted)]
-    except MloError:
+    except NotFound:
+        return []
+    except MloError as error:
+        context.note(
+            f"warning: the ledger could not be asked what was revoked: {error.message}; "
+            "only revocations that were made in this home are known"
+        )
         return []
 
 

@@ -271,3 +271,15 @@ def test_help_shows_an_example(cli) -> None:
     done = cli("mandate", "--help")
     assert done.status == 0
     assert "MLO_MANDATE=train.mandate papermill --engine mlo" in done.out
+
+
+@pytest.mark.parametrize("command", [["list"], ["show", "train.mandate"]])
+def test_where_the_ledger_cannot_be_asked_what_was_revoked_that_is_said(
+    create, cli, settings, command
+) -> None:
+    create()
+    (settings.ledger / "ledger.sqlite3").write_bytes(b"no database" * 1000)
+    done = cli("mandate", *command)
+    assert done.status == 0
+    assert "in force until" in done.out
+    assert done.told("the ledger could not be asked what was revoked")

@@ -6,12 +6,15 @@ import json
 import os
 import re
 import shutil
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from jupyter_mlo.statements.predicates import types
+from jupyter_mlo.verbs import judging
 from tests.ledger.conftest import BackEnd
+from tests.notebook.people import code, notebook
 from tests.verbs.workshop import Workshop, altered
 
 
@@ -80,8 +83,6 @@ def test_an_altered_output_is_named(cli, sealed) -> None:
 
 
 def test_what_was_never_executed_holds(cli, home_env, tmp_path, shop) -> None:
-    from tests.notebook.people import code, notebook
-
     path = shop.write("new.ipynb", notebook(code("x = 1", "a")))
     done = cli("verify", path)
     assert (done.status, done.out) == (
@@ -313,3 +314,25 @@ def test_a_pipe_is_refused_and_not_waited_for(cli, tmp_path) -> None:
     done = cli("verify", pipe)
     assert done.status == 2
     assert "not a regular file" in done.out
+
+
+def test_code_cells_that_nobody_is_known_to_have_executed_are_counted(cli, shop) -> None:
+    path = shop.executed()
+    altered(path, lambda value: value["cells"].append(code("x = 1", "never")))
+    assert cli("seal", path).status == 0
+    done = cli("verify", path)
+    assert done.status == 0
+    assert "4 cells: 4 verified, 1 of the code cells without a known execution" in done.out
+
+
+def test_a_fault_of_ours_in_one_notebook_leaves_the_others_their_verdicts(
+    sealed, shop, settings, monkeypatch
+) -> None:
+    odd = shop.write("odd.ipynb", notebook(code("x = 1", "a")))
+    read = judging.read_notebook
+    monkeypatch.setattr(judging, "read_notebook", lambda path: 1 / 0 if path == odd else read(path))
+    with judging.Judge(settings, datetime.now(UTC)) as judge:
+        found, other = judge(odd), judge(sealed)
+    assert found.report is None
+    assert "verifying failed in a way that it should not: ZeroDivisionError" in found.error
+    assert other.report is not None
