@@ -26,6 +26,7 @@ from jupyter_mlo.ledger.proofs import TlogProof
 from jupyter_mlo.ledger.report import LedgerReport
 from jupyter_mlo.ledger.rows import Entry, Filter, Rows
 from jupyter_mlo.ledger.sequencer import Receipt, Sequencer
+from jupyter_mlo.ledger.times import Clock, ProvenTimes
 from jupyter_mlo.ledger.verification import Progress, verify_rows
 from jupyter_mlo.statements.envelope import Envelope
 
@@ -38,9 +39,16 @@ _KEEP_EVERY: Final = 1.0
 class Ledger:
     """An open ledger. Use it as a context manager, in one thread."""
 
-    def __init__(self, database: Database, key: Path) -> None:
-        """Take over an open database of the current schema; ``key`` is read on first append."""
+    def __init__(
+        self, database: Database, key: Path, clock: Callable[[], float] = time.time
+    ) -> None:
+        """Take over an open database of the current schema; ``key`` is read on first append.
+
+        Args:
+            clock: seconds since 1970, for what checkpoints say of when they were signed.
+        """
         self._database = database
+        self._clock = clock
         self._rows = Rows(database)
         self._key = key
         self._seen = key.with_name(FILE_NAME)
@@ -69,8 +77,10 @@ class Ledger:
     def close(self) -> None:
         """Let go of the database; a transaction that is open is rolled back."""
         try:
-            if self._unkept and not self._database.in_transaction:
-                self._keep_head()
+            if not self._database.in_transaction:
+                self._say_when()
+                if self._unkept:
+                    self._keep_head()
         finally:
             self._database.close()
 
@@ -162,6 +172,10 @@ class Ledger:
         """``{origin, size, root}`` of the newest checkpoint, as statements quote it."""
         return self.head().quoted()
 
+    def times(self, clock: Clock | None = None) -> ProvenTimes:
+        """Since when entries have been here, by ``clock``; by default the ledger's own."""
+        return ProvenTimes(self._rows, self.verifier, clock or Clock.of_log(self.verifier))
+
     def head(self) -> Checkpoint:
         """The newest checkpoint, read; raises :class:`LedgerError` if its signature is broken."""
         return read_checkpoint(self.checkpoint(), self.verifier)
@@ -240,6 +254,18 @@ class Ledger:
             self._unkept = False
             self._kept_at = time.monotonic()
 
+    def _say_when(self) -> None:
+        if self._sequencer is None or not self._sequencer.silent:
+            return
+        # What was appended is safe; without this its proven time is that of a later checkpoint.
+        with contextlib.suppress(LedgerError):
+            self._database.begin(write=True)
+            try:
+                self._sequencer.say_when()
+                self._database.commit()
+            finally:
+                self._database.rollback()
+
     def _roll_back(self) -> None:
         if self._sequencer is not None:
             self._sequencer.forget()
@@ -300,7 +326,7 @@ class Ledger:
                     f"{self._key.parent} away to begin a new ledger; what you sign waits in the "
                     "outbox",
                 )
-            self._sequencer = Sequencer(self._rows, signer)
+            self._sequencer = Sequencer(self._rows, signer, self._clock)
         return self._sequencer
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any, Final
 
@@ -19,7 +20,9 @@ from jupyter_mlo.ledger.merkle import EMPTY_ROOT, HASH_SIZE, Frontier, parents
 from jupyter_mlo.ledger.note_keys import NoteVerifier
 from jupyter_mlo.ledger.report import LedgerReport
 from jupyter_mlo.ledger.rows import Rows
+from jupyter_mlo.ledger.times import Clock
 from jupyter_mlo.statements.envelope import Envelope
+from jupyter_mlo.statements.times import to_text
 
 #: ``progress(done, total)`` in entries.
 Progress = Callable[[int, int], None]
@@ -58,6 +61,9 @@ class _Walk:
         self._log = log
         self._above = Frontier()  # over the roots of whole chunks, at level _HEIGHT
         self._unsigned: list[tuple[int, str]] = []
+        self._clock = Clock.of_log(log)
+        #: Size and time of the checkpoint that says the latest time so far.
+        self._latest = (0, 0)
         self.report = LedgerReport(log.name)
 
     def run(self, progress: Progress) -> None:
@@ -217,10 +223,12 @@ class _Walk:
             (after, until),
         )
         self.report.checkpoints += len(stored)
-        for (size, _), head in zip(stored, threads.map(self._read, stored), strict=True):
+        for (size, note), head in zip(stored, threads.map(self._read, stored), strict=True):
             if isinstance(head, str):
                 self._unsigned.append((size, head))
-            elif head.size != size:
+                continue
+            self._check_time(size, note)
+            if head.size != size:
                 self.report.add(f"checkpoints {size}", f"the note is of size {head.size}")
             elif head.root != root_at(size):
                 self.report.add(
@@ -231,9 +239,24 @@ class _Walk:
 
     def _read(self, row: tuple[Any, ...]) -> Checkpoint | str:
         try:
-            return read_checkpoint(row[1] if isinstance(row[1], bytes) else b"", self._log)
+            note = row[1] if isinstance(row[1], bytes) else b""
+            return read_checkpoint(note, self._log, self._log.cosigner)
         except LedgerError as error:
             return error.message
+
+    def _check_time(self, size: int, note: bytes) -> None:
+        time = self._clock.read(note)
+        if time is None:
+            return
+        at, before = self._latest
+        if time < before:
+            self.report.add(
+                f"checkpoints {size}",
+                f"it says that it is of {_moment(time)}, before {_moment(before)}, which the "
+                f"checkpoint of {at} entries says",
+            )
+        else:
+            self._latest = size, time
 
     def _check_beyond(self, size: int) -> None:
         """Whatever stands where nothing should, and the newest checkpoint."""
@@ -273,3 +296,7 @@ class _Walk:
             return
         for size, why in self._unsigned:
             self.report.add(f"checkpoints {size}", why)
+
+
+def _moment(time: int) -> str:
+    return to_text(datetime.fromtimestamp(time, UTC))

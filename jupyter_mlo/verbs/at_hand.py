@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from jupyter_mlo.ledger.store import Entry, Ledger
+    from jupyter_mlo.ledger.times import ProvenTimes
     from jupyter_mlo.notebook.reading import Notebook
     from jupyter_mlo.notebook.vouching import RecordSource
 
@@ -104,18 +105,25 @@ class LedgerAtHand:
     _places: dict[str, Logged | None] = field(default_factory=dict)
 
     def logged(self, statement_ids: Iterable[str]) -> dict[str, Logged]:
-        """Which of these statements the ledger has, and where."""
-        found = {}
+        """Which of these statements the ledger has, where, and (proven) since when."""
+        from jupyter_mlo.ledger.view import ProvenPlace
+
+        found: dict[str, Logged] = {}
         for statement_id in statement_ids:
             if statement_id not in self._places:
                 try:
-                    self._places[statement_id] = Logged(self.ledger.index(statement_id))
+                    index = self.ledger.index(statement_id)
+                    self._places[statement_id] = ProvenPlace(index, self._times)
                 except NotFound:
                     self._places[statement_id] = None
             place = self._places[statement_id]
             if place is not None:
                 found[statement_id] = place
         return found
+
+    @cached_property
+    def _times(self) -> ProvenTimes:
+        return self.ledger.times()
 
     def newest_seal(self, notebook: str) -> tuple[str, int] | None:
         """Statement ID and index of the newest seal of a notebook."""
