@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -188,18 +188,37 @@ class Ledger:
         """The proof that the tree of ``second`` (default: the newest) continues ``first``."""
         return self._proved(consistency_proof, first, self.size if second is None else second)
 
-    def receipt(self, which: int | str) -> TlogProof:
-        """The receipt of an entry to take away: salt, inclusion proof, newest checkpoint."""
+    def receipt(self, which: int | str, clock: Clock | None = None) -> TlogProof:
+        """The receipt of an entry to take away: salt, inclusion proof, checkpoint.
+
+        Args:
+            clock: take the first checkpoint that proves a time by it, where there is one; the
+                newest otherwise.
+        """
         index, salt, _ = self._content(which)
-        size, note = self._last()
+        note = self.times(clock).checkpoint_over(index) if clock is not None else None
+        if note is None:
+            note = self.checkpoint()
+        size = read_checkpoint(note, self.verifier).size
         return TlogProof(index, tuple(self.inclusion(index, size)), note, salt)
 
-    def verify(self, progress: Progress | None = None) -> LedgerReport:
+    def stored(self, which: int | str) -> bytes:
+        """An entry's envelope as its leaf commits to it (JSON text); raises :class:`NotFound`."""
+        return bytes(self._content(which)[2])
+
+    def verify(
+        self,
+        progress: Progress | None = None,
+        *,
+        since: int = 0,
+        erased: Mapping[int, bytes] | None = None,
+    ) -> LedgerReport:
         """Compute everything again and compare; every difference is named in the report.
 
-        Whose the statements' signatures are is not looked at.
+        Whose the statements' signatures are is not looked at; ``since`` and ``erased`` as in
+        :func:`~jupyter_mlo.ledger.verification.verify_rows`.
         """
-        return verify_rows(self._rows, self.verifier, progress)
+        return verify_rows(self._rows, self.verifier, progress, since=since, erased=erased)
 
     def departure(self, note: bytes) -> str:
         """Why this ledger does not continue a checkpoint kept elsewhere; empty if it does."""
@@ -222,6 +241,10 @@ class Ledger:
         """How many entries, of those under the newest checkpoint, have no content here."""
         size = self.size
         return max(0, size - self._rows.count())
+
+    def holes(self) -> dict[int, bytes]:
+        """Index → stored leaf hash of the entries that have no content here; reads every row."""
+        return self._rows.holes()
 
     def flaw(self, entry: Entry) -> str:
         """Why an entry is not what the newest checkpoint covers; empty if it is."""

@@ -166,6 +166,14 @@ class Rows:
         ((count,),) = self._query("SELECT count(*) FROM contents")
         return int(count)
 
+    def holes(self) -> dict[int, bytes]:
+        """Index → leaf hash of the entries that have no content."""
+        rows = self._query(
+            "SELECT e.leaf_index, e.leaf_hash FROM entries e LEFT JOIN contents c "
+            "ON c.leaf_index = e.leaf_index WHERE c.leaf_index IS NULL"
+        )
+        return {index: _bytes(leaf) for index, leaf in rows}
+
     def add_checkpoint(self, size: int, note: bytes) -> None:
         """Keep a signed checkpoint."""
         self.database.execute("INSERT INTO checkpoints (size, note) VALUES (?, ?)", (size, note))

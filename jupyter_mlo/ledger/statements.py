@@ -21,6 +21,7 @@ from jupyter_mlo.ledger.report import Fault
 from jupyter_mlo.ledger.rows import Entry, Filter
 from jupyter_mlo.ledger.verification import Progress
 from jupyter_mlo.ledger.view import LedgerView
+from jupyter_mlo.ledger.witnesses import clock_of
 from jupyter_mlo.statements.envelope import Envelope
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ def check_statements(
     trust: Trust,
     now: datetime,
     others: Iterable[Envelope] = (),
+    since: int = 0,
     progress: Progress | None = None,
 ) -> StatementsReport:
     """Check every statement of ``ledger``.
@@ -59,16 +61,17 @@ def check_statements(
         trust: pins and registrars of the verifier's own configuration.
         now: the verifier's clock.
         others: enrolments, delegations and revocations at hand beside the ledger's own.
+        since: statements before this index are not checked.
     """
     from jupyter_mlo.delegation.chain import KeyCache, Pool, attribute_many
 
-    view = LedgerView(ledger)
+    view = LedgerView(ledger, clock_of(trust, ledger.verifier))
     pool = Pool.of([*view.pooled(), *others])
     revocations = Revocations(pool, trust, _Places(view))
     cache = KeyCache()
     report = StatementsReport()
-    size, done = ledger.size, 0
-    entries = ledger.entries(Filter())
+    size, done = ledger.size, since
+    entries = ledger.entries(Filter(first=since))
     while batch := list(islice(entries, _BATCH)):
         read = list(_read(batch, report))
         results = attribute_many(

@@ -46,14 +46,21 @@ class Clock:
 
         One that lies cannot make it earlier than an honest one among those needed.
         """
-        if note.count(b"\n\xe2\x80\x94 ") < 2:  # the log's own line, and no other
-            return None
-        try:
-            times = sorted(Note.from_bytes(note).cosigned(self.cosigners).values())
-        except LedgerError:
-            return None
+        times = sorted(self._cosigned(note).values())
         time = times[self.needed - 1] if 0 < self.needed <= len(times) else None
         return time if time is not None and time <= _LAST_SECOND else None
+
+    def names(self, note: bytes) -> tuple[str, ...]:
+        """Who of them has cosigned a checkpoint."""
+        return tuple(sorted(one.name for one in self._cosigned(note)))
+
+    def _cosigned(self, note: bytes) -> dict[NoteVerifier, int]:
+        if note.count(b"\n\xe2\x80\x94 ") < 2:  # the log's own line, and no other
+            return {}
+        try:
+            return Note.from_bytes(note).cosigned(self.cosigners)
+        except LedgerError:
+            return {}
 
 
 class ProvenTimes:
@@ -65,7 +72,7 @@ class ProvenTimes:
         self._clock = clock
         #: Size → the checkpoint of that size and its time; None where it proves none.
         self._read: dict[int, tuple[Checkpoint, datetime] | None] = {}
-        self._found: dict[int, datetime | None] = {}
+        self._found: dict[int, tuple[bytes, datetime] | None] = {}
 
     def of(self, index: int) -> datetime | None:
         """Since when the entry at ``index`` has been here; None where nothing proves it.
@@ -73,11 +80,27 @@ class ProvenTimes:
         Raises:
             LedgerUnreachable: the database does not answer.
         """
+        first = self._first_over(index)
+        return first[1] if first is not None else None
+
+    def checkpoint_over(self, index: int) -> bytes | None:
+        """The first checkpoint (a signed note) that proves a time of the entry at ``index``."""
+        first = self._first_over(index)
+        return first[0] if first is not None else None
+
+    def before(self, index: int) -> datetime | None:
+        """The latest proven moment before the entry was here; None where nothing proves it."""
+        if self.of(index) is None:  # its place is not proven either
+            return None
+        read = (self._timed(size, note) for size, note in self._rows.notes_before(index))
+        return next((found[1] for found in read if found is not None), None)
+
+    def _first_over(self, index: int) -> tuple[bytes, datetime] | None:
         if index not in self._found:
             self._found[index] = self._proven(index)
         return self._found[index]
 
-    def _proven(self, index: int) -> datetime | None:
+    def _proven(self, index: int) -> tuple[bytes, datetime] | None:
         content = self._rows.content(index)
         if content is None or len(content[1]) != SALT_SIZE:
             return None
@@ -92,7 +115,7 @@ class ProvenTimes:
             except LookupError:
                 continue
             if inclusion_holds(leaf, index, head.size, proof, head.root):
-                return time
+                return note, time
         return None
 
     def _timed(self, size: int, note: bytes) -> tuple[Checkpoint, datetime] | None:

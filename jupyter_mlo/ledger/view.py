@@ -39,6 +39,14 @@ class ProvenPlace(Logged):
         """Since when it has been there; None where nothing proves it."""
         return self._times.of(self.index)
 
+    @property
+    def after(self) -> datetime | None:
+        """The latest proven moment at which the ledger did not have it yet; None if there is none.
+
+        Whoever writes the database can make it earlier, never later.
+        """
+        return self._times.before(self.index)
+
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Logged):
             return NotImplemented
