@@ -28,6 +28,7 @@ from jupyter_mlo.ledger.rows import Entry, Filter, Rows
 from jupyter_mlo.ledger.sequencer import Receipt, Sequencer
 from jupyter_mlo.ledger.times import Clock, ProvenTimes
 from jupyter_mlo.ledger.verification import Progress, verify_rows
+from jupyter_mlo.ledger.witnesses import add_cosignatures, newest_cosigned
 from jupyter_mlo.statements.envelope import Envelope
 
 #: Trees have fewer leaves, and databases no larger numbers.
@@ -219,6 +220,23 @@ class Ledger:
         :func:`~jupyter_mlo.ledger.verification.verify_rows`.
         """
         return verify_rows(self._rows, self.verifier, progress, since=since, erased=erased)
+
+    def cosigned_by(self, vkeys: Iterable[str]) -> int:
+        """The size of the newest checkpoint that one of these witnesses cosigned; 0 if none."""
+        return newest_cosigned(self._rows, self.size, vkeys)
+
+    def add_cosignatures(
+        self, lines: Iterable[bytes], vkeys: Iterable[str]
+    ) -> list[tuple[str, int]]:
+        """Put witnesses' signature lines under the checkpoints that they are of.
+
+        Lines that hold under none of ``vkeys`` and no checkpoint here are passed over.
+
+        Returns:
+            the witness's name, and the size of the checkpoint, for each that was found.
+        """
+        with self.transaction():
+            return add_cosignatures(self._rows, self.size, lines, vkeys)
 
     def departure(self, note: bytes) -> str:
         """Why this ledger does not continue a checkpoint kept elsewhere; empty if it does."""

@@ -35,6 +35,8 @@ class Clock:
 
     cosigners: tuple[NoteVerifier, ...]
     needed: int
+    #: They are witnesses, not the log itself.
+    by_witnesses: bool = False
 
     @classmethod
     def of_log(cls, log: NoteVerifier) -> Clock:
@@ -70,6 +72,8 @@ class ProvenTimes:
         self._rows = rows
         self._log = log
         self._clock = clock
+        #: Whether these are the times of witnesses.
+        self.by_witnesses = clock.by_witnesses
         #: Size → the checkpoint of that size and its time; None where it proves none.
         self._read: dict[int, tuple[Checkpoint, datetime] | None] = {}
         self._found: dict[int, tuple[bytes, datetime] | None] = {}

@@ -40,6 +40,11 @@ class ProvenPlace(Logged):
         return self._times.of(self.index)
 
     @property
+    def witnessed(self) -> bool:
+        """Whether the configured quorum of witnesses has seen a checkpoint over it."""
+        return self._times.by_witnesses and self.at is not None
+
+    @property
     def after(self) -> datetime | None:
         """The latest proven moment at which the ledger did not have it yet; None if there is none.
 

@@ -156,7 +156,8 @@ def verify(
     if as_json:
         context.say(json.dumps(_as_json(tree, statements, holds=holds, first=first), indent=2))
     else:
-        _say(tree, statements, context, holds=holds, first=first)
+        clock = f"{trust.quorum} witnesses" if trust.quorum else "the ledger's own"
+        _say(tree, statements, context, holds=holds, first=first, clock=clock)
     return 0 if holds else 1
 
 
@@ -199,6 +200,7 @@ def _say(
     *,
     holds: bool,
     first: int,
+    clock: str,
 ) -> None:
     from jupyter_mlo.identity.safe_text import terminal_safe
 
@@ -233,6 +235,7 @@ def _say(
         context.say(f"the ledger DOES NOT HOLD: {counted}, {len(faults) + tree.more} faults")
     context.say(f"  origin  {tree.origin}")
     context.say(f"  root    {base64.b64encode(tree.root).decode()}")
+    context.say(f"  clock   {clock}")
 
 
 def _as_json(

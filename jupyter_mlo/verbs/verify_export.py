@@ -179,12 +179,9 @@ class _Receipts:
     """The receipts beside an export, checked under the ledgers' keys that are trusted here."""
 
     def __init__(self, export: Path, here: AtHand, report: ExportReport) -> None:
-        from jupyter_mlo.ledger.witnesses import quorum_of
-
         self._export = export
         self._here = here
         self._report = report
-        self._quorum = quorum_of(here.trust)
         #: (origin, size) → the checkpoint that a log has signed.
         self._heads: dict[tuple[str, int], Any] = {}
 
@@ -193,7 +190,7 @@ class _Receipts:
         from jupyter_mlo.ledger.exports import read_receipt
         from jupyter_mlo.ledger.last_seen import named
         from jupyter_mlo.ledger.receipts import check_receipt
-        from jupyter_mlo.ledger.times import Clock
+        from jupyter_mlo.ledger.witnesses import clock_of
 
         if one.envelope is None:
             return None, "", False
@@ -203,7 +200,7 @@ class _Receipts:
                 return None, "", False
             receipt, stored = read
             log = self._log(named(receipt.checkpoint).origin)
-            held = check_receipt(receipt, stored, log, self._quorum or Clock.of_log(log))
+            held = check_receipt(receipt, stored, log, clock_of(self._here.trust, log))
         except NotFound as error:
             return None, error.message, False
         except MloError as error:
@@ -213,7 +210,7 @@ class _Receipts:
 
     def raised(self, assurance: Assurance, held: Held | None) -> Assurance:
         """``witnessed`` where a quorum of witnesses saw it in the ledger of one enrolled."""
-        witnessed = self._quorum is not None and held is not None and held.since is not None
+        witnessed = self._here.trust.quorum > 0 and held is not None and held.since is not None
         return Assurance.WITNESSED if witnessed and assurance >= Assurance.ENROLLED else assurance
 
     def _log(self, origin: str) -> Any:
