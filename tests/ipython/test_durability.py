@@ -102,6 +102,20 @@ def test_a_record_that_cannot_be_written_is_said_in_the_next_cell(home: Home, st
     assert recorded(home.record(good)) == held(good)
 
 
+def test_what_was_run_is_on_disk_soon_after(home: Home, start: Start) -> None:
+    home.log_in()
+    frontend = start()
+    frontend.run(
+        "from jupyter_mlo.ledger.records import RecordStore\n"
+        "sync, synced = RecordStore.sync, []\n"
+        "RecordStore.sync = lambda store: (sync(store), synced.append(1))"
+    )
+    deadline = time.monotonic() + 20
+    while frontend.run("bool(synced)").text != "True":
+        assert time.monotonic() < deadline, "nobody had it written to disk"
+        time.sleep(1)
+
+
 def told_in(frontend: FrontEnd, words: str) -> str:
     """What is said at the start of one of the next cells."""
     deadline = time.monotonic() + 20
