@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from jupyter_mlo.errors import escaped_lines
 from jupyter_mlo.ipython.execution import MAX_NAME, Execution, KernelName
 from jupyter_mlo.ipython.record_writer import Passed, RecordWriter, Shown, Store
 from jupyter_mlo.ipython.wire import KernelWire
@@ -123,7 +124,7 @@ class Recorder:
                 signer=signer,
             )
         while self._notices:
-            sys.stderr.write(f"jupyter-mlo: {self._notices.popleft()}\n")
+            sys.stderr.write(f"jupyter-mlo: {escaped_lines(self._notices.popleft())}\n")
 
     def reference(self, request_id: str) -> str | None:
         execution = self._executions.get(request_id)
