@@ -50,6 +50,8 @@ class Recorder:
         self._running: set[str] = set()
         self._notices: deque[str] = deque(maxlen=8)
         self._said: set[str] = set()
+        #: What was wrong with the session when the last cell began.
+        self._problem: str | None = None
         self._writer = RecordWriter(
             self._executions,
             store,
@@ -83,6 +85,11 @@ class Recorder:
             return None
         return None if request["content"].get("silent") else request
 
+    @property
+    def lost(self) -> int:
+        """How many cells of this kernel could not be put on record."""
+        return self._writer.lost
+
     def attribute(self, signer: Signer) -> None:
         """The running cell is this signer's: a login or a choice of activity in the cell itself.
 
@@ -108,8 +115,12 @@ class Recorder:
         self._writer.settle()
         now = self._clock()
         signer = self._watch.signer(now)
-        if self._watch.problem is not None:
-            self.notice(f"{self._watch.problem}\n  Cells are not attributed until %mlo_login.")
+        if self._watch.problem != self._problem:
+            self._problem = self._watch.problem
+            if self._problem is not None:
+                self._notices.append(
+                    f"{self._problem}\n  Cells are not attributed until %mlo_login."
+                )
         code = content["code"]
         if code.strip():
             request_id = _id_of(request)
