@@ -98,6 +98,7 @@ def test_digests_do_not_depend_on_how_long_a_cell_is(
                 assert cell.undigestable
             else:
                 assert (cell.digests, cell.marks) == (expected.digests, expected.marks)
+                assert cell.output_digests == expected.output_digests
             assert (cell.id, cell.kind) == (expected.id, expected.kind)
             assert cell.source.encode("utf-16", "surrogatepass") == expected.source.encode(
                 "utf-16", "surrogatepass"
