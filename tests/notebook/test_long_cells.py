@@ -97,7 +97,9 @@ def test_digests_do_not_depend_on_how_long_a_cell_is(
             if expected.undigestable:
                 assert cell.undigestable
             else:
-                assert (cell.digests, cell.marks) == (expected.digests, expected.marks)
+                assert cell.digests == expected.digests
+                # As JSON text: Python tells a surrogate pair from the character that it means.
+                assert json.dumps(cell.marks) == json.dumps(expected.marks)
                 assert cell.output_digests == expected.output_digests
             assert (cell.id, cell.kind) == (expected.id, expected.kind)
             assert cell.source.encode("utf-16", "surrogatepass") == expected.source.encode(
