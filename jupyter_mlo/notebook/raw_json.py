@@ -23,7 +23,7 @@ from jupyter_mlo.notebook.canonical_cell import (
     too_many_members,
 )
 from jupyter_mlo.notebook.canonical_text import MARK
-from jupyter_mlo.notebook.parts import REFUSALS, Part, count_of, not_json, twin_names
+from jupyter_mlo.notebook.parts import REFUSALS, Part, count_of, find_in, not_json, twin_names
 
 #: Text up to this length is decoded at once; what is longer goes part by part.
 SMALL = 1 << 18
@@ -63,7 +63,7 @@ def decode_part(part: Part, level: int = 1) -> Any:
         return decode_slowly(part.text, level)
     if (
         colons(value, level) != count_of(b":", data, start, end)
-        or data.find(_COLON_ESCAPE, start, end) >= 0
+        or find_in(data, _COLON_ESCAPE, start, end) >= 0
     ):
         return decode_slowly(part.text, level)
     return value
