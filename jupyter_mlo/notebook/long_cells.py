@@ -60,8 +60,8 @@ class LongCell:
         sources: list[bytes] = []
         attachments = object_members(others.pop("attachments", None), "attachments")
         outputs = LongOutputs(writer, others.pop("outputs", None) if kind == "code" else None)
-        for ignored in others.values():
-            inspect(ignored, ATTACHMENTS_LEVEL)
+        for ignored in others.keys() - HEAD:  # that has been decoded
+            inspect(others[ignored], ATTACHMENTS_LEVEL)
         form: Form = {
             "cell_type": partial(writer.json, kind),
             "source": lambda: sources.append(

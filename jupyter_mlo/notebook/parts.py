@@ -260,6 +260,8 @@ def find_in(text: bytes, sign: bytes, start: int, end: int, *, rare: int = 0) ->
     Args:
         rare: which byte of ``sign`` that is.
     """
+    if end - start < 4096:
+        return text.find(sign, start, end)
     byte, position = sign[rare : rare + 1], start + rare
     steps = 0
     while steps <= 8 + (position - start) // 512:

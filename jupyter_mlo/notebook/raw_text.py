@@ -11,7 +11,7 @@ from jupyter_mlo.notebook.raw_json import batches, decode_slowly
 
 _decode_string = msgspec.json.Decoder(str).decode
 #: Bytes of a string that are taken at a time: few enough to stay in the processor's cache.
-WINDOW = 1 << 17
+WINDOW = 1 << 16
 #: Bytes without an escape that are passed on as they are.
 _WORTH_CUTTING = 1 << 12
 
