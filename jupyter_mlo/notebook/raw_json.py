@@ -61,6 +61,8 @@ def decode_part(part: Part, level: int = 1) -> Any:
         value = _decode(part.view)
     except REFUSALS:
         return decode_slowly(part.text, level)
+    if type(value) in _SCALARS:
+        return value  # has no members that could have been dropped
     if (
         colons(value, level) != count_of(b":", data, start, end)
         or find_in(data, _COLON_ESCAPE, start, end) >= 0
