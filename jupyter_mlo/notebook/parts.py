@@ -264,7 +264,7 @@ def find_in(text: bytes, sign: bytes, start: int, end: int, *, rare: int = 0) ->
         return text.find(sign, start, end)
     byte, position = sign[rare : rare + 1], start + rare
     steps = 0
-    while steps <= 8 + (position - start) // 512:
+    while steps <= 64 + (position - start) // 512:
         position = text.find(byte, position, end)
         if position < 0:
             return -1

@@ -98,16 +98,15 @@ def colons(value: Any, level: int) -> int:
     if kind is dict:
         if level > MAX_DEPTH:
             raise too_deep()
-        count = len(value)
-        if count > MAX_MEMBERS:
+        if len(value) > MAX_MEMBERS:
             raise too_many_members()
-        for name, member in value.items():
-            if name == MARK:
-                raise holds_mark()
-            count += name.count(":")
+        if MARK in value:
+            raise holds_mark()
+        count = len(value) + "".join(value).count(":")
+        for member in value.values():
             kind = type(member)
             if kind is str:
-                count += count_of(":", member)
+                count += member.count(":") if len(member) < 2048 else count_of(":", member)
             elif (kind is dict or kind is list) and member:
                 count += colons(member, level + 1)
         return count
