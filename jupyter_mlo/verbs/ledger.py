@@ -31,6 +31,7 @@ import base64
 import contextlib
 import json
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -130,7 +131,9 @@ def verify(
     from jupyter_mlo.ledger.erasures import erasures_in
     from jupyter_mlo.ledger.last_seen import named
     from jupyter_mlo.ledger.statements import check_statements
+    from jupyter_mlo.ledger.store import open_ledger
 
+    settings = context.settings
     trust, now = TrustStore(context.settings).load(), context.now()
     others = list(_own_enrolments(context))
     erasures = erasures_in(ledger, trust=trust, now=now, others=others)
@@ -149,7 +152,14 @@ def verify(
         tree.add(where, what)
     with _progress("signatures", context) as progress:
         statements = check_statements(
-            ledger, trust=trust, now=now, others=others, since=first, progress=progress
+            ledger,
+            trust=trust,
+            now=now,
+            others=others,
+            since=first,
+            progress=progress,
+            # Whoever forks a kernel, with its threads, may inherit a lock for ever.
+            reopen=None if context.in_kernel else partial(open_ledger, settings, create=False),
         )
     statements.refused += erasures.refused
     holds = tree.holds and not statements.faults

@@ -21,6 +21,7 @@ Examples:
   jupyter mlo witness request --out request.txt
   jupyter mlo witness import cosignature.txt
   jupyter mlo witness list
+  jupyter mlo witness remove bank.example/audit
 """
 
 from __future__ import annotations
