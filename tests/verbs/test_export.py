@@ -20,7 +20,7 @@ from jupyter_mlo.ledger.proofs import TlogProof
 from jupyter_mlo.ledger.store import open_ledger
 from jupyter_mlo.statements.bundle import from_bundle, to_bundle
 from jupyter_mlo.statements.predicates import types
-from tests.delegation.actors import NOW, hours, person
+from tests.delegation.actors import NOW, RUN, hours, person
 from tests.verbs.conftest import Cli
 from tests.verbs.workshop import Workshop
 
@@ -129,6 +129,23 @@ def test_all_of_the_ledger_and_all_of_a_run(
     again = cli("export", "--all", "--out", every)
     assert again.status == 2
     assert again.told("there already")
+
+
+def test_what_one_run_put_on_record_and_nothing_else(
+    cli: Cli, trusting: Cli, settings: Any, tmp_path: Path
+) -> None:
+    grace = person()
+    session = grace.delegates("session")
+    run = session.delegates("run")
+    kept, other = run.says(types.EVIDENCE), session.says(types.SEAL)
+    with open_ledger(settings) as ledger:
+        ledger.append([*run.chain, kept, other])
+    path = tmp_path / "run.jsonl"
+    assert cli("export", "--run", RUN["id"], "--out", path).status == 0
+    assert kinds(path) == ["enrolment", "delegation", "delegation", "evidence"]
+    assert trusting("trust", "add", grace.mlo, grace.key.key_id).status == 0
+    report = found(trusting, path, 0)
+    assert report["statements"][-1]["statement"] == kept.statement_id
 
 
 ALTERED: dict[str, Callable[[dict[str, Any]], Any]] = {
