@@ -21,6 +21,7 @@ from jupyter_mlo.ledger.store import open_ledger
 from jupyter_mlo.statements.bundle import from_bundle, to_bundle
 from jupyter_mlo.statements.predicates import types
 from tests.delegation.actors import NOW, RUN, hours, person
+from tests.ledger.conftest import BackEnd
 from tests.verbs.conftest import Cli
 from tests.verbs.workshop import Workshop
 
@@ -126,9 +127,23 @@ def test_all_of_the_ledger_and_all_of_a_run(
     assert nothing.told("nothing to export")
     assert cli("export", "--out", tmp_path / "x.jsonl").status == 2
     assert cli("export", "--all", "--run", "x", "--out", tmp_path / "x.jsonl").status == 2
+    before = every.read_bytes()
     again = cli("export", "--all", "--out", every)
     assert again.status == 2
     assert again.told("there already")
+    notebook = shop.folder / "train.ipynb"
+    assert cli("export", "--all", "--out", notebook).told("ends in .jsonl")
+    assert every.read_bytes() == before
+
+
+def test_an_export_that_fails_leaves_nothing(
+    cli: Cli, shop: Workshop, settings: Any, tmp_path: Path
+) -> None:
+    BackEnd(settings).attack("UPDATE contents SET salt = zeroblob(32) WHERE leaf_index = 1")
+    done = cli("export", "--all", "--out", tmp_path / "all.jsonl")
+    assert done.status == 2
+    assert done.told("does not lead from this envelope")
+    assert not [path for path in tmp_path.iterdir() if "jsonl" in path.name]
 
 
 def test_what_one_run_put_on_record_and_nothing_else(
