@@ -73,7 +73,8 @@ class Run:
     code: str
     #: ``mloNotebookV1`` of the sealed output, hex; None where it could not be sealed.
     sealed: str | None
-    parameters: Mapping[str, Any]
+    #: None where what was injected is not what the parameters say.
+    parameters: Mapping[str, Any] | None
     activity: str
     model: str | None
     started: datetime
@@ -118,7 +119,9 @@ def provenance(run: Run) -> dict[str, Any]:
                     "notebook": run.source,
                     "output": run.target,
                     "kernel": run.environment.kernel,
-                    "parameters": plain_parameters(run.parameters),
+                    "parameters": (
+                        plain_parameters(run.parameters) if run.parameters is not None else None
+                    ),
                 }
             ),
             "internalParameters": _internal(run.environment),
