@@ -7,8 +7,7 @@ the engine when the run ends, and by whoever recovers the run after its runner w
 
 from __future__ import annotations
 
-import os
-import stat
+import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from jupyter_mlo.errors import MloError
 from jupyter_mlo.identity.safe_text import terminal_safe
+from jupyter_mlo.runs.journal import open_plain
 from jupyter_mlo.runs.run_key import STATEMENTS
 from jupyter_mlo.statements.envelope import MAX_ENVELOPE, Envelope
 from jupyter_mlo.statements.predicates import types
@@ -64,9 +64,7 @@ def read_said(folder: Path, chain: Sequence[Envelope], run_id: str, now: datetim
 
     problems: dict[int, str] = {}
     statements = _read(numbered, problems)
-    judged = attribute_many(
-        list(statements.values()), pool=Pool.of(chain), trust=Trust(), now=now
-    )
+    judged = attribute_many(list(statements.values()), pool=Pool.of(chain), trust=Trust(), now=now)
     found: dict[str, Envelope] = {}
     for (number, statement), by in zip(statements.items(), judged, strict=True):
         why = by.message if isinstance(by, MloError) else _objection(statement, by, run_id)
@@ -127,14 +125,7 @@ def _objection(statement: Statement, by: Attribution, run_id: str) -> str:
 
 def _numbered(path: Path) -> Iterator[tuple[int, bytes]]:
     """Lines that are not empty, with their number; up to one more than are read."""
-    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-    try:
-        descriptor = os.open(path, flags)
-    except OSError:
-        return
-    with os.fdopen(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            return
+    with contextlib.suppress(OSError), open_plain(path) as file:
         number = found = 0
         while found <= MOST_STATEMENTS and (line := file.readline(MAX_ENVELOPE + 1)):
             number += 1
