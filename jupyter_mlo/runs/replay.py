@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from jupyter_mlo.errors import MloError, NotebookError
-from jupyter_mlo.notebook.layout import MEMBER
+from jupyter_mlo.notebook.layout import read_notebook_entries
 from jupyter_mlo.statements.envelope import Envelope
 
 _OF_A_RESULT: Final = frozenset({"outputs", "execution_count", "metadata"})
@@ -50,8 +50,8 @@ class Replay:
     @property
     def sealed(self) -> bool:
         """Whether the notebook holds a seal."""
-        entry = self.notebook["metadata"].get(MEMBER) if self.notebook is not None else None
-        return isinstance(entry, Mapping) and bool(entry.get("seals"))
+        metadata = self.notebook["metadata"] if self.notebook is not None else None
+        return bool(read_notebook_entries(metadata).seals)
 
     def take(self, line: Mapping[str, Any]) -> None:
         """Take a line; raises :class:`_Odd`."""

@@ -52,10 +52,10 @@ def test_a_line_that_no_run_writes_is_named(settings, verb, folder, line):
     leftovers.sweep(settings)
 
 
-def test_seals_that_lie_are_no_seals(settings, verb, folder):
+@pytest.mark.parametrize("entry", [5, {"seals": 1}, {"version": 1, "seals": [{"envelope": 5}]}])
+def test_seals_that_lie_are_no_seals(settings, verb, folder, entry):
     made = an_open_journal(settings, output=str(folder / "out.ipynb"))
-    made.metadata({"mlo": {"seals": 1}})
-    made.metadata({"mlo": 5})
+    made.metadata({"mlo": entry})
     made.close()
     said = verb("recover", "aaaa")[1]
     assert "sealed" not in said
