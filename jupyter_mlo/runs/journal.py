@@ -157,15 +157,32 @@ def run_folders(runs: Path) -> list[Path]:
 
 
 def is_running(folder: Path) -> bool:
-    """Whether the run still holds the lock on its journal."""
+    """Whether the run still holds the lock on its journal; without locks, whether it lives."""
     try:
-        with _opened(folder) as file:
-            fcntl.flock(file.fileno(), fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
+        file = _opened(folder)
     except OSError:
         return False
+    with file:
+        try:
+            fcntl.flock(file.fileno(), fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return _lives((read_head(folder) or {}).get("pid"))
     return False
+
+
+def _lives(pid: object) -> bool:
+    """Whether there is such a process on this machine."""
+    if not isinstance(pid, int) or isinstance(pid, bool) or pid <= 0:
+        return False
+    try:
+        os.kill(pid, 0)
+    except PermissionError:
+        return True
+    except (OSError, OverflowError):
+        return False
+    return True
 
 
 def open_plain(path: Path | str, *, follow: bool = False) -> BinaryIO:
