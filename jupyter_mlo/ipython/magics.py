@@ -147,6 +147,10 @@ class MloMagics(Magics):
         text = io.StringIO()
         context = self._context(text)
         found = survey(context)
+        if self._recorder is not None and self._recorder.lost:
+            found["warnings"].append(
+                f"{self._recorder.lost} cells of this kernel could not be recorded: run them again"
+            )
         show(found, context)
         _display(StatusView(found, text.getvalue().rstrip()))
 

@@ -84,6 +84,10 @@ class RecordWriter:
         self._make_store = store
         self._store: Store | None = None
         self._synced = True
+        #: The cell that is being put on record; None between cells.
+        self._recording: int | None = None
+        #: How many cells could not be put on record.
+        self.lost = 0
         self._kernel = kernel
         self._unpack = unpack
         self._clock = clock
@@ -187,10 +191,10 @@ class RecordWriter:
         try:
             step(argument)
         except MloError as error:
-            self._notice(f"a cell could not be recorded: {error}")
+            self._lost(f": {error}")
         except OSError as error:
-            self._notice(
-                f"a cell could not be recorded: {error}\n"
+            self._lost(
+                f": {error}\n"
                 "  hint: make room or set MLO_HOME to another place; then run the cell again"
             )
         except Exception as error:
@@ -198,7 +202,14 @@ class RecordWriter:
             if kind not in self._logged:
                 self._logged.add(kind)
                 self._log.warning("jupyter-mlo could not record a cell", exc_info=True)
-            self._notice(f"a cell could not be recorded ({kind}; see the kernel's log)")
+            self._lost(f" ({kind}; see the kernel's log)")
+        finally:
+            self._recording = None
+
+    def _lost(self, why: str) -> None:
+        self.lost += 1
+        which = "a cell" if self._recording is None else f"cell [{self._recording}]"
+        self._notice(f"{which} could not be recorded{why}")
 
     def _take(self, message: Passed | Shown) -> None:
         if isinstance(message, Shown):
@@ -271,8 +282,9 @@ class RecordWriter:
                 self._paid.set()
 
     def _record(self, execution: Execution) -> None:
+        self._recording = execution.count
         if execution.unseen:
-            self._notice(f"the cell [{execution.count}] was not recorded: {execution.unseen}")
+            self._lost(f": {execution.unseen}")
             self._executions.pop(execution.request, None)
             return
         now = self._clock()

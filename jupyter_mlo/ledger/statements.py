@@ -7,7 +7,6 @@ that does not count (any more): revoked, out of scope, of a chain that never cam
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -78,7 +77,6 @@ def check_statements(
             revocations=revocations,
             now=now,
             key_cache=cache,
-            workers=os.cpu_count() or 1,
         )
         for (index, _), result in zip(read, results, strict=True):
             if isinstance(result, Refused):

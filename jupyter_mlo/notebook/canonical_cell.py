@@ -127,6 +127,7 @@ def canonical_bundle(bundle: Mapping[str, Any]) -> dict[str, Any]:
 
 def without_space(text: str) -> str:
     """Base64 without the white space that tools put in and take out."""
+    text = text.rstrip(" \t\n\r")  # where it mostly stands
     for space in " \t\n\r":
         if space in text:
             text = text.replace(space, "")

@@ -22,8 +22,6 @@ from jupyter_mlo.statements.predicates.identity import Enrolment
 from jupyter_mlo.statements.predicates.notebook import Record, Seal, Stamp
 from jupyter_mlo.statements.statement import Statement, read_statement
 
-#: Statements from which threads for their signatures are worth their start.
-_MANY: Final = 64
 #: Said of whatever cannot be read or does not hold as it was signed.
 FORGED: Final = "forged or damaged"
 
@@ -86,12 +84,10 @@ class Verifier:
         trust: Trust,
         now: datetime,
         logged: Mapping[str, Logged] | None = None,
-        workers: int = 1,
     ) -> None:
         self._pool = pool
         self._trust = trust
         self._now = now
-        self._workers = workers
         # Grows: a stamp is in the ledger where the seal over it is, known only after the seals.
         self._logged: dict[str, Logged] = dict(logged or {})
         self._revocations = Revocations(pool, trust, self._logged)
@@ -148,7 +144,6 @@ class Verifier:
                 revocations=nothing_revoked,
                 now=self._now,
                 key_cache=self._cache,
-                workers=1,
             )
             if isinstance(result, StatementError) or (
                 isinstance(result, MloError) and not _by_registrar(statement)
@@ -164,7 +159,6 @@ class Verifier:
             revocations=self._revocations,
             now=self._now,
             key_cache=self._cache,
-            workers=self._workers if len(statements) >= _MANY else 1,
         )
 
 

@@ -66,7 +66,7 @@ def verify_notebook(
         now: the verifier's clock.
         records: those of this installation, for cells that are not stamped yet.
         ledger: what the verifier's ledger knows of statements and of newer seals.
-        workers: threads for digests and signatures.
+        workers: threads for digests.
     """
     return report(
         examine(
@@ -97,7 +97,7 @@ def examine(
     seals = [entry.envelope for entry in entries.seals]
     pool = pool.also(entries.chains)
     logged = _logged(ledger, pool, seals)
-    verifier = Verifier(pool, trust, now, logged, workers)
+    verifier = Verifier(pool, trust, now, logged)
     claims = verifier.claims(seals, types.SEAL)
     sealed = judge_seals(entries, claims, [cell.listed for cell in cells])
     for entry, claim in zip(entries.seals, claims, strict=True):

@@ -33,7 +33,8 @@ def matches_for(
     claims: list[Claim] = verifier.claims(found, types.RECORD)
     counting = [claim.statement for claim in claims if claim.attribution is not None]
     whole = recorded(statement for statement in counting if statement is not None)
-    return match([cell.to_match() for cell in executed], whole)
+    sources = {one.source for one in whole}
+    return match([cell.to_match(sources) for cell in executed], whole)
 
 
 def supersedes(found: Match, stamp: Stamp | None, holds: Comparison | None) -> bool:

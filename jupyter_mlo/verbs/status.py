@@ -31,7 +31,7 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
     """Show it."""
     found = survey(context)
     if arguments.json:
-        context.say(json.dumps(found, indent=2, ensure_ascii=False))
+        context.say(json.dumps(found, indent=2))
     else:
         show(found, context)
     return 0
