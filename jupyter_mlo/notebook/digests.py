@@ -15,6 +15,7 @@ from jupyter_mlo.notebook.canonical_cell import (
     Undigestable,
     canonical_attachments,
     canonical_outputs,
+    canonical_source,
     check_value,
     too_many_outputs,
 )
@@ -62,7 +63,7 @@ def from_short(text: str) -> bytes:
 
 def source_digest(source: str) -> bytes:
     """``mloSourceV1`` of a cell's source, lines joined."""
-    return hashlib.sha256(value_json(source)).digest()
+    return hashlib.sha256(value_json(canonical_source(source))).digest()
 
 
 def output_digest(output: Mapping[str, Any]) -> bytes:
@@ -96,7 +97,7 @@ def cell_digests(cell: CellContent, *, checked: bool = False) -> CellDigests:
     """
     if cell.kind not in CELL_TYPES:
         raise Undigestable(f"the cell's type {cell.kind!r:.40} is unknown")
-    source = value_json(cell.source)
+    source = value_json(canonical_source(cell.source))
     attachments = canonical_attachments(cell.attachments, checked=checked)
     whole = hashlib.sha256(b"{")
     if attachments:

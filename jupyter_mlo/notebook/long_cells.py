@@ -14,7 +14,13 @@ from jupyter_mlo.notebook import raw_json
 from jupyter_mlo.notebook.canonical_cell import ATTACHMENTS_LEVEL, Undigestable
 from jupyter_mlo.notebook.cell_parts import find_cell_parts
 from jupyter_mlo.notebook.digests import CellDigests
-from jupyter_mlo.notebook.long_outputs import Form, LongOutputs, write_bundle, write_text
+from jupyter_mlo.notebook.long_outputs import (
+    Form,
+    LongOutputs,
+    without_space_at_end,
+    write_bundle,
+    write_text,
+)
 from jupyter_mlo.notebook.part_writer import PartWriter, inspect, object_members
 from jupyter_mlo.notebook.parts import Part, members
 
@@ -65,7 +71,9 @@ class LongCell:
         form: Form = {
             "cell_type": partial(writer.json, kind),
             "source": lambda: sources.append(
-                writer.digest_of(partial(write_text, writer, source, "the source"))
+                writer.digest_of(
+                    partial(write_text, writer, source, "the source", without_space_at_end)
+                )
             ),
         }
         if kind == "code":

@@ -14,6 +14,7 @@ from jupyter_mlo.notebook.canonical_cell import (
     IGNORED,
     MAX_OUTPUTS,
     OUTPUT_LEVEL,
+    SOURCE_SPACE,
     Undigestable,
     canonical_bundle,
     canonical_outputs,
@@ -218,6 +219,22 @@ def write_text(
         writer.text(parts, treat)
     except NotText:
         raise Undigestable(f"{what} is neither a string nor a list of strings") from None
+
+
+def without_space_at_end(pieces: Pieces) -> Pieces:
+    """What :func:`~jupyter_mlo.notebook.canonical_cell.canonical_source` makes of a source."""
+    held: list[str | bytes] = []
+    for piece in pieces:
+        if isinstance(piece, str):
+            kept: str | bytes = piece.rstrip(SOURCE_SPACE)
+        else:
+            kept = piece.rstrip(SOURCE_SPACE.encode())
+        if kept:
+            yield from held
+            held.clear()
+            yield kept
+        if len(kept) < len(piece):
+            held.append(piece[len(kept) :])
 
 
 def _as_terminal(pieces: Pieces) -> Pieces:
