@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from jupyter_mlo.config import Settings
 from jupyter_mlo.errors import InvalidInput, MloError, NotebookError, NotFound, Refused
@@ -23,6 +23,9 @@ from jupyter_mlo.runs import journal
 from jupyter_mlo.runs.replay import replay
 from jupyter_mlo.runs.said import read_said
 from jupyter_mlo.statements.envelope import Envelope
+
+if TYPE_CHECKING:
+    from jupyter_mlo.delegation.trust import Trust
 
 #: How a notebook's file begins, without white space.
 _BEGINNING: Final = b'{"cells":['
@@ -117,11 +120,12 @@ def find_run(settings: Settings, text: str, cwd: Path) -> CutOff:
     )
 
 
-def rebuild(run: CutOff, now: datetime) -> Recovered:
+def rebuild(run: CutOff, now: datetime, trust: Trust | None = None) -> Recovered:
     """The notebook as far as it had got.
 
     Args:
         now: the clock, by which the statements of its kernel are judged.
+        trust: whose enrolments go with them.
 
     Raises:
         NotebookError: a line of its journal is not what a run writes there.
@@ -140,13 +144,13 @@ def rebuild(run: CutOff, now: datetime) -> Recovered:
             f"the journal of run {run.folder.name} holds no notebook",
             hint="it was killed before it had begun; run it again",
         )
-    said = read_said(run.folder, found.chain, run.run_id, now)
+    said = read_said(run.folder, found.chain, run.run_id, now, trust)
     return Recovered(
         notebook=found.notebook,
         completed=found.completed,
         code_cells=found.code_cells,
         sealed=found.sealed,
-        statements=(*found.chain, *said.statements) if said.statements else (),
+        statements=(*said.chain, *said.statements),
         problems=said.problems,
     )
 

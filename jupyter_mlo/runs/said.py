@@ -23,12 +23,16 @@ from jupyter_mlo.statements.predicates import types
 
 if TYPE_CHECKING:
     from jupyter_mlo.delegation.chain import Attribution
+    from jupyter_mlo.delegation.trust import Trust
     from jupyter_mlo.statements.statement import Statement
 
 #: A run puts at most so many statements on record; a loop that has gone wild is cut off there.
 MOST_STATEMENTS: Final = 10_000
 #: What may come out of a kernel.
 FROM_KERNELS: Final = frozenset({types.DATASET, types.EVIDENCE, types.TEST_RESULT})
+_BINDING: Final = frozenset({types.ENROLMENT, types.DELEGATION})
+#: Bytes that are read of what a kernel says.
+_MOST_BYTES: Final = 64 << 20
 #: So many problems are named one by one.
 _MOST_PROBLEMS: Final = 20
 
@@ -38,11 +42,19 @@ class Said:
     """What counts, and why some of it does not."""
 
     statements: tuple[Envelope, ...] = ()
+    #: The part of the chain that they hang on: delegations, and the MLO's enrolments.
+    chain: tuple[Envelope, ...] = ()
     #: Sentences, safe to show.
     problems: tuple[str, ...] = ()
 
 
-def read_said(folder: Path, chain: Sequence[Envelope], run_id: str, now: datetime) -> Said:
+def read_said(
+    folder: Path,
+    chain: Sequence[Envelope],
+    run_id: str,
+    now: datetime,
+    trust: Trust | None = None,
+) -> Said:
     """Read and judge what stands beside a run's key.
 
     A statement counts if it is of a kind that comes out of kernels, and the run delegation of
@@ -53,6 +65,7 @@ def read_said(folder: Path, chain: Sequence[Envelope], run_id: str, now: datetim
         folder: the run's.
         chain: enrolments and delegations of the run.
         run_id: ``urn:uuid:…`` of the run.
+        trust: whose enrolments count besides the MLO's own.
     """
     numbered = list(_numbered(folder / STATEMENTS))
     if not numbered:
@@ -64,13 +77,17 @@ def read_said(folder: Path, chain: Sequence[Envelope], run_id: str, now: datetim
 
     problems: dict[int, str] = {}
     statements = _read(numbered, problems)
-    judged = attribute_many(list(statements.values()), pool=Pool.of(chain), trust=Trust(), now=now)
+    pool, trust = Pool.of(chain), trust or Trust()
+    judged = attribute_many(list(statements.values()), pool=pool, trust=trust, now=now)
     found: dict[str, Envelope] = {}
+    hands: dict[tuple[str, ...], Attribution] = {}
     for (number, statement), by in zip(statements.items(), judged, strict=True):
-        why = by.message if isinstance(by, MloError) else _objection(statement, by, run_id)
-        if why:
+        if isinstance(by, MloError):
+            problems[number] = by.message
+        elif why := _objection(statement, by, run_id):
             problems[number] = why
         else:
+            hands[by.delegation_ids] = by
             found.setdefault(statement.statement_id, statement.envelope)
     kept = tuple(found.values())
     shown = [
@@ -81,11 +98,30 @@ def read_said(folder: Path, chain: Sequence[Envelope], run_id: str, now: datetim
         shown[_MOST_PROBLEMS:] = [f"{len(shown) - _MOST_PROBLEMS} more statements"]
     if len(kept) > MOST_STATEMENTS or len(numbered) > MOST_STATEMENTS:
         shown.append(f"more than {MOST_STATEMENTS} statements; the rest is left out")
-    return Said(kept, tuple(shown))
+    # Statements of a chain are judged like all others: what else stands there is left out.
+    links = _read(list(enumerate(each.to_bytes() for each in chain)), {}, _BINDING)
+    bound = attribute_many(list(links.values()), pool=pool, trust=trust, now=now)
+    binding = tuple(
+        link.envelope
+        for link, by in zip(links.values(), bound, strict=True)
+        if not isinstance(by, MloError) and any(_binds(link, hand) for hand in hands.values())
+    )
+    return Said(kept, binding, tuple(shown))
+
+
+def _binds(link: Statement, hand: Attribution) -> bool:
+    """Whether a statement leads from the MLO to the key of ``hand``."""
+    if link.predicate_type == types.DELEGATION:
+        return link.statement_id in hand.delegation_ids
+    return link.mlo == hand.mlo and any(
+        hand.key_id == f"sha256:{each.digest.get('sha256')}" for each in link.subject
+    )
 
 
 def _read(
-    numbered: Sequence[tuple[int, bytes]], problems: dict[int, str]
+    numbered: Sequence[tuple[int, bytes]],
+    problems: dict[int, str],
+    permitted: frozenset[str] = FROM_KERNELS,
 ) -> Mapping[int, Statement]:
     from jupyter_mlo.statements.statement import read_statement
 
@@ -96,7 +132,7 @@ def _read(
         except MloError as error:
             problems[number] = error.message
             continue
-        if statement.predicate_type in FROM_KERNELS:
+        if statement.predicate_type in permitted:
             found[number] = statement
         else:
             kind = types.short_name(statement.predicate_type)
@@ -129,6 +165,9 @@ def _numbered(path: Path) -> Iterator[tuple[int, bytes]]:
         number = found = 0
         while found <= MOST_STATEMENTS and (line := file.readline(MAX_ENVELOPE + 1)):
             number += 1
+            if file.tell() > _MOST_BYTES:
+                yield number, b"too much is said"
+                return
             if line.strip():
                 found += 1
                 yield number, line

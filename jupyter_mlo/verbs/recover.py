@@ -47,11 +47,13 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
 
     if arguments.run is None:
         return _list(context)
+    from jupyter_mlo.delegation.trust import TrustStore
     from jupyter_mlo.identity.safe_text import terminal_safe
     from jupyter_mlo.runs import journal
 
     found = recovery.find_run(context.settings, arguments.run, Path.cwd())
-    recovered = recovery.rebuild(found, context.now())
+    trust = TrustStore(context.settings).load()
+    recovered = recovery.rebuild(found, context.now(), trust)
     target = arguments.to or found.local
     if target is None:
         raise InvalidInput(

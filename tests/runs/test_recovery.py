@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import nbformat
 import pytest
 
+from jupyter_mlo.delegation.enrolment import enrol_oneself
 from jupyter_mlo.errors import InvalidInput, NotFound, Refused
+from jupyter_mlo.identity.ids import new_mlo_id
+from jupyter_mlo.identity.keys import SigningKey
+from jupyter_mlo.ledger.store import open_ledger
 from jupyter_mlo.runs import journal, leftovers, recovery
 from jupyter_mlo.runs.journal import Journal
+from jupyter_mlo.statements.envelope import sign
 from jupyter_mlo.statements.predicates import types
+from jupyter_mlo.statements.statement import read_statement
 from tests.runs.conftest import an_open_journal, notebook, stamped, write
 
 SLOW = "open('begun', 'w').close()\nimport time; time.sleep(60)"
@@ -316,16 +324,31 @@ def test_statements_without_the_runs_chain_are_not_published(killed, verb, setti
     assert logged(types.EVIDENCE) == []
 
 
+def test_what_was_smuggled_into_the_chain_is_not_published(ada, killed, verb, settings):
+    folder = next(settings.runs.iterdir())
+    key, mlo = SigningKey.generate(), new_mlo_id()
+    strangers = enrol_oneself(mlo, "person", key, now=datetime.now(UTC))
+    honest = json.loads((folder / "statements.jsonl").read_bytes())
+    forged = _evidence_by_a_stranger(honest, "urn:uuid:1")
+    with (folder / journal.JOURNAL).open("a") as file:
+        file.write(json.dumps({"chain": [strangers.to_json(), forged.to_json()]}) + "\n")
+    assert verb("recover", "out.ipynb")[0] == 0
+    with open_ledger(settings) as ledger:
+        found = [read_statement(entry.envelope) for entry in ledger.entries()]
+    assert {each.mlo for each in found} == {ada.mlo}
+    assert sorted(types.short_name(each.predicate_type) for each in found) == [
+        "delegation",
+        "delegation",
+        "enrolment",
+        "evidence",
+    ]
+
+
 def read_head_of(folder):
     return journal.read_head(folder)
 
 
 def _evidence_by_a_stranger(honest, run):
-    import base64
-
-    from jupyter_mlo.identity.keys import SigningKey
-    from jupyter_mlo.statements.envelope import sign
-
     key = SigningKey.generate()
     value = json.loads(base64.b64decode(honest["payload"]))
     value["predicate"].update(keyId=key.key_id, run=run, metrics={"auc": 1.0})
