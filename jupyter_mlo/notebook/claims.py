@@ -7,10 +7,11 @@ elsewhere; here it is only asked who says something, and whether he may.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final, Protocol, cast
 
+from jupyter_mlo.delegation.assurance import Assurance
 from jupyter_mlo.delegation.chain import Attribution, KeyCache, attribute_many
 from jupyter_mlo.delegation.pool import Pool
 from jupyter_mlo.delegation.revocation import Logged, Revocations
@@ -115,8 +116,15 @@ class Verifier:
                 forged = isinstance(result, StatementError)
                 claims.append(Claim(envelope, one, None, _reason(result), forged))
             else:
-                claims.append(Claim(envelope, one, result))
+                claims.append(Claim(envelope, one, self._raised(one, result)))
         return claims
+
+    def _raised(self, statement: Statement, found: Attribution) -> Attribution:
+        """``witnessed`` where the quorum saw, in the ledger, what one who is enrolled signed."""
+        place = self._logged.get(statement.statement_id)
+        if found.assurance is Assurance.ENROLLED and getattr(place, "witnessed", False):
+            return replace(found, assurance=Assurance.WITNESSED)
+        return found
 
     def chain_problems(self, chains: Sequence[Envelope]) -> list[str]:
         """Which of the enrolments and delegations beside the seals do not hold, and why.

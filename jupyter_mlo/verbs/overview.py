@@ -31,6 +31,8 @@ VERBS: dict[str, Verb] = {
     "mandate": Verb("let a notebook run unattended on your behalf"),
     "log": Verb("show what stands in the ledger"),
     "ledger": Verb("verify the ledger; show or sign its checkpoint"),
+    "witness": Verb("have others see the ledger's checkpoints, or be one who does", magic=False),
+    "export": Verb("write statements and receipts to be checked elsewhere"),
     "trust": Verb("say which keys and registrars you trust", magic=False),
     "registrar": Verb("enrol others with a key that they trust", magic=False),
 }

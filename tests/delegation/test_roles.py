@@ -33,7 +33,8 @@ def test_the_table_in_the_documentation_says_the_same() -> None:
 
 
 def test_own_keys_sign_no_everyday_records() -> None:
-    assert signable(Role.OWN) == {types.ENROLMENT, types.DELEGATION, types.REVOCATION}
+    lasting = {types.ENROLMENT, types.DELEGATION, types.REVOCATION, types.ERASURE}
+    assert signable(Role.OWN) == lasting
     for predicate in types.RECORDING:
         assert not may_sign(Role.OWN, predicate)
 
