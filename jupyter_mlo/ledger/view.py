@@ -46,9 +46,10 @@ class ProvenPlace(Logged):
 
     @property
     def after(self) -> datetime | None:
-        """The latest proven moment at which the ledger did not have it yet; None if there is none.
+        """The latest proven moment at which the ledger had nothing at this place yet, or None.
 
-        Whoever writes the database can make it earlier, never later.
+        It makes a statement count less, never more: whoever writes the database can only have it
+        count less by moving an entry, as he can by removing it.
         """
         return self._times.before(self.index)
 
@@ -63,6 +64,9 @@ class ProvenPlace(Logged):
 
 class LedgerView:
     """What one open ledger knows of statements."""
+
+    #: :meth:`logged` proves times.
+    timed = True
 
     def __init__(self, ledger: Ledger, clock: Clock | None = None) -> None:
         """Look into ``ledger``; proven times are by ``clock``, by default the ledger's own."""
