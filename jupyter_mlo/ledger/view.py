@@ -65,9 +65,6 @@ class ProvenPlace(Logged):
 class LedgerView:
     """What one open ledger knows of statements."""
 
-    #: :meth:`logged` proves times.
-    timed = True
-
     def __init__(self, ledger: Ledger, clock: Clock | None = None) -> None:
         """Look into ``ledger``; proven times are by ``clock``, by default the ledger's own."""
         self._ledger = ledger
