@@ -10,10 +10,11 @@ from __future__ import annotations
 import contextlib
 import uuid
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from papermill.log import logger
 
@@ -44,7 +45,15 @@ def utc_now() -> datetime:
 
 def complain(text: str) -> None:
     """Say what could not be done, where papermill says things."""
-    logger.warning("jupyter-mlo: %s", escaped_lines(text))
+    with beside_the_bar():
+        logger.warning("jupyter-mlo: %s", escaped_lines(text))
+
+
+def beside_the_bar() -> AbstractContextManager[object]:
+    """On lines of their own, where papermill draws a progress bar."""
+    from tqdm.auto import tqdm
+
+    return cast(AbstractContextManager[object], tqdm.external_write_mode())
 
 
 class NotebookRun:
@@ -186,7 +195,8 @@ class NotebookRun:
         )
         until = acting.signer.expires.astimezone().strftime("%Y-%m-%d %H:%M")
         what = f"{acting.activity}, {acting.model}" if acting.model else acting.activity
-        logger.info("As %s by %s: %s, until %s", who, acting.via, what, until)
+        with beside_the_bar():
+            logger.info("As %s by %s: %s, until %s", who, acting.via, what, until)
 
     def cell_begins(self, position: int) -> None:
         """The code of a cell is about to be sent."""
