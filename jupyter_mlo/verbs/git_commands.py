@@ -38,7 +38,8 @@ def git(*arguments: str, folder: Path | None = None, fine: tuple[int, ...] = (0,
         said = done.stderr.decode(errors="replace").strip().splitlines()
         raise InvalidInput(
             f"git {arguments[0]}: {said[0] if said else f'exit status {done.returncode}'}",
-            hint="see that you are in a repository, and that the name is right",
+            hint="see that you are in a repository, and that the name is right; git takes paths "
+            "from the top of the repository, or with ./ from where you are",
         )
     return done.stdout
 
@@ -58,16 +59,12 @@ def top() -> Path:
     return Path(text("rev-parse", "--show-toplevel"))
 
 
-def blob(revision: str, path: str) -> bytes:
-    """A file as it was in a revision; ``path`` as git has it, or from here with ``./``.
+def blob(revision: str, path: str, *, folder: Path | None = None) -> bytes:
+    """A file as it was in a revision; ``path`` from the top, or from here with ``./``.
 
     Raises:
         InvalidInput: there is no such revision, or no such file in it.
     """
     if revision.startswith("-"):
-        raise InvalidInput(f"{revision} is no revision", hint="give REV:path.ipynb")
-    kept = f"{revision}:{path}"
-    # Paths are those from the top, as git has it; where there is none, the one seen from here.
-    if git("cat-file", "-t", kept, fine=(0, 128)).strip() != b"blob" and not path.startswith("./"):
-        kept = f"{revision}:./{path}"
-    return git("cat-file", "blob", kept)
+        raise InvalidInput(f"{revision} is no revision", hint="give REVISION:PATH")
+    return git("cat-file", "blob", f"{revision}:{path}", folder=folder)

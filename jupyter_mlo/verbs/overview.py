@@ -27,6 +27,8 @@ VERBS: dict[str, Verb] = {
     "seal": Verb("write the stamps that records vouch for, and seal a notebook"),
     "verify": Verb("check who ran which cell and whether anything was changed since"),
     "blame": Verb("show who executed each cell, when, and who sealed it first"),
+    "restore": Verb("give a notebook back the stamps that a tool took away"),
+    "diff": Verb("whose cells changed between two versions of a notebook"),
     "git": Verb("have git show and merge notebooks with their stamps", magic=False),
     "recover": Verb("rebuild the notebook of a papermill run that was killed"),
     "mandate": Verb("let a notebook run unattended on your behalf"),

@@ -44,8 +44,9 @@ def ada(clone: Clone) -> Clone:
 
 def tool(ada: Clone, name: str, *arguments: str) -> str:
     """A command of the environment that runs the tests."""
+    command = [str(Path(sys.executable).with_name(name)), *arguments]
     done = subprocess.run(
-        [str(Path(sys.executable).with_name(name)), *arguments], cwd=ada.tree, env=ada.environ, text=True,
+        command, cwd=ada.tree, env=ada.environ, text=True,
         capture_output=True, timeout=60, check=False,
     )  # fmt: skip
     assert done.returncode in (0, 1), done.stderr
