@@ -88,7 +88,9 @@ def test_stamps_come_back_where_outputs_are_gone_by_id_only(cli, sealed) -> None
 
     altered(sealed, lambda value: clear(value, ids=False))
     assert "nothing came back" in cli("restore", sealed).out
-    altered(sealed, lambda value: [c.update(id=i) for c, i in zip(value["cells"], "mab")])
+    altered(
+        sealed, lambda value: [c.update(id=i) for c, i in zip(value["cells"], "mab", strict=True)]
+    )
     assert "2 stamps came back" in cli("restore", sealed).out
     assert verdicts(cli, sealed)[1:] == ["source holds, outputs removed"] * 2 or set(
         verdicts(cli, sealed)[1:]
