@@ -80,10 +80,11 @@ def test_sealing_format_3_says_how_to_convert_it_and_that_works(cli, shop) -> No
     done = cli("seal", path)
     assert done.status == 2
     assert done.told("notebook format 3", "jupyter nbconvert --to notebook --nbformat 4 --inplace")
-    convert = "-m nbconvert --to notebook --nbformat 4 --inplace".split()
-    subprocess.run(
-        [sys.executable, *convert, str(path)], check=True, capture_output=True, timeout=60
-    )
+    convert = [
+        sys.executable,
+        *["-m", "nbconvert", "--to", "notebook", "--nbformat", "4", "--inplace"],
+    ]
+    subprocess.run([*convert, str(path)], check=True, capture_output=True, timeout=60)
     assert cli("seal", path).status == 0
     assert verdicts(cli, path) == ["verified", "unattributed", "verified"]
 
