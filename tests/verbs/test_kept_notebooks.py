@@ -84,7 +84,7 @@ def test_sealing_format_3_says_how_to_convert_it_and_that_works(cli, shop) -> No
         sys.executable,
         *["-m", "nbconvert", "--to", "notebook", "--nbformat", "4", "--inplace"],
     ]
-    subprocess.run([*convert, str(path)], check=True, capture_output=True, timeout=60)
+    subprocess.run([*convert, "--inplace", str(path)], check=True, capture_output=True, timeout=60)
     assert cli("seal", path).status == 0
     assert verdicts(cli, path) == ["verified", "unattributed", "verified"]
 
