@@ -1,7 +1,8 @@
 """``jupyter nbconvert --to mlo-html``: a page that says of each cell who executed it.
 
-What is shown is what this installation judges when the page is made, and says so. HTML in cells is
-cleaned unless asked otherwise: what runs scripts could write its own verdict.
+What is shown is what this installation judges when the page is made, and says so. What cells show
+is cleaned unless asked otherwise (``--MloHTMLExporter.sanitize_html=False``): what runs scripts
+could write its own verdict.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any, Final
 from nbconvert.exporters.html import HTMLExporter
 from traitlets import Bool, default
 
+from jupyter_mlo.cli.clean_html import clean
 from jupyter_mlo.config import load_settings
 from jupyter_mlo.errors import MloError
 from jupyter_mlo.identity.safe_text import terminal_safe
@@ -39,6 +41,11 @@ _MARKS: Final = {
 #: Member of a cell's metadata, in memory only.
 _SHOWN: Final = "mlo_shown"
 _DEMANDS: Final = Demands()
+_PREFERRED: Final = [
+    "text/html", "text/markdown", "image/svg+xml", "text/latex", "image/png", "image/jpeg",
+    "text/plain", "application/vnd.jupyter.widget-view+json", "application/javascript",
+    "text/vnd.mermaid",
+]  # fmt: skip
 
 
 class MloHTMLExporter(HTMLExporter):
@@ -57,6 +64,23 @@ class MloHTMLExporter(HTMLExporter):
     @default("extra_template_basedirs")
     def _default_extra_template_basedirs(self) -> list[str]:
         return [str(Path(__file__).with_name("templates"))]
+
+    @property
+    def default_config(self) -> Any:
+        """Of several forms of an output one that needs no script, where there is one."""
+        from traitlets.config import Config
+
+        chosen = super().default_config.copy()
+        chosen.merge(Config({"NbConvertBase": {"display_data_priority": _PREFERRED}}))
+        return chosen
+
+    def default_filters(self) -> Any:
+        """Cleaning is done once, over the whole of what a cell becomes."""
+        others: Any = super().default_filters
+        yield from others()
+        if self.sanitize_html:
+            yield "clean_html", _as_it_is
+        yield "mlo_clean", clean if self.sanitize_html else _as_it_is
 
     def from_notebook_node(
         self, nb: Any, resources: dict[str, Any] | None = None, **options: Any
@@ -80,6 +104,10 @@ class MloHTMLExporter(HTMLExporter):
                 parts = [f"in the notebook: {was}", *shown["parts"]]
                 cell.metadata[_SHOWN] = _shown("✎", "warn", "not judged as it is shown", parts)
         return nb, resources
+
+
+def _as_it_is(text: Any) -> str:
+    return text.decode() if isinstance(text, bytes) else str(text)
 
 
 def _judge(nb: Any) -> dict[str, Any]:

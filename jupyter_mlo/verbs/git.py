@@ -13,6 +13,8 @@ Examples:
   jupyter mlo git install --global
   jupyter mlo git status
   jupyter mlo git uninstall
+  jupyter mlo git textconv train.ipynb
+  jupyter mlo git merge base.ipynb ours.ipynb theirs.ipynb
 """
 
 from __future__ import annotations

@@ -39,12 +39,13 @@ def textconv(name: str, context: Context) -> int:
             lines = blame(examined)
         names = names_here(context.settings)
     except MloError as error:
-        context.say(f"[{_line(error.message.replace(name, 'the notebook'))}]")
-        for line in path.read_bytes().decode(errors="replace").splitlines():
-            context.say(_line(line))
-        return 0
-    for line in _lines(examined, lines, names):
-        context.say(line)
+        text = path.read_bytes().decode(errors="replace")
+        shown = [f"[{_line(error.message.replace(name, 'the notebook'))}]"]
+        shown += map(_line, text.splitlines())
+    else:
+        shown = list(_lines(examined, lines, names))
+    # Past ``context.say``, which would write tabs out.
+    print("\n".join(shown), file=context.out, flush=True)
     return 0
 
 
