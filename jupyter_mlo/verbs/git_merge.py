@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jupyter_mlo.errors import MissingExtra, NotebookError
+from jupyter_mlo.errors import MissingExtra, MloError, NotebookError
 from jupyter_mlo.identity.safe_text import terminal_safe
 from jupyter_mlo.verbs.context import Context
 from jupyter_mlo.verbs.notebook_files import NotebookFile
@@ -17,18 +17,22 @@ from jupyter_mlo.verbs.notebook_files import NotebookFile
 if TYPE_CHECKING:
     from jupyter_mlo.notebook.merging import Merged
 
-_EMPTY: dict[str, Any] = {"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
-
 
 def merge(arguments: argparse.Namespace, context: Context) -> int:
     """Merge into the file OURS; 0 where nothing is left to a person, else 1."""
-    from jupyter_mlo.notebook.merging import with_ours, without_ours
-
     ours, theirs = (NotebookFile.read(Path(name)) for name in (arguments.ours, arguments.theirs))
-    base = _base(Path(arguments.base), ours.value)
-    bare = [without_ours(value) for value in (base, ours.value, theirs.value)]
-    merged, conflicts = _merge_cells(*bare)
-    found = with_ours(merged, base, ours.value, theirs.value)
+    base = Path(arguments.base)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            found, conflicts = _merged(base, ours.value, theirs.value)
+    except MloError:
+        raise
+    except Exception as error:  # whatever nbdime and we make of what no notebook should hold
+        raise NotebookError(
+            f"these cannot be merged by cells: {type(error).__name__}: {error}",
+            hint="take one side: git checkout --ours (or --theirs) PATH, then git add PATH",
+        ) from error
     # Each output then was trusted here; what nbdime writes of conflicts was not.
     trusted = not conflicts and ours.trusted() and theirs.trusted()
     ours.write(found.value)
@@ -38,17 +42,20 @@ def merge(arguments: argparse.Namespace, context: Context) -> int:
     return 1 if conflicts else 0
 
 
-def _base(path: Path, ours: Mapping[str, Any]) -> dict[str, Any]:
-    """What both sides come from; where both began the file, nothing."""
-    if path.stat().st_size == 0:
-        return {**_EMPTY, "nbformat_minor": ours.get("nbformat_minor", 5)}
-    return NotebookFile.read(path).value
-
-
-def _merge_cells(
-    base: Mapping[str, Any], ours: Mapping[str, Any], theirs: Mapping[str, Any]
-) -> tuple[dict[str, Any], int]:
+def _merged(path: Path, ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> tuple[Merged, int]:
     """The merged notebook, and how many decisions are left to a person."""
+    from jupyter_mlo.notebook.merging import with_ours, without_ours
+
+    merge_notebooks, reads = _tools()
+    base = NotebookFile.read(path).value if path.stat().st_size else _common(ours, theirs)
+    bare = [without_ours(value) for value in (base, ours, theirs)]
+    nodes = [reads(json.dumps(value), as_version=4) for value in bare]
+    merged, decisions = merge_notebooks(*nodes)
+    whole = with_ours(json.loads(json.dumps(merged)), base, ours, theirs)
+    return whole, sum(bool(one.conflict) for one in decisions)
+
+
+def _tools() -> tuple[Any, Any]:
     try:
         import nbformat
         from nbdime.merging.notebooks import merge_notebooks
@@ -56,18 +63,27 @@ def _merge_cells(
         raise MissingExtra(
             "notebooks cannot be merged here without nbdime", hint="pip install 'jupyter-mlo[git]'"
         ) from None
-    reads: Any = nbformat.reads
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            nodes = [reads(json.dumps(value), as_version=4) for value in (base, ours, theirs)]
-            merged, decisions = merge_notebooks(*nodes)
-    except Exception as error:  # whatever nbdime makes of what no notebook should hold
-        raise NotebookError(
-            f"nbdime cannot merge this: {type(error).__name__}: {error}",
-            hint="take one side: git checkout --ours (or --theirs) PATH, then git add PATH",
-        ) from error
-    return json.loads(json.dumps(merged)), sum(bool(one.conflict) for one in decisions)
+    return merge_notebooks, nbformat.reads
+
+
+def _common(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> dict[str, Any]:
+    """Where both sides began the file: the cells that they have in common, not executed.
+
+    Of cells that two sides add alike nbdime would keep no output.
+    """
+    from jupyter_mlo.notebook.merging import without_ours
+
+    there = {_same(cell) for cell in theirs["cells"]}
+    cells = [
+        {**cell, "outputs": [], "execution_count": None} if cell["cell_type"] == "code" else cell
+        for cell in ours["cells"]
+        if _same(cell) in there
+    ]
+    return without_ours({**ours, "cells": cells})
+
+
+def _same(cell: Mapping[str, Any]) -> tuple[Any, ...]:
+    return cell.get("id"), cell.get("cell_type"), "".join(cell.get("source", ""))
 
 
 def _tell(name: str, found: Merged, conflicts: int, context: Context) -> None:
