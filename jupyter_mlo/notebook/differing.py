@@ -80,11 +80,12 @@ def _changes(before: PresentCell, after: PresentCell, was: Blamed, now: Blamed) 
         yield "type"
     if before.listed.source != after.listed.source:
         yield "source"
-    outputs = _outputs(before), _outputs(after)
-    if outputs[0] != outputs[1]:
-        yield "outputs"
-    elif before.listed.cell != after.listed.cell and before.listed.source == after.listed.source:
-        yield "attachments"
+    cells = before.listed.cell, after.listed.cell
+    if cells[0] != cells[1] or cells[0] is None:
+        if _outputs(before) != _outputs(after):
+            yield "outputs"
+        elif all(cells) and before.listed.source == after.listed.source:
+            yield "attachments"
     executions = was.cell.execution, now.cell.execution
     if all(executions) and executions[0] != executions[1]:
         yield "executed again"
@@ -98,7 +99,7 @@ def _changes(before: PresentCell, after: PresentCell, was: Blamed, now: Blamed) 
 
 def _outputs(cell: PresentCell) -> object:
     """What stands for a cell's outputs; of one that cannot be digested, why."""
-    return cell.undigestable or cell.cell.digests.outputs
+    return cell.undigestable or cell.cell.output_digests
 
 
 def _whole(before: Examined, after: Examined) -> Iterator[str]:
