@@ -117,6 +117,12 @@ def test_identical_cells_get_their_own_executions_back(cli, shop, settings) -> N
     altered(path, lambda value: [cell.pop("id") for cell in value["cells"]])
     assert cli("restore", path).status == 0
     assert set(verdicts(cli, path)) <= {"verified", "unsealed"}
+    # A copy is no execution of its own.
+    altered(path, lambda value: (strip(value), value["cells"].append(value["cells"][1])))
+    done = cli("restore", path)
+    assert done.status == 1
+    assert "3 stamps came back" in done.out
+    assert "cell 4: its execution is another cell's" in done.out
 
 
 def test_a_copy_in_another_notebook_gets_nothing(cli, sealed, shop) -> None:
