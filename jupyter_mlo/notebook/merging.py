@@ -2,8 +2,8 @@
 
 A tool that knows notebooks merges what people see; ours is taken out before and put back after,
 because metadata that conflict would be kept from one side. A stamp goes to the merged cell that
-is what one side stamped. No seal can cover what nobody has sealed: seals go, and are named. Pure;
-nothing is believed here, stamps are judged when the notebook is verified.
+is what one side stamped. No seal covers what nobody has sealed: those of both sides go on as older
+ones, and are named. Pure; nothing is believed here, all is judged when the notebook is verified.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any, Final, cast
 
 from jupyter_mlo.errors import StatementError
 from jupyter_mlo.notebook.cells import Cell
-from jupyter_mlo.notebook.layout import MARKED, MEMBER, VERSION, NotebookEntries
+from jupyter_mlo.notebook.layout import MARKED, MEMBER, VERSION, NotebookEntries, SealEntry
 from jupyter_mlo.notebook.layout import read_notebook_entries as read_entries
 from jupyter_mlo.notebook.present import present_cell
 from jupyter_mlo.statements.envelope import Envelope
@@ -84,7 +84,7 @@ def with_ours(
             (stamped if origin is not None else unstamped).append(at)
     entries = [side.entries for side in sides]
     gone: list[tuple[str, str]] = []
-    whole = _still_sealed(value, sides)
+    whole = _still_sealed(value, sides, before)
     if whole is not None:
         value.setdefault("metadata", {})[MEMBER] = whole
     else:
@@ -163,10 +163,16 @@ def _namesake(cell: Mapping[str, Any], sides: Sequence[_Side]) -> dict[str, Any]
     return None
 
 
-def _still_sealed(value: Mapping[str, Any], sides: Sequence[_Side]) -> dict[str, Any] | None:
-    """Our metadata of a side whose newest seal lists exactly what the merged notebook holds."""
+def _still_sealed(
+    value: Mapping[str, Any], sides: Sequence[_Side], before: _Side
+) -> dict[str, Any] | None:
+    """Our metadata of a side whose newest seal lists exactly what the merged notebook holds.
+
+    Where both do: of the side that has sealed it since.
+    """
     listed = tuple(present_cell(Cell(at, cell)).listed for at, cell in enumerate(_cells(value)))
-    for side in sides:
+    was = before.entries.seals[:1]
+    for side in sorted(sides, key=lambda side: side.entries.seals[:1] == was):
         seals = side.entries.seals
         if seals and seals[0].cells == listed:
             kept: dict[str, Any] = copy.deepcopy(side.value["metadata"][MEMBER])
@@ -184,7 +190,23 @@ def _entry(entries: Sequence[NotebookEntries]) -> dict[str, Any] | None:
         value["parent"] = named[0].parent
     value["chains"] = [link.to_json() for link in ordered_chains(*(e.chains for e in entries))]
     value["seals"] = []
+    if merged := _ended(entries, str(named[0].notebook)):
+        value["merged"] = [entry.to_json() for entry in merged]
     return value
+
+
+def _ended(entries: Sequence[NotebookEntries], notebook: str) -> list[SealEntry]:
+    """The seals of this notebook on both sides, the newest of each first, each once.
+
+    They go on saying who first sealed which source, and that stamps were in the ledger by then.
+    """
+    sides = [each for each in entries if each.notebook == notebook]
+    newest = [each.seals[0] for each in sides if each.seals]
+    others = [entry for each in sides for entry in (*each.seals[1:], *each.merged)]
+    unique: dict[str, SealEntry] = {}
+    for entry in [*newest, *others]:
+        unique.setdefault(entry.envelope.statement_id, entry)
+    return list(unique.values())
 
 
 def ordered_chains(*chains: Sequence[Envelope]) -> list[Envelope]:

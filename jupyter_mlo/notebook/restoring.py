@@ -263,6 +263,8 @@ def _entry(
     links = ordered_chains(entries.chains, chains)
     entry["chains"] = [link.to_json() for link in links]
     entry["seals"] = seals
+    if not seals and entries.merged:
+        entry["merged"] = [each.to_json() for each in entries.merged]
     return entry, sealed
 
 

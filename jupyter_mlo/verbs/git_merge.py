@@ -98,7 +98,7 @@ def _tell(name: str, found: Merged, conflicts: int, context: Context) -> None:
     for mlo, time in found.seals:
         context.note(
             f"{name}: the seal of {terminal_safe(time)} in the name of {terminal_safe(mlo)} is "
-            "not of what was merged, and was taken out"
+            "not of what was merged: it counts as an older one from now on"
         )
     if len(found.notebooks) > 1:
         kept, other = (terminal_safe(one) for one in found.notebooks[:2])

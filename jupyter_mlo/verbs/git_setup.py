@@ -79,7 +79,7 @@ def install(setup: Setup, context: Context, *, jupytext: bool) -> int:
     _write_lines(attributes, [*_others(attributes), LINE if can_merge() else DIFF_LINE])
     context.say(f"git shows notebooks with who executed their cells ({_where(setup)})")
     if can_merge():
-        context.say("git merges cells; stamps stay with them, seals go and are named")
+        context.say("git merges cells; stamps stay with them, seals end and are named")
     else:
         context.note(
             "note: nbdime is not installed, so git merges lines of text as before; "

@@ -79,14 +79,24 @@ def test_different_cells_keep_their_stamps_and_the_seal_goes(people) -> None:
     assert f"in the name of {ada.mlo}" in done.stderr
     assert f"in the name of {grace.mlo}" in done.stderr
     assert value["metadata"]["mlo"]["seals"] == []
-    assert set(ada.verdicts(NB).values()) == {"unsealed"}
-    assert ada.mlo_run("verify", NB).status == 1
+    assert ada.verdicts(NB) == {
+        "m": "unsealed", "a": "verified", "b": "verified", "c": "verified", "d": "verified",
+        "z": "unsealed",
+    }  # fmt: skip
+    found = ada.mlo_run("verify", NB)
+    assert found.status == 1
+    (line,) = (line for line in found.out.splitlines() if "merged from what" in line)
+    assert ada.mlo in line
+    assert grace.mlo in line
+    assert "altered" not in found.out
     assert ada.mlo_run("seal", NB).status == 0
     found = ada.mlo_run("verify", NB)
     assert found.status == 0, found.out
     blamed = json.loads(ada.mlo_run("blame", "--json", NB).out)["cells"]
     by = {cell["id"]: (cell["executed"] or {}).get("mlo") for cell in blamed}
     assert by == {"m": None, "a": ada.mlo, "b": ada.mlo, "c": grace.mlo, "d": ada.mlo, "z": None}
+    first = {cell["id"]: cell["firstSealed"]["mlo"] for cell in blamed}
+    assert first == {**dict.fromkeys("mabdz", ada.mlo), "c": grace.mlo}
 
 
 def test_the_same_cell_is_named_and_stays_nobodys_until_it_is_run(people) -> None:
@@ -99,7 +109,7 @@ def test_the_same_cell_is_named_and_stays_nobodys_until_it_is_run(people) -> Non
     assert "<<<<<<<" in value["cells"][1]["source"]
     found = ada.verdicts(NB)
     assert found["a"] == "changed since source outputs"
-    assert {found[one] for one in "bcd"} == {"unsealed"}
+    assert {found[one] for one in "bcd"} == {"verified"}
     # Taking Grace's side by hand: her cell is hers again, once its stamp is back.
     ada.git("checkout", "-q", "--theirs", NB)
     ada.git("add", NB)
@@ -184,4 +194,4 @@ def test_notebooks_that_both_began_say_whose_stamps_do_not_count(people) -> None
     done = ada.git("merge", "-q", "--no-edit", "theirs", check=False)
     assert "both sides gave the notebook an ID of its own" in done.stderr
     assert done.returncode == 0, done.stderr
-    assert ada.verdicts("new.ipynb") == {"a": "unsealed", "b": "not valid here"}
+    assert ada.verdicts("new.ipynb") == {"a": "verified", "b": "not valid here"}
