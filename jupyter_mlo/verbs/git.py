@@ -3,8 +3,8 @@
 `install` sets up this clone (or with --global all of yours): `git diff`, `git log -p` and
 `git blame` show cells with who executed them; `git merge` merges cells (through nbdime), keeps the
 stamps of those that are as they were stamped, and names the seals, which are of neither: they count
-as older ones, so seal again when you are done. Where nbdime is, its views leave our metadata out; where a
-jupytext.toml is, text files do not get it either. nbstripout may go on as it is.
+as older ones, so seal again when you are done. Where nbdime is, its views leave our metadata out;
+where a jupytext.toml is, text files do not get it either. nbstripout may go on as it is.
 
 `textconv` and `merge` are what git calls.
 
