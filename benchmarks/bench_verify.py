@@ -213,6 +213,8 @@ def _session() -> tuple[Signer, Trust]:
     scope = {
         "activities": "*",
         "models": "*",
+        "code": "*",
+        "parameters": "*",
         "predicates": sorted(types.RECORDING),
         "notBefore": to_text(NOON - timedelta(hours=1)),
         "notAfter": to_text(NOON + timedelta(hours=1)),

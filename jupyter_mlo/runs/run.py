@@ -89,7 +89,7 @@ class NotebookRun:
         self._cells = list(nb.cells)
         self.surroundings = Surroundings(
             notebook=source,
-            parameters=request.parameters,
+            parameters={} if request.tampered else request.parameters,
             folder=Path.cwd(),
             kernel_name=kernel_name,
             complain=complain,

@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from jupyter_mlo.errors import InvalidInput
 from jupyter_mlo.verbs.context import Context
 from jupyter_mlo.verbs.shown_people import names_here, when, who
 
@@ -37,8 +38,14 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
     from jupyter_mlo.notebook.blame import blame
     from jupyter_mlo.verbs.judging import Judge
 
+    path = Path(arguments.notebook)
+    if path.is_dir():
+        raise InvalidInput(
+            f"{path} is a folder, and one notebook is blamed at a time",
+            hint="give a notebook (.ipynb); jupyter mlo verify takes folders",
+        )
     with Judge(context.settings, context.now()) as judge:
-        notebook = judge.read(Path(arguments.notebook))
+        notebook = judge.read(path)
         for problem in judge.here.said:
             context.note(f"note: {problem}")
         examined = judge.examine(notebook)

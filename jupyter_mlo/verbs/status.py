@@ -163,7 +163,7 @@ def show(found: dict[str, Any], context: Context) -> None:
         context.say(f"  key fingerprint  {one['keyId']}")
         context.say(f"  assurance here   {one['assurance'] or 'see the warning'}")
     context.say(f"home               {found['home']}")
-    entries = "cannot be read" if ledger["entries"] is None else f"{ledger['entries']} entries"
+    entries = "cannot be read" if ledger["entries"] is None else _counted(ledger["entries"])
     waiting = f", {ledger['waiting']} statements wait for it" if ledger["waiting"] else ""
     context.say(f"ledger             {entries}{waiting}")
     if found["identityRequired"]:
@@ -174,3 +174,7 @@ def show(found: dict[str, Any], context: Context) -> None:
         context.say("next: jupyter mlo enroll, or %mlo_login in a notebook")
     elif session is None:
         context.say("next: jupyter mlo login, or %mlo_login in a notebook")
+
+
+def _counted(entries: int) -> str:
+    return "1 entry" if entries == 1 else f"{entries} entries"
