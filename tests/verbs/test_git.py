@@ -211,3 +211,35 @@ def test_nbdimes_views_leave_our_metadata_out_and_keep_other_settings(ada) -> No
     config.unlink()
     assert done.status == 2
     assert done.told("nbdime_config.json")
+
+
+def test_without_nbdime_git_shows_cells_and_merges_as_before(ada, monkeypatch) -> None:
+    for name in ("nbdime", "nbdime.merging", "nbdime.merging.notebooks"):
+        monkeypatch.setitem(sys.modules, name, None)
+    done = ada.mlo_run("git", "install")
+    assert done.status == 0
+    assert done.told("nbdime is not installed", "pip install 'jupyter-mlo[git]'")
+    assert ada.mlo_run("git", "status").status == 1
+    attributes = ada.git("check-attr", "diff", "merge", "--", NB).stdout
+    assert attributes == f"{NB}: diff: mlo\n{NB}: merge: unspecified\n"
+    done = ada.mlo_run("git", "merge", NB, NB, NB)
+    assert done.status == 2
+    assert done.told("without nbdime", "pip install 'jupyter-mlo[git]'")
+    monkeypatch.undo()
+    assert ada.mlo_run("git", "install").status == 0
+    assert ada.mlo_run("git", "status").status == 0
+
+
+def test_a_cherry_pick_takes_the_stamp_along(ada) -> None:
+    assert ada.mlo_run("git", "install").status == 0
+    ada.git("checkout", "-q", "-B", "side")
+    ada.run_cells(NB, {"b": "2\n"}, b="print(2)")
+    assert ada.mlo_run("seal", NB).status == 0
+    ada.commit("side")
+    ada.git("checkout", "-q", "-B", "main", "first")
+    altered(ada.tree / NB, lambda value: value["cells"][0].update(source="# Loans, 2"))
+    ada.commit("prose")
+    ada.git("cherry-pick", "side")
+    assert ada.verdicts(NB) == {"m": "unsealed", "a": "verified", "b": "verified"}
+    assert ada.mlo_run("seal", NB).status == 0
+    assert ada.mlo_run("verify", NB).status == 0
