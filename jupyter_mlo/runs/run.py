@@ -32,6 +32,7 @@ from jupyter_mlo.runs.surroundings import Kernel, Surroundings
 from jupyter_mlo.statements.times import to_text
 
 if TYPE_CHECKING:
+    from jupyter_mlo.ledger.records import RecordStore
     from jupyter_mlo.runs.stamping import CellStamps
 
 #: The key in a run's kernel ends after this, whatever else it depends on.
@@ -117,7 +118,21 @@ class NotebookRun:
             kernel_id=self._kernel_id,
             kernel_name=self._kernel_name,
             complain=complain,
+            keep=self._kept.append,
         )
+
+    @cached_property
+    def _kept(self) -> RecordStore:
+        """Copies of stamps, beside those that sealing makes."""
+        from jupyter_mlo.ledger.records import RecordStore
+
+        return RecordStore(self.settings.stamps)
+
+    def let_go(self) -> None:
+        """No stamp is made any more: have their copies on disk."""
+        with contextlib.suppress(OSError):
+            self._kept.sync()
+        self._kept.close()
 
     @property
     def folder(self) -> Path:
