@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import sys
 import tempfile
 import tomllib
@@ -16,13 +15,13 @@ import pytest
 from bs4 import BeautifulSoup
 from playwright.sync_api import sync_playwright
 
+from tests.needs import chromium
 from tests.notebook.people import code, notebook, text
 from tests.verbs.conftest import PASSPHRASE
 from tests.verbs.people_with_clones import ROOT, Clone
 from tests.verbs.workshop import altered
 
 #: That of the system; else the one that playwright has fetched.
-CHROMIUM = shutil.which("chromium")
 
 
 @pytest.fixture(scope="module")
@@ -213,7 +212,7 @@ def test_in_a_browser_nothing_in_a_cell_looks_like_a_verdict(ada: Clone, theme: 
     convert(ada, "train.ipynb", "--theme", theme)
     with sync_playwright() as started:
         browser = started.chromium.launch(
-            executable_path=CHROMIUM,
+            executable_path=chromium(),
             args=["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"],
         )
         page = browser.new_page(viewport={"width": 900, "height": 1000}, offline=True)
