@@ -74,8 +74,12 @@ class AtHand:
         """Execution → notebook, of the stamps that were made here for cells of these sources."""
         from jupyter_mlo.notebook.stamps import place_of
 
-        stamps = _about(notebook, self.settings.stamps)
+        stamps = self.stamps(notebook)
         return dict(place for stamp in stamps if (place := place_of(stamp)) is not None)
+
+    def stamps(self, notebook: Notebook) -> tuple[Envelope, ...]:
+        """The stamps that were made here for cells of these sources."""
+        return _about(notebook, self.settings.stamps)
 
 
 def _about(notebook: Notebook, folder: Path) -> tuple[Envelope, ...]:

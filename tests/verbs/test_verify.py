@@ -331,8 +331,9 @@ def test_a_fault_of_ours_in_one_notebook_leaves_the_others_their_verdicts(
     sealed, shop, settings, monkeypatch
 ) -> None:
     odd = shop.write("odd.ipynb", notebook(code("x = 1", "a")))
-    read = judging.read_notebook
-    monkeypatch.setattr(judging, "read_notebook", lambda path: 1 / 0 if path == odd else read(path))
+    read = judging.read_any_format
+    fault = lambda path: 1 / 0 if path == odd else read(path)  # noqa: E731
+    monkeypatch.setattr(judging, "read_any_format", fault)
     with judging.Judge(settings, datetime.now(UTC)) as judge:
         found, other = judge(odd), judge(sealed)
     assert found.report is None
