@@ -93,10 +93,9 @@ class ProvenTimes:
         return first[0] if first is not None else None
 
     def before(self, index: int) -> datetime | None:
-        """The latest proven moment at which the ledger ended before ``index``; None if unknown.
-
-        That the entry belongs to that place :meth:`of` proves, and costs more.
-        """
+        """The latest proven moment before the entry was here; None where nothing proves it."""
+        if self.of(index) is None:  # its place is not proven either
+            return None
         read = (self._timed(size, note) for size, note in self._rows.notes_before(index))
         return next((found[1] for found in read if found is not None), None)
 

@@ -46,10 +46,9 @@ class ProvenPlace(Logged):
 
     @property
     def after(self) -> datetime | None:
-        """The latest proven moment at which the ledger had nothing at this place yet, or None.
+        """The latest proven moment at which the ledger did not have it yet; None if there is none.
 
-        It makes a statement count less, never more: whoever writes the database can only have it
-        count less by moving an entry, as he can by removing it.
+        Whoever writes the database can make it earlier, never later.
         """
         return self._times.before(self.index)
 
