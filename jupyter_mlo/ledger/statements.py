@@ -39,8 +39,10 @@ class StatementsReport:
     hold: int = 0
     #: Statements that are broken: not well-formed, or a signature does not hold.
     faults: list[Fault] = field(default_factory=list)
-    #: Statements that are whole but do not count here: revoked, out of scope, chain incomplete.
+    #: Statements that are whole but do not count here: key ended, out of scope, no chain.
     refused: list[Fault] = field(default_factory=list)
+    #: Statements that count, though they were logged after their key had ended.
+    late: list[Fault] = field(default_factory=list)
     #: Statements of predicates that this version does not know: nothing is said of them.
     unknown: int = 0
 
@@ -85,8 +87,13 @@ def check_statements(
                 report.refused.append(Fault(f"contents {index}", result.message, index))
             elif isinstance(result, MloError):
                 report.faults.append(Fault(f"contents {index}", result.message, index))
+            elif result.lapsed:
+                why = f"only claimed: {result.remark}"
+                report.refused.append(Fault(f"contents {index}", why, index))
             else:
                 report.hold += 1
+                if result.late:
+                    report.late.append(Fault(f"contents {index}", result.remark, index))
         done += len(batch)
         if progress is not None:
             progress(done, size)

@@ -18,7 +18,14 @@ from jupyter_mlo.statements.envelope import Envelope
 from jupyter_mlo.statements.predicates import types
 
 #: What :class:`~jupyter_mlo.delegation.pool.Pool` reads.
-_POOLED = (types.ENROLMENT, types.DELEGATION, types.REVOCATION)
+_POOLED = (
+    types.ENROLMENT,
+    types.DELEGATION,
+    types.REVOCATION,
+    types.AFFIRMATION,
+    types.MEMBERSHIP,
+    types.ROLE,
+)
 
 
 class LedgerView:
@@ -48,7 +55,7 @@ class LedgerView:
         return None
 
     def pooled(self) -> Iterator[Envelope]:
-        """All enrolments, delegations and revocations that can be read."""
+        """All that binds keys, MLOs and teams, and can be read."""
         for predicate_type in _POOLED:
             for entry in self._ledger.entries(Filter(predicate_type=predicate_type)):
                 try:

@@ -135,11 +135,21 @@ class LedgerAtHand:
 
     def revocations(self) -> Iterator[Envelope]:
         """All revocations; one that the newest checkpoint does not cover as it is, is said."""
+        return self._all(types.REVOCATION)
+
+    def bindings(self) -> Iterator[Envelope]:
+        """All that says whose keys are whose, and who acts for which team; delegations aside."""
+        for uri in (types.ENROLMENT, types.AFFIRMATION, types.MEMBERSHIP, types.ROLE):
+            yield from self._all(uri)
+
+    def _all(self, uri: str) -> Iterator[Envelope]:
         from jupyter_mlo.ledger.store import Filter
 
-        for entry in self.ledger.entries(Filter(predicate_type=types.REVOCATION)):
+        for entry in self.ledger.entries(Filter(predicate_type=uri)):
             if flaw := self.ledger.flaw(entry):
-                self._damaged(f"entry {entry.index}, a revocation, is damaged: {flaw}")
+                what = types.short_name(uri)
+                article = "an" if what[0] in "ae" else "a"
+                self._damaged(f"entry {entry.index}, {article} {what}, is damaged: {flaw}")
             with contextlib.suppress(MloError):
                 yield entry.envelope
 
@@ -193,7 +203,7 @@ def at_hand(settings: Settings, now: datetime) -> AtHand:
     ledger = _ledger(settings, problems)
     if ledger is not None:
         try:
-            envelopes += ledger.revocations()
+            envelopes += [*ledger.revocations(), *ledger.bindings()]
         except MloError as error:
             problems.append(f"the ledger could not be asked: {error.message}")
             ledger.ledger.close()
