@@ -195,8 +195,12 @@ class Standings:
                 found.append((said.time, standing.assurance))
         return max(found, key=lambda one: one[1], default=None)
 
-    def membership(self, mlo: str, team: str, at: datetime) -> Assurance:
-        """How sure it is that ``mlo`` was a member of ``team``; raises :class:`Refused`."""
+    def membership(self, mlo: str, team: str, at: datetime) -> tuple[Assurance, Links]:
+        """How sure it is that ``mlo`` was a member of ``team``, and what may take that back.
+
+        Raises:
+            Refused: no membership that was in force then is at hand.
+        """
         found = []
         for said in self.pool.memberships.get(mlo, ()):
             predicate = cast(Membership, said.predicate)
@@ -207,16 +211,18 @@ class Standings:
                 and names_mlo(said, mlo)
                 and from_text(said.time) <= at + CLOCK_TOLERANCE
                 and (ends is None or at <= from_text(ends) + CLOCK_TOLERANCE)
+                and (level := self._vouched_by(said)) is not None
             ):
-                found.append(self._vouched_by(said))
-        level = max((one for one in found if one is not None), default=None)
-        if level is None:
+                links = Links(team, said.key_id, (), (said.statement_id,))
+                found.append((not self.revocations.concerning(links), level, links))
+        if not found:
             raise Refused(
                 f"{mlo} acts here for {team}, and no membership in it that was in force then is "
                 "at hand",
                 hint="the team's owner or a registrar gives one: jupyter mlo team add --help",
             )
-        return level
+        _, level, links = max(found, key=lambda one: one[:2])
+        return level, links
 
     def roles(self, mlo: str, at: datetime) -> frozenset[str]:
         """The roles that registrars who are trusted here gave ``mlo``, and that last."""
@@ -231,29 +237,36 @@ class Standings:
 
     def _vouched_by(self, said: Statement) -> Assurance | None:
         """How well known who signed a membership is: the team's own key, or a registrar's."""
-        if self.registrar_holds(said):
+        if self.registrar_signed(said):
             return Assurance.ENROLLED
         try:
             key = own_enrolment(self.pool, said.mlo, said.key_id)[1]
             standing = self.of(said.mlo, said.key_id)
         except MloError:
             return None
-        whole = self.pool.holds(said, key) and self._stands(said)
+        links = Links(said.mlo, said.key_id, (said.key_id,))
+        whole = self.pool.holds(said, key) and self._in_time(said, links)
         return standing.assurance if whole else None
 
     def registrar_holds(self, statement: Statement) -> bool:
         """Whether a statement is a trusted registrar's, its signature holds, and it stands."""
+        # An enrolment that was taken back counts nothing, however early it was logged.
+        return self.registrar_signed(statement) and not self.revocations.concerning(
+            Links(statement.mlo, statement.key_id, (), (statement.statement_id,))
+        )
+
+    def registrar_signed(self, statement: Statement) -> bool:
+        """The same, whether it was taken back or not."""
         registrar = statement.key_id
         key = self.pool.key(registrar) if registrar in self.trust.registrars else None
-        if key is None or not self.pool.holds(statement, key):
-            return False
         # The registrar is itself an MLO, and its key may have been revoked as such.
-        for own in self.pool.own_enrolments(registrar):
-            if not self._in_time(statement, Links(own.mlo, registrar, (registrar,))):
-                return False
-        # An enrolment that was taken back counts nothing, however early it was logged.
-        return not self.revocations.concerning(
-            Links(statement.mlo, registrar, (), (statement.statement_id,))
+        return (
+            key is not None
+            and self.pool.holds(statement, key)
+            and all(
+                self._in_time(statement, Links(own.mlo, registrar, (registrar,)))
+                for own in self.pool.own_enrolments(registrar)
+            )
         )
 
     def _by_registrars(self, mlo: str) -> dict[str, Registered]:

@@ -212,6 +212,11 @@ def _judge(statement: Statement, link: Link, standings: Standings, now: datetime
         _check_run(statement, link, where)
     links = Links(link.mlo, link.own_key_id, link.key_ids, link.delegation_ids)
     timely = _timeliness(statement, link, links, standings, now)
+    membership = Assurance.WITNESSED
+    if link.on_behalf_of is not None:
+        membership, team = standings.membership(link.mlo, link.on_behalf_of, made)
+        claimed = from_text(statement.time)
+        timely = worst(timely, standings.revocations.timeliness(statement, claimed, team, now))
     if timely.outcome is Outcome.REFUSED:
         raise taken_away(timely)
     if link.role is Role.REGISTRAR:
@@ -227,8 +232,7 @@ def _judge(statement: Statement, link: Link, standings: Standings, now: datetime
         else:
             at, level = affirmed
             assurance, remark = min(assurance, level), f"{remark}; affirmed anew at {at}"
-    if link.on_behalf_of is not None:
-        assurance = min(assurance, standings.membership(link.mlo, link.on_behalf_of, made))
+    assurance = min(assurance, membership)
     return Attribution(
         mlo=link.mlo,
         key_id=link.own_key_id,

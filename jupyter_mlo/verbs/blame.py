@@ -20,6 +20,7 @@ from jupyter_mlo.verbs.context import Context
 
 if TYPE_CHECKING:
     from jupyter_mlo.notebook.blame import Blamed
+    from jupyter_mlo.notebook.reports import CellReport
 
 _HEADINGS = ("cell", "executed by", "when", "activity", "model", "first sealed by", "verdict")
 _WIDEST = 48
@@ -69,13 +70,19 @@ def _row(line: Blamed, names: Mapping[str, str]) -> tuple[str, ...]:
     executed = line.executed_by is not None
     return (
         str(cell.position + 1),
-        _who(line.executed_by, names) if line.executed_by else "-",
+        _who(line.executed_by, names) + _beside(cell) if line.executed_by else "-",
         _when(cell.started) if executed else "-",
         (cell.activity or "-") if executed else "-",
         (cell.model or "-") if executed else "-",
         f"{names.get(sealed.mlo, sealed.mlo)}, {_when(sealed.time)}" if sealed else "-",
         f"{cell.verdict}{changed}{reason}",
     )
+
+
+def _beside(cell: CellReport) -> str:
+    """The assistant that acted, and the team that it was for."""
+    through = f" through {cell.assistant}" if cell.assistant else ""
+    return through + (f" for {cell.on_behalf_of}" if cell.on_behalf_of else "")
 
 
 def _who(mlo: str, names: Mapping[str, str]) -> str:

@@ -29,8 +29,12 @@ VERBS: dict[str, Verb] = {
     "blame": Verb("show who executed each cell, when, and who sealed it first"),
     "recover": Verb("rebuild the notebook of a papermill run that was killed"),
     "mandate": Verb("let a notebook run unattended on your behalf"),
+    "grant": Verb("let an assistant act on your behalf", magic=False),
     "log": Verb("show what stands in the ledger"),
     "ledger": Verb("verify the ledger; show or sign its checkpoint"),
+    "key": Verb("your own key: rotate, revoke, back up, or add one for a device", magic=False),
+    "reaffirm": Verb("answer again for what your ended key signed", magic=False),
+    "team": Verb("say who may act for a team, and join one", magic=False),
     "trust": Verb("say which keys and registrars you trust", magic=False),
     "registrar": Verb("enrol others with a key that they trust", magic=False),
 }

@@ -74,6 +74,8 @@ def _session(context: Context, warnings: list[str]) -> dict[str, Any] | None:
         return None
     return {
         "mlo": signer.mlo,
+        "onBehalfOf": signer.named.get("onBehalfOf"),
+        "assistant": signer.named.get("assistant"),
         "activity": signer.activity,
         "model": signer.model,
         "expires": to_text(signer.expires),
@@ -153,6 +155,9 @@ def show(found: dict[str, Any], context: Context) -> None:
     else:
         mlo = terminal_safe(session["mlo"], limit=60)
         context.say(f"logged in as {names.get(session['mlo'], 'an MLO of another home')} ({mlo})")
+        for word, member in (("for the team", "onBehalfOf"), ("assistant", "assistant")):
+            if session[member]:
+                context.say(f"  {word:<15}  {terminal_safe(session[member], limit=120)}")
         model = f" on {session['model']}" if session["model"] else ""
         context.say(f"  activity         {session['activity']}{model}")
         left = show_duration(timedelta(seconds=session["secondsLeft"]))
