@@ -8,13 +8,9 @@ from jupyter_mlo.delegation.links import Link
 from jupyter_mlo.delegation.pool import names_key, names_mlo, names_statement, read_key
 from jupyter_mlo.delegation.roles import Role
 from jupyter_mlo.errors import Refused
-from jupyter_mlo.statements.predicates import identity, types
+from jupyter_mlo.statements.predicates import identity
 from jupyter_mlo.statements.statement import Statement
 
-#: The predicates of this kind; delegations have a walk of their own.
-BINDING: Final = frozenset(
-    {types.ENROLMENT, types.REVOCATION, types.AFFIRMATION, types.MEMBERSHIP, types.ROLE}
-)
 _ACTING: Final = frozenset({Role.SESSION, Role.MANDATE, Role.ASSISTANT, Role.RUN})
 
 

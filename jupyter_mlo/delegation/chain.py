@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from jupyter_mlo.delegation.assurance import Assurance, Standing, Standings
-from jupyter_mlo.delegation.binding import BINDING, check_binding, check_kind
+from jupyter_mlo.delegation.binding import check_binding, check_kind
 from jupyter_mlo.delegation.in_time import Outcome, Timeliness, after_expiry, worst
 from jupyter_mlo.delegation.links import MAX_DEPTH, KeyCache, Link, delegate, require, signing_key
 from jupyter_mlo.delegation.pool import Pool
@@ -197,7 +197,7 @@ def _judge(statement: Statement, link: Link, standings: Standings, now: datetime
         )
     if isinstance(predicate, Delegation):
         delegate(statement, link)
-    elif statement.predicate_type in BINDING:
+    elif statement.predicate_type in types.BINDING:
         check_binding(statement, link)
     elif link.scope is not None:
         require(

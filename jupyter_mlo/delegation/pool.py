@@ -26,17 +26,7 @@ def read_key(text: str) -> PublicKey:
 
 
 #: An envelope whose payload holds none of these is of no use here, and is not read.
-_TELLTALES = tuple(
-    uri.encode()
-    for uri in (
-        types.ENROLMENT,
-        types.DELEGATION,
-        types.REVOCATION,
-        types.AFFIRMATION,
-        types.MEMBERSHIP,
-        types.ROLE,
-    )
-)
+_TELLTALES = tuple(uri.encode() for uri in types.BINDING)
 
 #: One statement ID may come with several signatures, of which some may not hold: whoever
 #: puts a broken copy first must not hide the whole one behind it.

@@ -35,8 +35,9 @@ class Trust:
     registrars: Mapping[str, str] = field(default_factory=dict)
     #: How late a statement may be logged after its key ended (policy ``time.grace``).
     grace: timedelta = GRACE
-    #: Further schemes of MLO IDs that the organisation declares: scheme → pattern of the rest.
-    schemes: Mapping[str, str] = field(default_factory=dict)
+    #: Further schemes of MLO IDs that the organisation declares: scheme → pattern of the rest;
+    #: None where it is not asked whose ID may be whose, only whether signatures and chains hold.
+    schemes: Mapping[str, str] | None = field(default_factory=dict)
 
     def pin(self, mlo: str, key_id: str, *, replacing: bool = False) -> Trust:
         """This trust, with ``key_id`` known as ``mlo``'s.

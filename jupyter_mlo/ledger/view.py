@@ -18,14 +18,6 @@ from jupyter_mlo.statements.envelope import Envelope
 from jupyter_mlo.statements.predicates import types
 
 #: What :class:`~jupyter_mlo.delegation.pool.Pool` reads.
-_POOLED = (
-    types.ENROLMENT,
-    types.DELEGATION,
-    types.REVOCATION,
-    types.AFFIRMATION,
-    types.MEMBERSHIP,
-    types.ROLE,
-)
 
 
 class LedgerView:
@@ -56,7 +48,7 @@ class LedgerView:
 
     def pooled(self) -> Iterator[Envelope]:
         """All that binds keys, MLOs and teams, and can be read."""
-        for predicate_type in _POOLED:
+        for predicate_type in sorted(types.BINDING):
             for entry in self._ledger.entries(Filter(predicate_type=predicate_type)):
                 try:
                     yield entry.envelope

@@ -132,7 +132,7 @@ class Verifier:
         Whether they count here (trust, revocation) is the matter of what rests on them: that is
         not asked. An enrolment by a registrar who is not trusted here counts for nothing.
         """
-        nobody = Trust()
+        nobody = Trust(schemes=None)
         nothing_revoked = Revocations(Pool(), nobody)
         problems = []
         for at, envelope in enumerate(chains):

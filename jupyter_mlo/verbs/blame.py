@@ -70,7 +70,7 @@ def _row(line: Blamed, names: Mapping[str, str]) -> tuple[str, ...]:
     executed = line.executed_by is not None
     return (
         str(cell.position + 1),
-        _who(line.executed_by, names) + _beside(cell) if line.executed_by else "-",
+        _who(line.executed_by, names) + _beside(cell, names) if line.executed_by else "-",
         _when(cell.started) if executed else "-",
         (cell.activity or "-") if executed else "-",
         (cell.model or "-") if executed else "-",
@@ -79,10 +79,13 @@ def _row(line: Blamed, names: Mapping[str, str]) -> tuple[str, ...]:
     )
 
 
-def _beside(cell: CellReport) -> str:
+def _beside(cell: CellReport, names: Mapping[str, str]) -> str:
     """The assistant that acted, and the team that it was for."""
-    through = f" through {cell.assistant}" if cell.assistant else ""
-    return through + (f" for {cell.on_behalf_of}" if cell.on_behalf_of else "")
+    return "".join(
+        f" {word} {names.get(mlo, mlo)}"
+        for word, mlo in (("through", cell.assistant), ("for", cell.on_behalf_of))
+        if mlo
+    )
 
 
 def _who(mlo: str, names: Mapping[str, str]) -> str:
@@ -102,6 +105,8 @@ def _table(rows: Sequence[Sequence[str]]) -> list[str]:
     limits = [*([_WIDEST] * (len(_HEADINGS) - 1)), 200]
     # Times stand at the end of the column "first sealed by": that one may be wider.
     limits[5] = _WIDEST + 24
+    # And an assistant or a team beside the MLO.
+    limits[1] = 3 * _WIDEST
     safe = [
         [terminal_safe(text, limit=limit) for text, limit in zip(row, limits, strict=True)]
         for row in (_HEADINGS, *rows)

@@ -138,7 +138,7 @@ def _predicate_type(text: str) -> str:
 def _known_types() -> list[str]:
     from jupyter_mlo.statements.predicates import types
 
-    return [types.ENROLMENT, types.DELEGATION, types.REVOCATION, *types.RECORDING]
+    return [*types.BINDING, *types.RECORDING]
 
 
 def _text_line(context: Context) -> Callable[[Entry], str]:

@@ -121,7 +121,7 @@ def _mlo(text: str, context: Context) -> str:
 
     here = [identity.mlo for identity in IdentityStore(context.settings).all()]
     trust = TrustStore(context.settings).load()
-    return parse_id(text, (*here, *trust.pins), trust.schemes)
+    return parse_id(text, (*here, *trust.pins), context.settings.policy.schemes)
 
 
 def _list(trust: Trust, as_json: bool, context: Context) -> int:

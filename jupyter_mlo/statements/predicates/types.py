@@ -26,6 +26,9 @@ TEST_RESULT: Final = "https://in-toto.io/attestation/test-result/v0.1"
 #: Predicates that record what happened: all that sessions, mandates and runs may sign.
 RECORDING: Final = frozenset({RECORD, STAMP, SEAL, DATASET, EVIDENCE, PROVENANCE, TEST_RESULT})
 
+#: Predicates that bind keys to MLOs, and MLOs to teams and roles.
+BINDING: Final = frozenset({ENROLMENT, DELEGATION, REVOCATION, AFFIRMATION, MEMBERSHIP, ROLE})
+
 #: Predicates whose specification is not ours: our members stand in them as ``mlo_…``.
 STANDARD: Final = frozenset({PROVENANCE, TEST_RESULT})
 
