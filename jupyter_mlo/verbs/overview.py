@@ -24,6 +24,7 @@ VERBS: dict[str, Verb] = {
     "logout": Verb("end the session"),
     "status": Verb("who you are here, under what, for how long; and what needs attention"),
     "activity": Verb("say what you are doing, and on which model"),
+    "autoload": Verb("load jupyter-mlo into every kernel of this environment"),
     "seal": Verb("write the stamps that records vouch for, and seal a notebook"),
     "verify": Verb("check who ran which cell and whether anything was changed since"),
     "blame": Verb("show who executed each cell, when, and who sealed it first"),

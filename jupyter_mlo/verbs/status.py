@@ -40,6 +40,7 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
 def survey(context: Context) -> dict[str, Any]:
     """Everything that ``status`` shows, as JSON values. Names stand in it as they were typed."""
     from jupyter_mlo.identity.store import IdentityStore
+    from jupyter_mlo.verbs.autoload import is_on
     from jupyter_mlo.verbs.home_notice import home_warnings
 
     settings = context.settings
@@ -54,6 +55,7 @@ def survey(context: Context) -> dict[str, Any]:
         "home": str(settings.home),
         "sessionFile": str(settings.session_file),
         "identityRequired": settings.policy.identity_required,
+        "autoload": is_on(),
         "ledger": _ledger(context, warnings),
         "warnings": warnings,
     }
@@ -171,6 +173,8 @@ def show(found: dict[str, Any], context: Context) -> None:
     entries = "cannot be read" if ledger["entries"] is None else f"{ledger['entries']} entries"
     waiting = f", {ledger['waiting']} statements wait for it" if ledger["waiting"] else ""
     context.say(f"ledger             {entries}{waiting}")
+    kernels = "every kernel of this environment" if found["autoload"] else "with %load_ext"
+    context.say(f"loaded             {kernels}: jupyter mlo autoload")
     if found["identityRequired"]:
         context.say("policy             whatever nobody answers for is refused")
     for warning in found["warnings"]:
