@@ -3,8 +3,8 @@
 `on` writes a startup file for IPython below this Python environment's own folder, so that it
 serves the kernels of this environment, whoever uses them, and no others; `off` removes it. Kernels
 that run already are left as they are. Nothing is said when a kernel starts; whoever runs a cell in
-nobody's name is reminded once. Where the policy `identity.required` stands in mlo.toml, such a cell is
-refused before it runs.
+nobody's name is reminded once. Where mlo.toml has `identity.required`, such a cell is refused
+before it runs.
 
 Examples:
   jupyter mlo autoload
