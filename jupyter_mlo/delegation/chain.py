@@ -257,7 +257,7 @@ def _timeliness(
 ) -> Timeliness:
     revocations = standings.revocations
     found = revocations.timeliness(statement, from_text(statement.time), links, now)
-    if link.scope is None:
+    if link.scope is None or not revocations.timed:
         return found
     logged = revocations.logged.get(statement.statement_id)
     expired = after_expiry(logged=logged, ended=link.scope.not_after, grace=standings.trust.grace)

@@ -89,6 +89,8 @@ class Revocations:
     pool: Pool
     trust: Trust
     logged: Mapping[str, Logged] = field(default_factory=dict)
+    #: Whether ``logged`` may hold proven times: else nobody is asked for each statement's.
+    timed: bool = True
     _found: dict[tuple[str, str, str], list[Statement]] = field(default_factory=dict, repr=False)
 
     def timeliness(

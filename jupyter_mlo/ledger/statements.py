@@ -66,7 +66,7 @@ def check_statements(
 
     view = LedgerView(ledger)
     pool = Pool.of([*view.pooled(), *others])
-    revocations = Revocations(pool, trust, _Places(view))
+    revocations = Revocations(pool, trust, _Places(view), timed=view.timed)
     cache = KeyCache()
     report = StatementsReport()
     size, done = ledger.size, 0

@@ -23,6 +23,9 @@ from jupyter_mlo.statements.predicates import types
 class LedgerView:
     """What one open ledger knows of statements."""
 
+    #: Whether :meth:`logged` proves times.
+    timed = False
+
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
 

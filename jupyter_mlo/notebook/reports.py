@@ -75,6 +75,8 @@ class SealReport:
     key_id: str | None = None
     on_behalf_of: str | None = None
     assistant: str | None = None
+    #: The MLO as whose successor the sealing one presents itself: a claim.
+    succeeds: str | None = None
     remark: str = ""
     meaning: str | None = None
     time: str | None = None

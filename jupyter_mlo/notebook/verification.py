@@ -289,6 +289,7 @@ def _seal_report(examined: Examined) -> SealReport:
         key_id=attribution.key_id,
         on_behalf_of=attribution.on_behalf_of,
         assistant=attribution.assistant,
+        succeeds=attribution.succeeds,
         remark=attribution.remark,
         meaning=claim.seal.meaning,
         time=claim.seal.time,

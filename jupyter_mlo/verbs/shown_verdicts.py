@@ -41,7 +41,8 @@ def _seal(seal: SealReport) -> str:
         return "not sealed" if seal.verdict is Verdict.UNSEALED else "its seal is not valid here"
     meaning = "" if seal.meaning == "held" else f" ({seal.meaning})"
     late = ", late" if seal.remark.startswith("late") else ""
-    return f"sealed {seal.time}{meaning} by {acting(seal)} ({seal.assurance}{late})"
+    after = f", claimed successor of {seal.succeeds}" if seal.succeeds else ""
+    return f"sealed {seal.time}{meaning} by {acting(seal)} ({seal.assurance}{late}{after})"
 
 
 def acting(one: SealReport | CellReport) -> str:

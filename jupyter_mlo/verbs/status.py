@@ -90,11 +90,11 @@ def _session(context: Context, warnings: list[str]) -> dict[str, Any] | None:
 def _identity(
     identity: Identity, store: IdentityStore, context: Context, warnings: list[str]
 ) -> dict[str, Any]:
-    assurance = handle = None
+    assurance = handle = succeeds = None
     try:
         store.key_pem(identity)  # says what is wrong with the key file, if anything is
         found = _attribution(identity, store, context)
-        assurance, handle = str(found.assurance), found.handle
+        assurance, handle, succeeds = str(found.assurance), found.handle, found.succeeds
     except MloError as error:
         warnings.append(str(error))
     return {
@@ -105,6 +105,7 @@ def _identity(
         "keyId": identity.key_id,
         "assurance": assurance,
         "handle": handle,
+        "succeeds": succeeds,
         "folder": str(identity.folder),
     }
 
@@ -168,6 +169,8 @@ def show(found: dict[str, Any], context: Context) -> None:
     for one in found["identities"]:
         context.say(f"{names[one['mlo']]} ({one['mlo']}), {one['kind']}")
         context.say(f"  key fingerprint  {one['keyId']}")
+        if one["succeeds"]:
+            context.say(f"  claims to succeed {terminal_safe(one['succeeds'], limit=120)}")
         context.say(f"  assurance here   {one['assurance'] or 'see the warning'}")
     context.say(f"home               {found['home']}")
     entries = "cannot be read" if ledger["entries"] is None else f"{ledger['entries']} entries"

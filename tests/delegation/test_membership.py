@@ -65,6 +65,7 @@ def test_without_a_membership_nobody_acts_for_a_team() -> None:
     session = for_team(ada, credit)
     base = [*session.chain, *credit.chain, *other.chain, *bob.chain]
     head = bob.header(mlo=credit.mlo) | {"member": ada.mlo}
+    whole = admit(own(credit), ada.mlo, now=NOW - hours(1))
     wrong = {
         "none": [],
         "another's": [admit(own(credit), bob.mlo, now=NOW - hours(1))],
@@ -72,6 +73,7 @@ def test_without_a_membership_nobody_acts_for_a_team() -> None:
         "by herself": [forge(types.MEMBERSHIP, [mlo_subject(ada.mlo)],
                              ada.header(mlo=credit.mlo, member=ada.mlo), ada.key)],
         "by a stranger": [forge(types.MEMBERSHIP, [mlo_subject(ada.mlo)], head, bob.key)],
+        "by a broken signature": [Envelope(whole.payload, whole.key_id, b"\0" * 70)],
         "later": [admit(own(credit), ada.mlo, now=NOW + hours(1))],
         "ended": [admit(own(credit), ada.mlo, now=NOW - hours(2), until=NOW - hours(1))],
         "another subject": [forge(types.MEMBERSHIP, [mlo_subject(bob.mlo)],

@@ -235,3 +235,13 @@ def test_an_assistant_acts_under_a_grant(cli, ada, secret, sealed, settings, tmp
     done = cli("login", "--grant", tmp_path / "secret")
     assert done.status == 2
     assert "Traceback" not in done.err
+
+
+def test_a_new_id_for_a_lost_one_is_a_claimed_successor(cli, ada, secret, sealed) -> None:
+    done = cli("enroll", "--name", "Ada again", "--succeeds", ada, MLO_PASSPHRASE_FILE=secret)
+    assert done.status == 0, done.err
+    assert f"claimed successor of {ada}" in done.out
+    assert f"claims to succeed {ada}" in cli("status").out
+    path = sealed("Ada again")
+    done = cli("verify", path)
+    assert (done.status, f"claimed successor of {ada}" in done.out) == (0, True), done.out
