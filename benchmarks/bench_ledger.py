@@ -8,29 +8,41 @@ import sqlite3
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from concurrent.futures import ProcessPoolExecutor
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from statistics import median
 
 from benchmarks.figure import Figure
 from jupyter_mlo.config import Policy, Settings
-from jupyter_mlo.identity.keys import SigningKey
+from jupyter_mlo.delegation.enrolment import enrol_oneself
+from jupyter_mlo.delegation.sessions import open_session
+from jupyter_mlo.delegation.trust import Trust
+from jupyter_mlo.identity.ids import new_mlo_id
+from jupyter_mlo.identity.keys import PublicKey, SigningKey
+from jupyter_mlo.identity.profiles import Profile
+from jupyter_mlo.identity.store import Identity
 from jupyter_mlo.ledger import merkle
 from jupyter_mlo.ledger.checkpoint import Checkpoint
 from jupyter_mlo.ledger.content import content_of
 from jupyter_mlo.ledger.creation import key_file
+from jupyter_mlo.ledger.leaf import entry_hash
 from jupyter_mlo.ledger.note_keys import NoteSigner
 from jupyter_mlo.ledger.outbox import Outbox
 from jupyter_mlo.ledger.publish import publish
 from jupyter_mlo.ledger.records import RecordStore
+from jupyter_mlo.ledger.statements import check_statements
 from jupyter_mlo.ledger.store import Ledger, open_ledger
-from jupyter_mlo.statements.envelope import Envelope, sign, statement_json
+from jupyter_mlo.statements.envelope import Envelope, pae, sign, statement_json
 from jupyter_mlo.statements.predicates import types
 from jupyter_mlo.statements.times import to_text
 
 SINGLE, BATCHES, BATCH = 1_000, 20, 1_000
 ENTRIES = 1_000_000
 WAITING = 2_000
+CORES = os.cpu_count() or 1
+SIGNATURES = int(os.environ.get("MLO_BENCH_SIGNATURES", "10000"))
 KEY = SigningKey.generate()
 
 
@@ -52,8 +64,16 @@ def measure() -> Iterator[Figure]:
         yield Figure("one record, appended", 1e6 * _records(here / "records"), "µs", at_most=30)
         rate = WAITING / _outbox(here / "outbox")
         yield Figure("outbox, handed to the ledger", rate, "/s", at_least=2_000)
-        rate = BATCHES * BATCH / _verified(here / "batched")
-        yield Figure("ledger verify, without signatures of statements", rate, "entries/s")
+        whole, again, leaves = _verified(here / "batched")
+        entries = BATCHES * BATCH
+        many = f"{entries:,} entries"
+        against = "hashing the leaves"
+        yield Figure(f"{many} hashed again", again, "s", leaves, against, at_most=5)
+        what = "ledger verify, without signatures of statements"
+        yield Figure(what, entries / whole, "/s", entries / leaves, against)
+        ours, peer = _signatures(here / "signed")
+        against = f"bare P-256, {CORES} processes"
+        yield Figure("ledger verify, signatures and chains", ours, "/s", peer, against)
 
 
 def _single(home: Path) -> tuple[float, float]:
@@ -139,9 +159,63 @@ def _outbox(home: Path) -> float:
     return _seconds(publish, settings, [])
 
 
-def _verified(home: Path) -> float:
+def _verified(home: Path) -> tuple[float, float, float]:
+    """Seconds of `ledger verify`, of leaves and tree alone, and of the leaves alone."""
     with open_ledger(_settings(home)) as ledger:
-        return _seconds(ledger.verify)
+        whole = _seconds(ledger.verify)
+        rows = ledger._database.query("SELECT salt, envelope FROM contents ORDER BY leaf_index")
+        leaves = _seconds(lambda: [entry_hash(*row) for row in rows])
+        root: list[bytes] = []
+
+        def again() -> None:
+            stored = ledger._database.query(
+                "SELECT salt, envelope FROM contents ORDER BY leaf_index"
+            )
+            root[:] = [merkle.root_of([entry_hash(*row) for row in stored])]
+
+        taken = _seconds(again)
+        assert root == [ledger.head().root]
+        return whole, taken, leaves
+
+
+def _signatures(home: Path) -> tuple[float, float]:
+    """Statements of a session checked each second, and bare signatures of as many bytes.
+
+    MLO_BENCH_SIGNATURES says how many (100,000 take two minutes); both on all cores.
+    """
+    now = datetime.now(UTC)
+    key, mlo = SigningKey.generate(), new_mlo_id()
+    enrolment = enrol_oneself(mlo, "person", key, now=now)
+    settings = _settings(home)
+    identity = Identity(mlo, "person", Profile(name="Ada Sample"), key.public, home)
+    signer = open_session(
+        settings, identity, key, now=now, duration=timedelta(hours=8), enrolments=[enrolment]
+    )
+    subject = [{"name": "file", "digest": {"sha256": "ab" * 32}}]
+    said = {"activity": "training", "model": None, "name": "metrics", "metrics": {"auc": 0.75}}
+    made = [signer.sign(types.EVIDENCE, subject, said, now) for _ in range(SIGNATURES)]
+    trust = Trust(pins={mlo: frozenset({key.key_id})})
+    with open_ledger(settings) as ledger:
+        ledger.append([*signer.chain, *made])
+        began = time.perf_counter()
+        found = check_statements(
+            ledger, trust=trust, now=now, reopen=partial(open_ledger, settings, create=False)
+        )
+        ours = time.perf_counter() - began
+    assert found.hold == SIGNATURES + len(signer.chain)
+    share = (SIGNATURES + CORES - 1) // CORES
+    shares = [made[first : first + share] for first in range(0, SIGNATURES, share)]
+    with ProcessPoolExecutor(CORES) as processes:
+        list(processes.map(_bare, [signer.key.public.der] * CORES, [[]] * CORES))  # started
+        began = time.perf_counter()
+        assert all(processes.map(_bare, [signer.key.public.der] * CORES, shares))
+        peer = time.perf_counter() - began
+    return SIGNATURES / ours, SIGNATURES / peer
+
+
+def _bare(der: bytes, envelopes: list[Envelope]) -> bool:
+    key = PublicKey.from_der(der)
+    return all(key.verifies(one.signature, pae(one.payload)) for one in envelopes)
 
 
 def _stamp() -> Envelope:

@@ -50,6 +50,7 @@ def _parser(parser: argparse.ArgumentParser, level: int) -> Iterator[str]:
                 yield from ["", f"{'#' * level} {child.prog.removeprefix('jupyter mlo ')}"]
                 summary = choice.help or ""
                 yield from ["", f"{summary[:1].upper()}{summary[1:]}."]
+                child.description = None  # the summary, and examples that the verb's text has
                 yield from _parser(child, level + 1)
 
 

@@ -6,6 +6,34 @@ else in the package turns an error into text or into an exit status.
 
 from __future__ import annotations
 
+#: Control, format, surrogate, private use, line and paragraph separators; joiners are
+#: invisible, harmless, and part of ordinary words in many scripts and emoji.
+_ESCAPED = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
+_JOINERS = "\u200c\u200d"
+
+
+def escaped(text: str) -> str:
+    """``text`` on one line, with what a terminal may act on written as its escape.
+
+    Names can hold sequences that repaint a terminal, or controls that reverse the order of what
+    follows (Unicode TR 36, section 3.1). Escaped, they can only look odd.
+    """
+    if text.isprintable():
+        return text
+    import unicodedata
+
+    return "".join(
+        c.encode("unicode_escape").decode("ascii")
+        if unicodedata.category(c) in _ESCAPED and c not in _JOINERS
+        else c
+        for c in text
+    )
+
+
+def escaped_lines(text: str) -> str:
+    """The same for each line of a text."""
+    return "\n".join(map(escaped, text.split("\n")))
+
 
 class MloError(Exception):
     """Anything that jupyter-mlo refuses or cannot do.
@@ -20,8 +48,9 @@ class MloError(Exception):
 
     def __init__(self, message: str, *, hint: str = "") -> None:
         super().__init__(message)
-        self.message = message
-        self.hint = hint
+        # Escaped once, here: file names and what stands in files is part of most messages.
+        self.message = escaped(message)
+        self.hint = escaped_lines(hint)
 
     def __str__(self) -> str:
         return f"{self.message}\n  hint: {self.hint}" if self.hint else self.message

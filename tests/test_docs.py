@@ -7,6 +7,7 @@ print what README shows.
 
 from __future__ import annotations
 
+import argparse
 import importlib.util
 import re
 import shlex
@@ -81,6 +82,18 @@ def test_the_help_of_every_verb_has_examples_that_parse(verb: str) -> None:
     assert any(f"jupyter mlo {verb}" in example for example in found)
     for example in found:
         check(example)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_the_help_of_every_action_says_what_it_does_with_an_example(verb: str) -> None:
+    for action in verb_parser(verb)._actions:
+        if not isinstance(action, argparse._SubParsersAction):
+            continue
+        for name, child in action.choices.items():
+            if name != "enroll":  # an alias
+                help_text = child.format_help()
+                assert f"jupyter mlo {verb} {name}" in help_text.partition("Examples:")[2], name
+                assert len(help_text.partition("Examples:")[0].split()) > 5, name
 
 
 @pytest.mark.parametrize("page", PAGES, ids=identified)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from jupyter_mlo.errors import InvalidInput, MloError, PassphraseUnavailable
+from jupyter_mlo.errors import InvalidInput, MloError, PassphraseUnavailable, escaped
 
 TYPE_CHECKING = False  # what type checkers take for typing's, which takes long to import
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ class TerminalPrompter:
                 f"{question} was not given, and there is no terminal to ask at",
                 hint="pass it as an option; --help names it",
             )
-        shown = f"{question} [{default}]: " if default else f"{question}: "
+        shown = escaped(f"{question} [{default}]: " if default else f"{question}: ")
         sys.stderr.write(shown)
         sys.stderr.flush()
         line = sys.stdin.readline()
@@ -42,7 +42,7 @@ class TerminalPrompter:
                 hint="name a file in MLO_PASSPHRASE_FILE, or pass --passphrase-fd; "
                 "for unattended runs make a mandate: jupyter mlo mandate create --help",
             )
-        return getpass.getpass(f"{question}: ", stream=sys.stderr)
+        return getpass.getpass(escaped(f"{question}: "), stream=sys.stderr)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -67,7 +67,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         print(
             "error: jupyter mlo failed in a way that it should not: "
-            f"{type(error).__name__}: {error}\n"
+            f"{escaped(f'{type(error).__name__}: {error}')}\n"
             "  hint: this is a fault of ours; MLO_DEBUG=1 shows where, for a report",
             file=sys.stderr,
         )

@@ -40,7 +40,7 @@ class Assurance(IntEnum):
     SIGNED = 2
     #: A registrar that is trusted here enrolled the key for this MLO.
     ENROLLED = 3
-    #: Also under a checkpoint with the configured quorum of witnesses. Reserved.
+    #: Also under a checkpoint with the configured quorum of witnesses.
     WITNESSED = 4
 
     def __str__(self) -> str:

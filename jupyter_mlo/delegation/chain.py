@@ -7,7 +7,6 @@ are those of ``docs/formats.md``, "Delegation and scope", "The walk".
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
@@ -20,7 +19,7 @@ from jupyter_mlo.delegation.pool import Pool
 from jupyter_mlo.delegation.revocation import Links, Revocations, taken_away
 from jupyter_mlo.delegation.roles import Role, may_sign
 from jupyter_mlo.delegation.scope import FUTURE_TOLERANCE, Scope
-from jupyter_mlo.errors import MloError, Refused, StatementError
+from jupyter_mlo.errors import MloError, Refused
 from jupyter_mlo.statements.predicates import types
 from jupyter_mlo.statements.predicates.identity import Delegation, Revocation
 from jupyter_mlo.statements.predicates.notebook import Record
@@ -40,8 +39,8 @@ __all__ = [
     "attribute_many",
 ]
 
-#: Signatures that one thread checks before it asks for more.
-_SHARE: Final = 32
+#: What chains consist of.
+_LINKS: Final = frozenset({types.ENROLMENT, types.DELEGATION})
 
 
 @dataclass(frozen=True)
@@ -108,7 +107,6 @@ def attribute(
         revocations=revocations,
         now=now,
         key_cache=key_cache,
-        workers=1,
     )
     if isinstance(result, MloError):
         raise result
@@ -123,55 +121,30 @@ def attribute_many(
     revocations: Revocations | None = None,
     now: datetime,
     key_cache: KeyCache | None = None,
-    workers: int = 2,
 ) -> list[Attribution | MloError]:
     """:func:`attribute` for each, in order; what it would raise stands in the list instead.
 
-    Signatures are checked on ``workers`` threads: the cryptography library lets go of the
-    interpreter's lock while it computes.
+    One after the other: the cryptography library keeps the interpreter's lock while it checks
+    a signature, so threads would only take turns.
     """
     cache = key_cache or KeyCache()
     standings = cache.standings(pool, trust, revocations)
-    links: list[Link | MloError] = []
+    results: list[Attribution | MloError] = []
     for statement in statements:
         try:
-            links.append(signing_key(statement, pool, cache))
-        except MloError as error:
-            links.append(error.with_traceback(None))
-    failures = _signature_failures(statements, links, workers)
-    results: list[Attribution | MloError] = []
-    for statement, link, failure in zip(statements, links, failures, strict=True):
-        try:
-            if isinstance(link, MloError):
-                raise link
-            if failure is not None:
-                raise failure
+            link = signing_key(statement, pool, cache)
+            _check_signature(statement, link, pool)
             results.append(_judge(statement, link, standings, now))
         except MloError as error:
             results.append(error.with_traceback(None))
     return results
 
 
-def _signature_failures(
-    statements: Sequence[Statement], links: Sequence[Link | MloError], workers: int
-) -> list[MloError | None]:
-    def check(start: int) -> list[MloError | None]:
-        found: list[MloError | None] = []
-        end = start + _SHARE
-        for statement, link in zip(statements[start:end], links[start:end], strict=True):
-            try:
-                if isinstance(link, Link):
-                    statement.envelope.check_signature(link.key)
-                found.append(None)
-            except StatementError as error:
-                found.append(error.with_traceback(None))
-        return found
-
-    starts = range(0, len(statements), _SHARE)
-    if workers < 2 or len(starts) < 2:
-        return [failure for start in starts for failure in check(start)]
-    with ThreadPoolExecutor(min(workers, len(starts))) as threads:
-        return [failure for found in threads.map(check, starts) for failure in found]
+def _check_signature(statement: Statement, link: Link, pool: Pool) -> None:
+    # A link of the chain has mostly been checked already, on the way to what rests on it.
+    if statement.predicate_type in _LINKS and pool.holds(statement, link.key):
+        return
+    statement.envelope.check_signature(link.key)
 
 
 def _judge(statement: Statement, link: Link, standings: Standings, now: datetime) -> Attribution:

@@ -44,6 +44,7 @@ SIGNERS: Final[Mapping[str, frozenset[Role]]] = {
     types.TEST_RESULT: _RUNNING,
     types.DATASET: _RUNNING,
     types.EVIDENCE: _RUNNING,
+    types.ERASURE: frozenset({Role.OWN}),
 }
 
 #: Role → the kinds of delegation that it may issue, where its scope's ``delegate`` names them too.

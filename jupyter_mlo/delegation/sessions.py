@@ -208,17 +208,24 @@ def check_duration(duration: timedelta) -> None:
     """Raise :class:`InvalidInput` unless it lies between :data:`SHORTEST` and :data:`LONGEST`."""
     if not SHORTEST <= duration <= LONGEST:
         raise InvalidInput(
-            f"a session of {duration} is not opened: it lasts from 1 minute to 24 hours",
-            hint="log in again tomorrow; for what runs unattended: jupyter mlo mandate create",
+            f"a session so {'short' if duration < SHORTEST else 'long'} is not opened: it "
+            "lasts from 1 minute to 24 hours",
+            hint="at least --for 1m"
+            if duration < SHORTEST
+            else "log in again tomorrow; for what runs unattended: jupyter mlo mandate create",
         )
 
 
 def check_activity(activity: str | None) -> None:
     """Raise :class:`InvalidInput`, listing the activities, unless it is one or None."""
     if activity is not None and activity not in types.ACTIVITIES:
+        import difflib
+
+        near = difflib.get_close_matches(activity.lower(), types.ACTIVITIES, n=1)
         raise InvalidInput(
             f"there is no activity {terminal_safe(activity, limit=60)!r}",
-            hint=f"one of: {', '.join(types.ACTIVITIES)}",
+            hint=f"{f'did you mean {near[0]}? ' if near else ''}one of: "
+            f"{', '.join(types.ACTIVITIES)}",
         )
 
 

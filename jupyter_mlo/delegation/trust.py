@@ -10,13 +10,13 @@ import contextlib
 import os
 import shlex
 import stat
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from jupyter_mlo.config import GRACE, Settings
 from jupyter_mlo.errors import InvalidInput, NotFound, Refused
@@ -38,6 +38,14 @@ class Trust:
     #: Further schemes of MLO IDs that the organisation declares: scheme → pattern of the rest;
     #: None where it is not asked whose ID may be whose, only whether signatures and chains hold.
     schemes: Mapping[str, str] | None = field(default_factory=dict)
+    #: Origin of a ledger → the key (vkey) that checks its checkpoints, of ledgers kept elsewhere.
+    ledgers: Mapping[str, str] = field(default_factory=dict)
+    #: Name of a witness → its key (vkey of type 0x04).
+    witnesses: Mapping[str, str] = field(default_factory=dict)
+    #: How many of them have to cosign a checkpoint; 0 where nobody is asked for.
+    quorum: int = 0
+    #: Key ID → what it is called here, of those who may have ledger entries erased.
+    privacy: Mapping[str, str] = field(default_factory=dict)
 
     def pin(self, mlo: str, key_id: str, *, replacing: bool = False) -> Trust:
         """This trust, with ``key_id`` known as ``mlo``'s.
@@ -90,6 +98,10 @@ class _Stored(BaseModel):
     version: Literal[1] = 1
     pins: dict[MloId, list[KeyId]] = {}
     registrars: dict[KeyId, str] = {}
+    ledgers: dict[str, str] = {}
+    witnesses: dict[str, str] = {}
+    quorum: Annotated[int, Field(ge=0, le=100)] = 0
+    privacy: dict[KeyId, str] = {}
 
 
 class TrustStore:
@@ -141,6 +153,10 @@ class TrustStore:
             Trust(
                 pins={mlo: frozenset(keys) for mlo, keys in stored.pins.items() if keys},
                 registrars=stored.registrars,
+                ledgers=stored.ledgers,
+                witnesses=stored.witnesses,
+                quorum=stored.quorum,
+                privacy=stored.privacy,
             )
         )
 
@@ -152,8 +168,19 @@ class TrustStore:
         stored = _Stored(
             pins={mlo: sorted(keys) for mlo, keys in sorted(trust.pins.items())},
             registrars=dict(sorted(trust.registrars.items())),
+            ledgers=dict(sorted(trust.ledgers.items())),
+            witnesses=dict(sorted(trust.witnesses.items())),
+            quorum=trust.quorum,
+            privacy=dict(sorted(trust.privacy.items())),
         )
-        write_private(self._path, stored.model_dump_json(indent=2).encode() + b"\n")
+        # What is not used is left out, so that releases that do not know it read the file.
+        unused = {
+            name
+            for name in ("ledgers", "witnesses", "quorum", "privacy")
+            if not getattr(stored, name)
+        }
+        text = stored.model_dump_json(indent=2, exclude=unused)
+        write_private(self._path, text.encode() + b"\n")
 
     def add(self, mlo: str, key_id: str, *, replacing: bool = False) -> Trust:
         """:meth:`Trust.pin`, and keep it."""
@@ -187,6 +214,13 @@ class TrustStore:
         """:meth:`Trust.distrust_registrar`, and keep it."""
         with self.lock():
             trust = self.load().distrust_registrar(key_id)
+            self.save(trust)
+        return trust
+
+    def change(self, changed: Callable[[Trust], Trust]) -> Trust:
+        """Keep what ``changed`` makes of what is trusted here."""
+        with self.lock():
+            trust = changed(self.load())
             self.save(trust)
         return trust
 

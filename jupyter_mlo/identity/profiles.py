@@ -72,7 +72,9 @@ def check_name(text: str) -> str:
 def check_email(text: str) -> str:
     """An e-mail address as typed, or nothing; raises :class:`InvalidInput` if surely none."""
     email = text.strip()
-    if email and (has_controls(email) or len(email) > 254 or not re.fullmatch(r"\S+@\S+", email)):
+    if email and (
+        has_controls(email) or len(email) > 254 or not re.fullmatch(r"[^\s@]+@[^\s@]+", email)
+    ):
         raise InvalidInput(
             f"{terminal_safe(email, limit=80)} is not an e-mail address",
             hint="it looks like ada@example.org; leave it empty to have none",

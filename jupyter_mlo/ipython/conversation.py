@@ -30,21 +30,25 @@ class Conversation:
 
     def text(self, question: str, *, default: str = "") -> str:
         """See :class:`~jupyter_mlo.verbs.context.Prompter`."""
-        self.release()
+        self._ask()
         self._typed = True
         return self._prompter.text(question, default=default)
 
     def secret(self, question: str) -> str:
         """See :class:`~jupyter_mlo.verbs.context.Prompter`."""
-        self.release()
+        self._ask()
         return self._prompter.secret(question)
 
     def tidy(self) -> None:
-        """Take away what was typed, and with it what was asked; notes stay."""
+        """Take away what was typed, and with it what was asked; the last notes stay."""
         if self._typed:
             self._typed = False
             self._clear()
             self._err.write("".join(self._notes))
+
+    def _ask(self) -> None:
+        self.release()
+        self._notes.clear()  # they have been read, as what they are about is asked again
 
     def release(self) -> None:
         """Write the last line, too, which is else held back: it may be shown in another form."""

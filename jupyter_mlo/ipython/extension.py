@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from datetime import UTC, datetime
 from typing import Any
 
 from jupyter_mlo.config import Settings, load_settings
+from jupyter_mlo.identity.safe_text import terminal_safe
 from jupyter_mlo.ipython.failure import shown
 from jupyter_mlo.ipython.magics import MloMagics
 from jupyter_mlo.ipython.record_writer import Store
 from jupyter_mlo.ipython.recorder import Recorder
 from jupyter_mlo.ipython.session_watch import SessionWatch
 from jupyter_mlo.ipython.wire import KernelWire
+from jupyter_mlo.runs.here import run_here
 
 #: Where the shell keeps what is loaded in it: survives a reload of our modules.
 ATTRIBUTE = "_jupyter_mlo_extension"
@@ -73,6 +74,8 @@ class Extension:
         self.shell = shell
         self.settings = settings
         self.watch = SessionWatch(settings)
+        #: In a run its engine stamps and decides; there is nothing to do here.
+        self._in_run, self._no_run = run_here()
         self.recorder = self._make_recorder()
         self.magics = MloMagics(shell, settings, self.watch, self.recorder, now)
         self._gate: Any = None
@@ -84,15 +87,20 @@ class Extension:
             quiet: say nothing now; who runs cells in nobody's name is reminded once, then.
         """
         self.magics.add()
-        if self.settings.policy.identity_required and "MLO_RUN" not in os.environ:
+        if self.settings.policy.identity_required and not self._in_run:
             from jupyter_mlo.ipython.gate import Gate
 
             self._gate = Gate(self._admits)
             self.shell.ast_transformers.append(self._gate)
         if self.recorder is not None:
             self.recorder.start()
-        if "MLO_RUN" in os.environ:
+        if self._in_run:
             return
+        if self._no_run:
+            print(
+                "jupyter-mlo: MLO_RUN names no run that goes on here, so it counts as not set: "
+                f"{terminal_safe(self._no_run)}"
+            )
         if not quiet:
             print(f"jupyter-mlo: {self._greeting()}")
         elif self.recorder is not None and self._gate is None:
@@ -123,7 +131,7 @@ class Extension:
     def _make_recorder(self) -> Recorder | None:
         """None where there is nothing to record: no kernel, or a run, whose engine does it."""
         kernel = getattr(self.shell, "kernel", None)
-        if "MLO_RUN" in os.environ or not KernelWire.possible(kernel):
+        if self._in_run or not KernelWire.possible(kernel):
             return None
         return Recorder(kernel, self.watch, self._open_store, now)
 

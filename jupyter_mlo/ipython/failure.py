@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from jupyter_mlo.errors import MloError
+from jupyter_mlo.errors import MloError, escaped
 
 T = TypeVar("T")
 
@@ -48,7 +48,8 @@ def shown(act: Callable[[], T]) -> T:
         if os.environ.get("MLO_DEBUG"):
             raise
         failure = UnexpectedFailure(
-            f"jupyter-mlo failed in a way that it should not: {type(error).__name__}: {error}\n"
+            f"jupyter-mlo failed in a way that it should not: {type(error).__name__}: "
+            f"{escaped(str(error))}\n"
             "  hint: this is a fault of ours; set MLO_DEBUG=1 to see where, for a report"
         )
     # Outside of the except clause, so that nothing refers to the frames that are gone.

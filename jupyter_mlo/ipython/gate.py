@@ -52,6 +52,9 @@ def _is_ours(statement: ast.stmt) -> bool:
         and isinstance(call.func.value, ast.Call)
         and getattr(call.func.value.func, "id", "") == "get_ipython"
         and bool(call.args)
-        and isinstance(call.args[0], ast.Constant)
-        and call.args[0].value in OURS
+        and not call.keywords
+        and all(isinstance(given, ast.Constant) for given in call.args)
+        # IPython computes what stands in braces or behind a dollar before it calls a magic.
+        and not any(sign in str(given.value) for given in call.args for sign in "{$")  # type: ignore[attr-defined]
+        and call.args[0].value in OURS  # type: ignore[attr-defined]
     )

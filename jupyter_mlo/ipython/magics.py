@@ -123,6 +123,7 @@ class MloMagics(Magics):
         from jupyter_mlo.ipython.conversation import Conversation
         from jupyter_mlo.ipython.views import SessionView
 
+        first = not self._settings.identities.is_dir()
         clear = _nothing if self._recorder is None else clear_output
         talk = Conversation(self._prompter, sys.stdout, sys.stderr, clear)
         try:
@@ -135,6 +136,11 @@ class MloMagics(Magics):
         if signer is None:  # --help, for one
             talk.release()
             return
+        if first:
+            print(
+                "next: run your cells and save the notebook; then %mlo seal NOTEBOOK.ipynb writes\n"
+                "  into it who ran what, and %mlo verify and %mlo blame show it"
+            )
         # Two outputs: the text is what remains to be read when the kernel, and with it the
         # panel, has gone.
         _display(SessionView.of(signer, self._settings, self._now()))
@@ -147,6 +153,10 @@ class MloMagics(Magics):
         text = io.StringIO()
         context = self._context(text)
         found = survey(context)
+        if self._recorder is not None and self._recorder.lost:
+            found["warnings"].append(
+                f"{self._recorder.lost} cells of this kernel could not be recorded: run them again"
+            )
         show(found, context)
         _display(StatusView(found, text.getvalue().rstrip()))
 

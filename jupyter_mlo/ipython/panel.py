@@ -48,7 +48,7 @@ class SessionPanel:
             description="model", placeholder="name or name@version", continuous_update=False
         )
         self.left = ipywidgets.Label()
-        self.out = ipywidgets.Button(description="Sign out", tooltip="End the session everywhere")
+        self.out = ipywidgets.Button(description="Log out", tooltip="End the session everywhere")
         self.message = ipywidgets.HTML()
         self.activity.observe(self._choose, names="value")
         self.model.observe(self._choose, names="value")

@@ -12,7 +12,7 @@ import getpass
 import sys
 from typing import Any
 
-from jupyter_mlo.errors import InvalidInput, PassphraseUnavailable
+from jupyter_mlo.errors import InvalidInput, PassphraseUnavailable, escaped
 
 UNATTENDED_HINT = (
     "name a file with the passphrase in MLO_PASSPHRASE_FILE before the kernel starts; "
@@ -33,7 +33,7 @@ class NotebookPrompter:
                 f"{question} was not given, and nobody can be asked here",
                 hint=f"pass it as an option if there is one; else {UNATTENDED_HINT}",
             )
-        shown = f"{question} [{default}]:" if default else f"{question}:"
+        shown = escaped(f"{question} [{default}]:" if default else f"{question}:")
         try:
             answer = builtins.input(shown if self._kernel is not None else f"{shown} ")
         except EOFError:
@@ -50,7 +50,9 @@ class NotebookPrompter:
                 hint=UNATTENDED_HINT,
             )
         try:
-            return getpass.getpass(f"{question}:" if self._kernel is not None else f"{question}: ")
+            return getpass.getpass(
+                escaped(f"{question}:" if self._kernel is not None else f"{question}: ")
+            )
         except EOFError:
             pass
         raise PassphraseUnavailable(

@@ -32,7 +32,7 @@ MAX_SETTLE = 0.25
 SMALL = 4096
 #: Ended executions whose late output (from threads) is still taken.
 KEEP_ENDED = 256
-#: Seconds without further late output after which it is put on record.
+#: Seconds without further output after which late output is put on record, and all is on disk.
 QUIET = 0.5
 
 OUTPUTS = frozenset(
@@ -63,6 +63,9 @@ class Store(Protocol):
     def append(self, envelope: Envelope, source_digest: bytes, cell_id: str | None) -> None:
         """Keep one record; it is with the operating system on return."""
 
+    def sync(self) -> None:
+        """Have what was appended on disk."""
+
 
 class RecordWriter:
     """Digests, signs and writes, in one thread for each kernel."""
@@ -80,6 +83,11 @@ class RecordWriter:
         self._executions = executions
         self._make_store = store
         self._store: Store | None = None
+        self._synced = True
+        #: The cell that is being put on record; None between cells.
+        self._recording: int | None = None
+        #: How many cells could not be put on record.
+        self.lost = 0
         self._kernel = kernel
         self._unpack = unpack
         self._clock = clock
@@ -164,7 +172,7 @@ class RecordWriter:
 
     def _run(self) -> None:
         while True:
-            self._wake.wait(QUIET if self._late else None)
+            self._wake.wait(QUIET if self._late or not self._synced else None)
             quiet = not self._wake.is_set()
             self._wake.clear()
             stopping = self._stopping
@@ -174,6 +182,7 @@ class RecordWriter:
                 for execution in self._late:
                     self._guarded(self._record, execution)
                 self._late.clear()
+                self._guarded(self._sync, None)
             if stopping:
                 return
 
@@ -182,10 +191,10 @@ class RecordWriter:
         try:
             step(argument)
         except MloError as error:
-            self._notice(f"a cell could not be recorded: {error}")
+            self._lost(f": {error}")
         except OSError as error:
-            self._notice(
-                f"a cell could not be recorded: {error}\n"
+            self._lost(
+                f": {error}\n"
                 "  hint: make room or set MLO_HOME to another place; then run the cell again"
             )
         except Exception as error:
@@ -193,7 +202,14 @@ class RecordWriter:
             if kind not in self._logged:
                 self._logged.add(kind)
                 self._log.warning("jupyter-mlo could not record a cell", exc_info=True)
-            self._notice(f"a cell could not be recorded ({kind}; see the kernel's log)")
+            self._lost(f" ({kind}; see the kernel's log)")
+        finally:
+            self._recording = None
+
+    def _lost(self, why: str) -> None:
+        self.lost += 1
+        which = "a cell" if self._recording is None else f"cell [{self._recording}]"
+        self._notice(f"{which} could not be recorded{why}")
 
     def _take(self, message: Passed | Shown) -> None:
         if isinstance(message, Shown):
@@ -266,8 +282,9 @@ class RecordWriter:
                 self._paid.set()
 
     def _record(self, execution: Execution) -> None:
+        self._recording = execution.count
         if execution.unseen:
-            self._notice(f"the cell [{execution.count}] was not recorded: {execution.unseen}")
+            self._lost(f": {execution.unseen}")
             self._executions.pop(execution.request, None)
             return
         now = self._clock()
@@ -278,3 +295,10 @@ class RecordWriter:
         for envelope in execution.sign_records(self._kernel, now):
             assert execution.source is not None
             self._store.append(envelope, execution.source, execution.cell)
+            self._synced = False
+
+    def _sync(self, _: None) -> None:
+        """What kernels lose records do not; what machines lose needs a disk, and cells no wait."""
+        if self._store is not None and not self._synced:
+            self._synced = True
+            self._store.sync()

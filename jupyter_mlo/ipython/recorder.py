@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from jupyter_mlo.errors import escaped_lines
 from jupyter_mlo.ipython.execution import MAX_NAME, Execution, KernelName
 from jupyter_mlo.ipython.record_writer import Passed, RecordWriter, Shown, Store
 from jupyter_mlo.ipython.wire import KernelWire
@@ -53,6 +54,8 @@ class Recorder:
         self._said: set[str] = set()
         #: What is said once, at the first cell that nobody answers for; nothing where empty.
         self.reminder = ""
+        #: What was wrong with the session when the last cell began.
+        self._problem: str | None = None
         self._writer = RecordWriter(
             self._executions,
             store,
@@ -86,6 +89,11 @@ class Recorder:
             return None
         return None if request["content"].get("silent") else request
 
+    @property
+    def lost(self) -> int:
+        """How many cells of this kernel could not be put on record."""
+        return self._writer.lost
+
     def attribute(self, signer: Signer) -> None:
         """The running cell is this signer's: a login or a choice of activity in the cell itself.
 
@@ -111,8 +119,12 @@ class Recorder:
         self._writer.settle()
         now = self._clock()
         signer = self._watch.signer(now)
-        if self._watch.problem is not None:
-            self.notice(f"{self._watch.problem}\n  Cells are not attributed until %mlo_login.")
+        if self._watch.problem != self._problem:
+            self._problem = self._watch.problem
+            if self._problem is not None:
+                self._notices.append(
+                    f"{self._problem}\n  Cells are not attributed until %mlo_login."
+                )
         code = content["code"]
         if signer is None and self.reminder and code.strip() and not _OURS.match(code):
             self.notice(self.reminder)
@@ -130,7 +142,7 @@ class Recorder:
                 signer=signer,
             )
         while self._notices:
-            sys.stderr.write(f"jupyter-mlo: {self._notices.popleft()}\n")
+            sys.stderr.write(f"jupyter-mlo: {escaped_lines(self._notices.popleft())}\n")
 
     def reference(self, request_id: str) -> str | None:
         execution = self._executions.get(request_id)

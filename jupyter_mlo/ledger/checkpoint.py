@@ -52,15 +52,20 @@ class Checkpoint:
             raise _malformed("its third line is not the base64 of a root hash")
         return cls(lines[0], int(lines[1]), root)
 
-    def sign(self, signer: NoteSigner) -> bytes:
+    def sign(self, signer: NoteSigner, time: int | None = None) -> bytes:
         """The checkpoint as a signed note.
+
+        Args:
+            time: seconds since 1970, where the log says in a cosignature of its own when it was.
 
         Raises:
             ValueError: the signer's name is not this log's origin.
         """
         if signer.verifier.name != self.origin:
             raise ValueError(f"{signer.verifier.name} does not sign for the log {self.origin}")
-        return signer.sign(self.to_text())
+        text = self.to_text()
+        note = signer.sign(text)
+        return note if time is None else note + signer.cosignature(text, time)
 
     def quoted(self) -> dict[str, Any]:
         """``{origin, size, root}`` as statements quote the last checkpoint that they saw."""
@@ -84,7 +89,7 @@ def read_checkpoint(note: bytes, log: NoteVerifier, *others: NoteVerifier) -> Ch
             f"this checkpoint is of the log {checkpoint.origin!r}, not of {log.name!r}",
             hint="every log has an origin of its own; ask for the right one",
         )
-    if log.name not in signers:
+    if log not in signers:
         raise LedgerError(
             f"the log {log.name} has not signed this checkpoint",
             hint="signatures of witnesses alone do not make a checkpoint",
@@ -92,7 +97,9 @@ def read_checkpoint(note: bytes, log: NoteVerifier, *others: NoteVerifier) -> Ch
     return checkpoint
 
 
-def _checked(note: bytes, verifiers: Iterable[NoteVerifier]) -> tuple[Checkpoint, frozenset[str]]:
+def _checked(
+    note: bytes, verifiers: Iterable[NoteVerifier]
+) -> tuple[Checkpoint, frozenset[NoteVerifier]]:
     read = Note.from_bytes(note)
     return Checkpoint.from_text(read.text), read.check(verifiers)
 

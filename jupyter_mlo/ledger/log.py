@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -26,7 +26,9 @@ from jupyter_mlo.ledger.proofs import TlogProof
 from jupyter_mlo.ledger.report import LedgerReport
 from jupyter_mlo.ledger.rows import Entry, Filter, Rows
 from jupyter_mlo.ledger.sequencer import Receipt, Sequencer
+from jupyter_mlo.ledger.times import Clock, ProvenTimes
 from jupyter_mlo.ledger.verification import Progress, verify_rows
+from jupyter_mlo.ledger.witnesses import add_cosignatures, newest_cosigned
 from jupyter_mlo.statements.envelope import Envelope
 
 #: Trees have fewer leaves, and databases no larger numbers.
@@ -38,9 +40,16 @@ _KEEP_EVERY: Final = 1.0
 class Ledger:
     """An open ledger. Use it as a context manager, in one thread."""
 
-    def __init__(self, database: Database, key: Path) -> None:
-        """Take over an open database of the current schema; ``key`` is read on first append."""
+    def __init__(
+        self, database: Database, key: Path, clock: Callable[[], float] = time.time
+    ) -> None:
+        """Take over an open database of the current schema; ``key`` is read on first append.
+
+        Args:
+            clock: seconds since 1970, for what checkpoints say of when they were signed.
+        """
         self._database = database
+        self._clock = clock
         self._rows = Rows(database)
         self._key = key
         self._seen = key.with_name(FILE_NAME)
@@ -69,8 +78,10 @@ class Ledger:
     def close(self) -> None:
         """Let go of the database; a transaction that is open is rolled back."""
         try:
-            if self._unkept and not self._database.in_transaction:
-                self._keep_head()
+            if not self._database.in_transaction:
+                self._say_when()
+                if self._unkept:
+                    self._keep_head()
         finally:
             self._database.close()
 
@@ -162,6 +173,10 @@ class Ledger:
         """``{origin, size, root}`` of the newest checkpoint, as statements quote it."""
         return self.head().quoted()
 
+    def times(self, clock: Clock | None = None) -> ProvenTimes:
+        """Since when entries have been here, by ``clock``; by default the ledger's own."""
+        return ProvenTimes(self._rows, self.verifier, clock or Clock.of_log(self.verifier))
+
     def head(self) -> Checkpoint:
         """The newest checkpoint, read; raises :class:`LedgerError` if its signature is broken."""
         return read_checkpoint(self.checkpoint(), self.verifier)
@@ -174,18 +189,54 @@ class Ledger:
         """The proof that the tree of ``second`` (default: the newest) continues ``first``."""
         return self._proved(consistency_proof, first, self.size if second is None else second)
 
-    def receipt(self, which: int | str) -> TlogProof:
-        """The receipt of an entry to take away: salt, inclusion proof, newest checkpoint."""
+    def receipt(self, which: int | str, clock: Clock | None = None) -> TlogProof:
+        """The receipt of an entry to take away: salt, inclusion proof, checkpoint.
+
+        Args:
+            clock: take the first checkpoint that proves a time by it, where there is one; the
+                newest otherwise.
+        """
         index, salt, _ = self._content(which)
-        size, note = self._last()
+        note = self.times(clock).checkpoint_over(index) if clock is not None else None
+        if note is None:
+            note = self.checkpoint()
+        size = read_checkpoint(note, self.verifier).size
         return TlogProof(index, tuple(self.inclusion(index, size)), note, salt)
 
-    def verify(self, progress: Progress | None = None) -> LedgerReport:
+    def stored(self, which: int | str) -> bytes:
+        """An entry's envelope as its leaf commits to it (JSON text); raises :class:`NotFound`."""
+        return bytes(self._content(which)[2])
+
+    def verify(
+        self,
+        progress: Progress | None = None,
+        *,
+        since: int = 0,
+        erased: Mapping[int, bytes] | None = None,
+    ) -> LedgerReport:
         """Compute everything again and compare; every difference is named in the report.
 
-        Whose the statements' signatures are is not looked at.
+        Whose the statements' signatures are is not looked at; ``since`` and ``erased`` as in
+        :func:`~jupyter_mlo.ledger.verification.verify_rows`.
         """
-        return verify_rows(self._rows, self.verifier, progress)
+        return verify_rows(self._rows, self.verifier, progress, since=since, erased=erased)
+
+    def cosigned_by(self, vkeys: Iterable[str]) -> int:
+        """The size of the newest checkpoint that one of these witnesses cosigned; 0 if none."""
+        return newest_cosigned(self._rows, self.size, vkeys)
+
+    def add_cosignatures(
+        self, lines: Iterable[bytes], vkeys: Iterable[str]
+    ) -> list[tuple[str, int]]:
+        """Put witnesses' signature lines under the checkpoints that they are of.
+
+        Lines that hold under none of ``vkeys`` and no checkpoint here are passed over.
+
+        Returns:
+            the witness's name, and the size of the checkpoint, for each that was found.
+        """
+        with self.transaction():
+            return add_cosignatures(self._rows, self.size, lines, vkeys)
 
     def departure(self, note: bytes) -> str:
         """Why this ledger does not continue a checkpoint kept elsewhere; empty if it does."""
@@ -208,6 +259,10 @@ class Ledger:
         """How many entries, of those under the newest checkpoint, have no content here."""
         size = self.size
         return max(0, size - self._rows.count())
+
+    def holes(self) -> dict[int, bytes]:
+        """Index → stored leaf hash of the entries that have no content here; reads every row."""
+        return self._rows.holes()
 
     def flaw(self, entry: Entry) -> str:
         """Why an entry is not what the newest checkpoint covers; empty if it is."""
@@ -239,6 +294,18 @@ class Ledger:
             keep_seen(self._seen, self.checkpoint())
             self._unkept = False
             self._kept_at = time.monotonic()
+
+    def _say_when(self) -> None:
+        if self._sequencer is None or not self._sequencer.silent:
+            return
+        # What was appended is safe; without this its proven time is that of a later checkpoint.
+        with contextlib.suppress(LedgerError):
+            self._database.begin(write=True)
+            try:
+                self._sequencer.say_when()
+                self._database.commit()
+            finally:
+                self._database.rollback()
 
     def _roll_back(self) -> None:
         if self._sequencer is not None:
@@ -300,7 +367,7 @@ class Ledger:
                     f"{self._key.parent} away to begin a new ledger; what you sign waits in the "
                     "outbox",
                 )
-            self._sequencer = Sequencer(self._rows, signer)
+            self._sequencer = Sequencer(self._rows, signer, self._clock)
         return self._sequencer
 
 

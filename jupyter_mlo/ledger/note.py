@@ -1,8 +1,8 @@
 """Signed notes: text with Ed25519 signature lines under it.
 
-Source: C2SP signed-note (https://c2sp.org/signed-note). Only signature type 0x01 is
-spoken here; lines of other keys and types stay where they are and are not judged, as the
-specification asks, so that witnesses can add theirs.
+Source: C2SP signed-note (https://c2sp.org/signed-note). Lines of keys that the reader does
+not know stay where they are and are not judged, as the specification asks, so that
+witnesses can add theirs.
 """
 
 from __future__ import annotations
@@ -54,8 +54,8 @@ class Note:
             raise _malformed(f"it has more than {_MAX_SIGNATURES} signatures")
         return cls(text + "\n", tuple(map(_read_line, lines)))
 
-    def check(self, verifiers: Iterable[NoteVerifier]) -> frozenset[str]:
-        """The names of those of ``verifiers`` who signed this note.
+    def check(self, verifiers: Iterable[NoteVerifier]) -> frozenset[NoteVerifier]:
+        """Those of ``verifiers`` who signed this note.
 
         Raises:
             LedgerError: a line under a known name and key ID does not hold, or nobody
@@ -73,7 +73,7 @@ class Note:
                     f"the signature of {line.name} on this note does not hold",
                     hint="the note was changed after it was signed",
                 )
-            signed.add(line.name)
+            signed.add(verifier)
         if not signed:
             raise LedgerError(
                 "nobody known here has signed this note",
@@ -82,6 +82,21 @@ class Note:
                 + "; compare the key with the one that you expect",
             )
         return frozenset(signed)
+
+    def cosigned(self, cosigners: Iterable[NoteVerifier]) -> dict[NoteVerifier, int]:
+        """Which of ``cosigners`` put their name to this note, and first when (seconds since 1970).
+
+        A line that does not hold counts for nothing.
+        """
+        known = {(verifier.name, verifier.key_hash): verifier for verifier in cosigners}
+        times: dict[NoteVerifier, int] = {}
+        text = self.text.encode()
+        for line in self.signatures:
+            verifier = known.get((line.name, line.key_hash))
+            time = None if verifier is None else verifier.cosigned(line.signature, text)
+            if verifier is not None and time is not None:
+                times[verifier] = min(time, times.get(verifier, time))
+        return times
 
 
 def _read_line(line: str) -> NoteSignature:

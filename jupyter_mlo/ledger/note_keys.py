@@ -1,6 +1,7 @@
 """The keys of those who sign notes: names, key IDs and their text forms.
 
-Source: C2SP signed-note (https://c2sp.org/signed-note), Ed25519, signature type 0x01.
+Source: C2SP signed-note (https://c2sp.org/signed-note), Ed25519 with signature type 0x01,
+and C2SP tlog-cosignature (https://c2sp.org/tlog-cosignature), Ed25519 with a time, type 0x04.
 """
 
 from __future__ import annotations
@@ -19,6 +20,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from jupyter_mlo.errors import KeyFileError, LedgerError
 
 _ED25519: Final = b"\x01"
+_COSIGNATURE: Final = b"\x04"
+#: Bytes of the time (seconds since 1970, big-endian) before the signature of type 0x04.
+_TIME_SIZE: Final = 8
 _SIGNING_PREFIX: Final = "PRIVATE+KEY+"
 #: Control characters that neither notes nor their text may hold.
 CONTROL: Final = re.compile(r"[\x00-\x09\x0b-\x1f]")
@@ -26,26 +30,38 @@ CONTROL: Final = re.compile(r"[\x00-\x09\x0b-\x1f]")
 
 @dataclass(frozen=True)
 class NoteVerifier:
-    """The name and Ed25519 public key (32 bytes) of one who signs notes."""
+    """The name and Ed25519 public key (32 bytes) of one who signs notes, in one of two ways."""
 
     name: str
     public: bytes
+    #: The signature type: 0x01 signs the text, 0x04 (a cosignature) a time and the text.
+    kind: bytes = _ED25519
 
     @cached_property
     def key_hash(self) -> bytes:
-        """The 4-byte key ID: SHA-256(name ‖ 0x0A ‖ 0x01 ‖ public key)[:4]."""
-        return sha256(self.name.encode() + b"\n" + _ED25519 + self.public).digest()[:4]
+        """The 4-byte key ID: SHA-256(name ‖ 0x0A ‖ type ‖ public key)[:4]."""
+        return sha256(self.name.encode() + b"\n" + self.kind + self.public).digest()[:4]
 
     @cached_property
     def vkey(self) -> str:
-        """The text form: ``name+hex(key ID)+base64(0x01 ‖ public key)``."""
-        return f"{self.name}+{self.key_hash.hex()}+{_b64(_ED25519 + self.public)}"
+        """The text form: ``name+hex(key ID)+base64(type ‖ public key)``."""
+        return f"{self.name}+{self.key_hash.hex()}+{_b64(self.kind + self.public)}"
+
+    @cached_property
+    def cosigner(self) -> NoteVerifier:
+        """The same name and key, for cosignatures."""
+        return NoteVerifier(self.name, self.public, _COSIGNATURE)
 
     @classmethod
-    def from_vkey(cls, vkey: str) -> NoteVerifier:
-        """Read the text form; raises :class:`LedgerError` where it is not of an Ed25519 key."""
-        name, key = _read_key(vkey)
-        verifier = cls(name, key)
+    def from_vkey(cls, vkey: str, *, cosigner: bool = False) -> NoteVerifier:
+        """Read the text form; raises :class:`LedgerError` where it is not of an Ed25519 key.
+
+        Args:
+            cosigner: the key must be one for cosignatures (type 0x04) instead of type 0x01.
+        """
+        kind = _COSIGNATURE if cosigner else _ED25519
+        name, key = _read_key(vkey, kind)
+        verifier = cls(name, key, kind)
         if verifier.vkey != vkey:
             raise _bad_key("its key ID is not that of its name and key")
         try:
@@ -56,8 +72,20 @@ class NoteVerifier:
 
     def verifies(self, signature: bytes, text: bytes) -> bool:
         """Whether this key signed ``text``."""
+        if self.kind == _COSIGNATURE:
+            return self.cosigned(signature, text) is not None
+        return self._holds(signature, text)
+
+    def cosigned(self, signature: bytes, text: bytes) -> int | None:
+        """When (seconds since 1970) a key for cosignatures signed ``text``; None if it did not."""
+        time = int.from_bytes(signature[:_TIME_SIZE], "big")
+        if self.kind == _COSIGNATURE and self._holds(signature[_TIME_SIZE:], _timed(time, text)):
+            return time
+        return None
+
+    def _holds(self, signature: bytes, data: bytes) -> bool:
         try:
-            self._key.verify(signature, text)
+            self._key.verify(signature, data)
         except InvalidSignature:
             return False
         return True
@@ -95,7 +123,7 @@ class NoteSigner:
         try:
             if not text.startswith(_SIGNING_PREFIX):
                 raise _bad_key("it does not begin as one")
-            signer = cls(*_read_key(text.removeprefix(_SIGNING_PREFIX)))
+            signer = cls(*_read_key(text.removeprefix(_SIGNING_PREFIX), _ED25519))
         except LedgerError:
             signer = None
         if signer is None or signer.to_text() != text:
@@ -120,8 +148,12 @@ class NoteSigner:
         data = text.encode()
         if not text.endswith("\n") or CONTROL.search(text):
             raise ValueError("a note's text ends in a newline and holds no other control character")
-        line = _b64(self.verifier.key_hash + self._key.sign(data))
-        return b"%b\n\xe2\x80\x94 %b %b\n" % (data, self.verifier.name.encode(), line.encode())
+        return data + b"\n" + _line(self.verifier, self._key.sign(data))
+
+    def cosignature(self, text: str, time: int) -> bytes:
+        """A signature line over ``text`` and ``time`` (seconds since 1970), to put under a note."""
+        signature = self._key.sign(_timed(time, text.encode()))
+        return _line(self.verifier.cosigner, time.to_bytes(_TIME_SIZE, "big") + signature)
 
     def __repr__(self) -> str:
         return f"<NoteSigner {self.verifier.vkey}>"
@@ -130,6 +162,16 @@ class NoteSigner:
 def is_name(name: str) -> bool:
     """Whether a signature line can carry ``name``."""
     return name != "" and "+" not in name and not any(char.isspace() for char in name)
+
+
+def _timed(time: int, text: bytes) -> bytes:
+    """What a cosignature signs; the header keeps it apart from every other signed text."""
+    return b"cosignature/v1\ntime %d\n%b" % (time, text)
+
+
+def _line(verifier: NoteVerifier, signature: bytes) -> bytes:
+    encoded = _b64(verifier.key_hash + signature)
+    return b"\xe2\x80\x94 %b %b\n" % (verifier.name.encode(), encoded.encode())
 
 
 def _b64(data: bytes) -> str:
@@ -144,7 +186,7 @@ def unb64(text: str) -> bytes:
     return data
 
 
-def _read_key(text: str) -> tuple[str, bytes]:
+def _read_key(text: str, kind: bytes) -> tuple[str, bytes]:
     """Name and 32 bytes of key from ``name+hash+base64``; the hash is the caller's to check."""
     parts = text.split("+", 2)
     if len(parts) != 3 or not is_name(parts[0]):
@@ -153,8 +195,9 @@ def _read_key(text: str) -> tuple[str, bytes]:
         data = unb64(parts[2])
     except ValueError:
         raise _bad_key("its key is not base64") from None
-    if len(data) != 33 or data[:1] != _ED25519:
-        raise _bad_key("its key is not of type 0x01 (Ed25519) and 32 bytes long")
+    if len(data) != 33 or data[:1] != kind:
+        wanted = "0x04 (cosignatures)" if kind == _COSIGNATURE else "0x01 (Ed25519)"
+        raise _bad_key(f"its key is not of type {wanted} and 32 bytes long")
     return parts[0], data[1:]
 
 

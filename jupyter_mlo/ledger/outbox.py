@@ -50,7 +50,8 @@ class Outbox:
             OSError: the outbox cannot be written; nobody may be told that they are kept.
         """
         make_private_folder(self._folder)
-        moment = 0
+        # A clock that was set back must not put a revocation before what it is to follow.
+        moment = self._newest()
         for content in contents:
             path = self._folder / (content.statement_id.hex() + _SUFFIX)
             if not path.exists():
@@ -94,16 +95,23 @@ class Outbox:
 
     def _files(self) -> list[Path]:
         """What waits, oldest first."""
+        return [self._folder / name for _, name in sorted(self._waiting())]
+
+    def _newest(self) -> int:
+        """The modification time of what came last; 0 where nothing waits."""
+        return max((moment for moment, _ in self._waiting()), default=0)
+
+    def _waiting(self) -> list[tuple[int, str]]:
+        """Modification time (ns) and name of each file."""
         try:
             with os.scandir(self._folder) as found:
-                waiting = [
+                return [
                     (entry.stat(follow_symlinks=False).st_mtime_ns, entry.name)
                     for entry in found
                     if entry.name.endswith(_SUFFIX) and not entry.name.startswith(".")
                 ]
         except FileNotFoundError:
             return []
-        return [self._folder / name for _, name in sorted(waiting)]
 
     def _write(self, path: Path, envelope: bytes, moment: int) -> None:
         temporary = path.with_name(f".{secrets.token_hex(8)}")

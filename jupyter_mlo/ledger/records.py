@@ -123,7 +123,12 @@ class RecordStore:
     def _open_today(self) -> None:
         """Open this process's file of today; a forked child and a new day get their own."""
         day, process = int(self._now() // 86400), os.getpid()
-        if day == self._day and process == self._process and self._descriptor >= 0:
+        if (
+            day == self._day
+            and process == self._process
+            and self._descriptor >= 0
+            and os.fstat(self._descriptor).st_nlink  # else somebody has removed the file
+        ):
             return
         self._close()
         folder = self._folder / time.strftime("%Y-%m-%d", time.gmtime(day * 86400))

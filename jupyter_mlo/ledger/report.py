@@ -33,6 +33,8 @@ class LedgerReport:
     #: The root computed from the leaves, which the newest checkpoint must name.
     root: bytes = EMPTY_ROOT
     checkpoints: int = 0
+    #: Entries whose contents are rightly gone.
+    erased: int = 0
     faults: list[Fault] = field(default_factory=list)
     #: Faults beyond those that are named.
     more: int = 0

@@ -21,6 +21,8 @@ from jupyter_mlo.statements.predicates import types
 _AT_ONCE: Final = 500
 #: Entries fetched in one query when reading many.
 _PAGE: Final = 200
+#: Checkpoints fetched in one query: mostly the first is the one that was looked for.
+_NOTES: Final = 16
 #: More than any ledger holds, and a number that every database takes.
 _MANY: Final = 2**62
 
@@ -127,6 +129,30 @@ class Rows:
         rows = self._query("SELECT size, note FROM checkpoints ORDER BY size DESC LIMIT 1")
         return (rows[0][0], _bytes(rows[0][1])) if rows else None
 
+    def notes(self, after: int) -> Iterator[tuple[int, bytes]]:
+        """(size, note) of the checkpoints of more than ``after`` entries, smallest first."""
+        while True:
+            rows = self._query(
+                "SELECT size, note FROM checkpoints WHERE size > ? ORDER BY size LIMIT ?",
+                (after, _NOTES),
+            )
+            yield from ((size, _bytes(note)) for size, note in rows)
+            if len(rows) < _NOTES:
+                return
+            after = rows[-1][0]
+
+    def notes_before(self, size: int) -> Iterator[tuple[int, bytes]]:
+        """(size, note) of the checkpoints of at most ``size`` entries, largest first."""
+        while True:
+            rows = self._query(
+                "SELECT size, note FROM checkpoints WHERE size <= ? ORDER BY size DESC LIMIT ?",
+                (size, _NOTES),
+            )
+            yield from ((at, _bytes(note)) for at, note in rows)
+            if len(rows) < _NOTES:
+                return
+            size = rows[-1][0] - 1
+
     def place(self, statement_id: bytes) -> tuple[int | None, Row | None]:
         """Where a statement stands, and the newest checkpoint, in one question."""
         rows = self._query(_PLACE, (statement_id,))
@@ -140,9 +166,21 @@ class Rows:
         ((count,),) = self._query("SELECT count(*) FROM contents")
         return int(count)
 
+    def holes(self) -> dict[int, bytes]:
+        """Index → leaf hash of the entries that have no content."""
+        rows = self._query(
+            "SELECT e.leaf_index, e.leaf_hash FROM entries e LEFT JOIN contents c "
+            "ON c.leaf_index = e.leaf_index WHERE c.leaf_index IS NULL"
+        )
+        return {index: _bytes(leaf) for index, leaf in rows}
+
     def add_checkpoint(self, size: int, note: bytes) -> None:
         """Keep a signed checkpoint."""
         self.database.execute("INSERT INTO checkpoints (size, note) VALUES (?, ?)", (size, note))
+
+    def sign_again(self, size: int, note: bytes) -> None:
+        """Keep a checkpoint with more signature lines under it."""
+        self.database.execute("UPDATE checkpoints SET note = ? WHERE size = ?", (note, size))
 
     def node(self, level: int, index: int) -> bytes:
         """The hash of a complete subtree; raises :class:`LookupError` where it is missing."""

@@ -4,13 +4,17 @@ Runs inside the transaction of the use case that calls it. It signs no checkpoin
 would not continue the last one: before it appends to a tree that it has not itself left
 so, it computes the root again from the stored nodes and holds it against the last
 checkpoint (C2SP tlog-checkpoint: a log must not sign an inconsistent one).
+
+At most once a second it also says when it was, in a cosignature of its own under the
+checkpoint (``times.py``); never earlier than it has said before, whatever its clock does.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from jupyter_mlo.errors import LedgerError
 from jupyter_mlo.ledger.checkpoint import Checkpoint, read_checkpoint
@@ -20,6 +24,10 @@ from jupyter_mlo.ledger.leaf import SALT_SIZE, entry_hash
 from jupyter_mlo.ledger.merkle import Frontier
 from jupyter_mlo.ledger.note_keys import NoteSigner
 from jupyter_mlo.ledger.rows import Rows, content_row
+from jupyter_mlo.ledger.times import Clock
+
+#: Seconds between checkpoints that say when they were signed.
+_TIMED_EVERY: Final = 1.0
 
 
 @dataclass(frozen=True)
@@ -33,10 +41,17 @@ class Receipt:
 class Sequencer:
     """Appends to one ledger over one connection."""
 
-    def __init__(self, rows: Rows, signer: NoteSigner) -> None:
+    def __init__(self, rows: Rows, signer: NoteSigner, clock: Callable[[], float]) -> None:
+        """Begin; ``clock`` gives seconds since 1970."""
         self._rows = rows
         self._signer = signer
+        self._clock = clock
         self._frontier: Frontier | None = None
+        #: The last time that is known to have been said, and what this process's clock said then.
+        self._said = 0
+        self._said_at: float | None = None
+        #: The newest checkpoint is from here, and does not say when it was.
+        self.silent = False
 
     def append(self, contents: Sequence[Content]) -> list[Receipt]:
         """Append what is not there yet; a receipt for each, in the order given.
@@ -66,6 +81,17 @@ class Sequencer:
     def forget(self) -> None:
         """What was appended last was not kept: read the stored tree again before the next."""
         self._frontier = None
+        self._said_at = None
+
+    def say_when(self) -> None:
+        """Have the newest checkpoint say when it was, unless it does."""
+        last = self._rows.last_checkpoint()
+        if last is None or Clock.of_log(self._signer.verifier).read(last[1]) is not None:
+            return
+        size, note = last
+        head = read_checkpoint(note, self._signer.verifier)
+        time = max(int(self._clock()), self._said_before(size))
+        self._rows.sign_again(size, note + self._signer.cosignature(head.to_text(), time))
 
     def _add(self, contents: list[Content], last: Row | None) -> int:
         frontier = self._continued(last)
@@ -78,8 +104,28 @@ class Sequencer:
             rows.append(content_row(index, salt, content))
         self._rows.add_entries(entries, rows)
         head = Checkpoint(self._signer.verifier.name, frontier.size, frontier.root())
-        self._rows.add_checkpoint(head.size, head.sign(self._signer))
+        time = self._time(first)
+        self._rows.add_checkpoint(head.size, head.sign(self._signer, time))
+        self.silent = time is None
         return first
+
+    def _time(self, size: int) -> int | None:
+        """What the next checkpoint says of when it is; None where one said so just now."""
+        now = self._clock()
+        if self._said_at is not None and 0 <= now - self._said_at < _TIMED_EVERY:
+            return None
+        self._said = max(int(now), self._said_before(size))
+        self._said_at = now
+        return self._said
+
+    def _said_before(self, size: int) -> int:
+        """The newest time said by checkpoints up to ``size``, of this process or another."""
+        clock = Clock.of_log(self._signer.verifier)
+        for _, note in self._rows.notes_before(size):
+            time = clock.read(note)
+            if time is not None:
+                return max(time, self._said)
+        return self._said
 
     def _continued(self, last: Row | None) -> Frontier:
         """The tree that the last checkpoint names; other processes may have grown it."""

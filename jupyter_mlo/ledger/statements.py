@@ -7,11 +7,15 @@ that does not count (any more): revoked, out of scope, of a chain that never cam
 
 from __future__ import annotations
 
+import contextlib
+import multiprocessing
 import os
-from collections.abc import Iterable, Iterator, Mapping
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import islice
+from itertools import takewhile
 from typing import TYPE_CHECKING, Final
 
 from jupyter_mlo.delegation.revocation import Logged, Revocations
@@ -21,6 +25,7 @@ from jupyter_mlo.ledger.report import Fault
 from jupyter_mlo.ledger.rows import Entry, Filter
 from jupyter_mlo.ledger.verification import Progress
 from jupyter_mlo.ledger.view import LedgerView
+from jupyter_mlo.ledger.witnesses import clock_of
 from jupyter_mlo.statements.envelope import Envelope
 
 if TYPE_CHECKING:
@@ -28,7 +33,9 @@ if TYPE_CHECKING:
     from jupyter_mlo.statements.statement import Statement
 
 #: Statements read and checked at once.
-_BATCH: Final = 2000
+_BATCH: Final = 1000
+#: Batches from which processes are worth their start.
+_MANY: Final = 4
 
 
 @dataclass
@@ -46,6 +53,14 @@ class StatementsReport:
     #: Statements of predicates that this version does not know: nothing is said of them.
     unknown: int = 0
 
+    def add(self, part: StatementsReport) -> None:
+        """Take in what was found among some of them."""
+        self.hold += part.hold
+        self.faults += part.faults
+        self.refused += part.refused
+        self.late += part.late
+        self.unknown += part.unknown
+
 
 def check_statements(
     ledger: Ledger,
@@ -53,7 +68,9 @@ def check_statements(
     trust: Trust,
     now: datetime,
     others: Iterable[Envelope] = (),
+    since: int = 0,
     progress: Progress | None = None,
+    reopen: Callable[[], Ledger] | None = None,
 ) -> StatementsReport:
     """Check every statement of ``ledger``.
 
@@ -61,26 +78,66 @@ def check_statements(
         trust: pins and registrars of the verifier's own configuration.
         now: the verifier's clock.
         others: enrolments, delegations and revocations at hand beside the ledger's own.
+        since: statements before this index are not checked.
+        reopen: opens the ledger once more; where there are many statements, processes on all
+            cores then share them. Not for a process with threads.
     """
-    from jupyter_mlo.delegation.chain import KeyCache, Pool, attribute_many
-
-    view = LedgerView(ledger)
-    pool = Pool.of([*view.pooled(), *others])
-    revocations = Revocations(pool, trust, _Places(view), timed=view.timed)
-    cache = KeyCache()
+    size, others = ledger.size, tuple(others)
+    starts = range(since, size, _BATCH)
+    ends = [*starts[1:], None]
+    cores = os.cpu_count() or 1
     report = StatementsReport()
-    size, done = ledger.size, 0
-    entries = ledger.entries(Filter())
-    while batch := list(islice(entries, _BATCH)):
-        read = list(_read(batch, report))
+    with contextlib.ExitStack() as stack:
+        if reopen is None or cores < 2 or len(starts) < _MANY:
+            checker = _Checker(ledger, trust, now, others)
+            parts: Iterator[StatementsReport] = map(checker, starts or (since,), ends)
+        else:
+            method = "fork" if sys.platform == "linux" else "spawn"
+            pool = ProcessPoolExecutor(
+                min(cores, len(starts)),
+                multiprocessing.get_context(method),
+                initializer=_begin,
+                initargs=(reopen, trust, now, others),
+            )
+            parts = stack.enter_context(pool).map(_part, starts, ends)
+        for end, part in zip(ends, parts, strict=True):
+            report.add(part)
+            if progress is not None:
+                progress(size if end is None else end, size)
+    return report
+
+
+class _Checker:
+    """Checks the statements of one open ledger, some at a time."""
+
+    def __init__(
+        self, ledger: Ledger, trust: Trust, now: datetime, others: Iterable[Envelope]
+    ) -> None:
+        from jupyter_mlo.delegation.chain import KeyCache, Pool
+
+        view = LedgerView(ledger, clock_of(trust, ledger.verifier))
+        self._ledger = ledger
+        self._trust = trust
+        self._now = now
+        self._pool = Pool.of([*view.pooled(), *others])
+        self._revocations = Revocations(self._pool, trust, _Places(view), timed=False)
+        self._cache = KeyCache()
+
+    def __call__(self, first: int, end: int | None) -> StatementsReport:
+        """What those from index ``first`` up to ``end`` (to the last where None) are worth."""
+        from jupyter_mlo.delegation.chain import attribute_many
+
+        report = StatementsReport()
+        entries = self._ledger.entries(Filter(first=first))
+        asked = takewhile(lambda entry: end is None or entry.index < end, entries)
+        read = list(_read(asked, report))
         results = attribute_many(
             [statement for _, statement in read],
-            pool=pool,
-            trust=trust,
-            revocations=revocations,
-            now=now,
-            key_cache=cache,
-            workers=os.cpu_count() or 1,
+            pool=self._pool,
+            trust=self._trust,
+            revocations=self._revocations,
+            now=self._now,
+            key_cache=self._cache,
         )
         for (index, _), result in zip(read, results, strict=True):
             if isinstance(result, Refused):
@@ -94,16 +151,29 @@ def check_statements(
                 report.hold += 1
                 if result.late:
                     report.late.append(Fault(f"contents {index}", result.remark, index))
-        done += len(batch)
-        if progress is not None:
-            progress(done, size)
-    return report
+        return report
 
 
-def _read(batch: list[Entry], report: StatementsReport) -> Iterator[tuple[int, Statement]]:
+_checker: _Checker | None = None
+
+
+def _begin(
+    reopen: Callable[[], Ledger], trust: Trust, now: datetime, others: Iterable[Envelope]
+) -> None:
+    """Begin in a new process, with a connection of its own."""
+    global _checker
+    _checker = _Checker(reopen(), trust, now, others)
+
+
+def _part(first: int, end: int | None) -> StatementsReport:
+    assert _checker is not None
+    return _checker(first, end)
+
+
+def _read(asked: Iterable[Entry], report: StatementsReport) -> Iterator[tuple[int, Statement]]:
     from jupyter_mlo.statements.statement import MODELS, read_statement
 
-    for entry in batch:
+    for entry in asked:
         kind = entry.facts.predicate_type
         if kind is not None and kind not in MODELS:
             report.unknown += 1

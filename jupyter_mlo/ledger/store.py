@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -29,6 +30,7 @@ def open_ledger(
     create: bool = True,
     patience: float = PATIENCE,
     on_network: Callable[[Path], bool] | None = None,
+    clock: Callable[[], float] = time.time,
 ) -> Ledger:
     """Open this home's ledger; make it, or bring it to the current schema, where needed.
 
@@ -37,6 +39,7 @@ def open_ledger(
         patience: seconds to wait for other writers.
         on_network: whether a path lies on a network file system; this machine's mounts decide
             by default.
+        clock: seconds since 1970, for what checkpoints say of when they were signed.
 
     Raises:
         NotFound: there is none, and ``create`` is False.
@@ -57,7 +60,7 @@ def open_ledger(
                     raise _none_yet()
             with locked(settings.ledger / ".creation.lock"):
                 _bring_up_to_date(database, settings, path)
-        ledger = Ledger(database, key_file(settings))
+        ledger = Ledger(database, key_file(settings), clock)
         take_key(settings, ledger.verifier)
         return ledger
     except BaseException:

@@ -6,8 +6,9 @@ so that one altered row is one fault and does not make its ancestors look wrong.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any, Final
 
@@ -19,7 +20,9 @@ from jupyter_mlo.ledger.merkle import EMPTY_ROOT, HASH_SIZE, Frontier, parents
 from jupyter_mlo.ledger.note_keys import NoteVerifier
 from jupyter_mlo.ledger.report import LedgerReport
 from jupyter_mlo.ledger.rows import Rows
+from jupyter_mlo.ledger.times import Clock
 from jupyter_mlo.statements.envelope import Envelope
+from jupyter_mlo.statements.times import to_text
 
 #: ``progress(done, total)`` in entries.
 Progress = Callable[[int, int], None]
@@ -31,8 +34,21 @@ _CHUNK: Final = 1 << _HEIGHT
 _BROKEN: Final = 100
 
 
-def verify_rows(rows: Rows, log: NoteVerifier, progress: Progress | None = None) -> LedgerReport:
+def verify_rows(
+    rows: Rows,
+    log: NoteVerifier,
+    progress: Progress | None = None,
+    *,
+    since: int = 0,
+    erased: Mapping[int, bytes] | None = None,
+) -> LedgerReport:
     """Verify what one snapshot of the ledger holds.
+
+    Args:
+        since: entries before this index, under a checkpoint that the caller trusts and holds
+            the stored tree against, are taken as they are (but for those of the chunk in which it
+            lies); neither are the pages of the database's file looked through.
+        erased: index → leaf hash of entries whose contents are rightly gone.
 
     Raises:
         LedgerUnreachable: the database cannot be read.
@@ -40,8 +56,8 @@ def verify_rows(rows: Rows, log: NoteVerifier, progress: Progress | None = None)
     database = rows.database
     database.begin(write=False)
     try:
-        walk = _Walk(rows, log)
-        for fault in database.faults():
+        walk = _Walk(rows, log, since // _CHUNK * _CHUNK, erased or {})
+        for fault in database.faults() if not since else ():
             walk.report.add("database", fault)
         walk.run(progress or (lambda done, total: None))
         return walk.report
@@ -52,12 +68,19 @@ def verify_rows(rows: Rows, log: NoteVerifier, progress: Progress | None = None)
 class _Walk:
     """One pass over all leaves, in chunks that are complete subtrees (but for the last)."""
 
-    def __init__(self, rows: Rows, log: NoteVerifier) -> None:
+    def __init__(
+        self, rows: Rows, log: NoteVerifier, start: int, erased: Mapping[int, bytes]
+    ) -> None:
+        self._start = start
+        self._erased = erased
         self._rows = rows
         self._query = rows.database.query
         self._log = log
         self._above = Frontier()  # over the roots of whole chunks, at level _HEIGHT
         self._unsigned: list[tuple[int, str]] = []
+        self._clock = Clock.of_log(log)
+        #: Size and time of the checkpoint that says the latest time so far.
+        self._latest = (0, 0)
         self.report = LedgerReport(log.name)
 
     def run(self, progress: Progress) -> None:
@@ -65,12 +88,23 @@ class _Walk:
         report = self.report
         size = report.size = self._size()
         with ThreadPoolExecutor() as threads:
-            self._check_checkpoints(threads, -1, 0, lambda size: EMPTY_ROOT)
-            for start in range(0, size, _CHUNK):
+            if self._start:
+                self._above = self._stored_above(min(self._start, size))
+            else:
+                self._check_checkpoints(threads, -1, 0, lambda size: EMPTY_ROOT)
+            for start in range(self._start, size, _CHUNK):
                 self._chunk(threads, start, min(start + _CHUNK, size))
                 progress(min(start + _CHUNK, size), size)
         self._check_beyond(size)
         self._check_signatures()
+
+    def _stored_above(self, size: int) -> Frontier:
+        """The roots of whole chunks before ``size``, as they are stored."""
+        try:
+            return Frontier.of(size >> _HEIGHT, lambda n, at: self._rows.node(n + _HEIGHT, at))
+        except LookupError as error:
+            self.report.add("entries", str(error))
+            return Frontier(size >> _HEIGHT, [EMPTY_ROOT] * (size >> _HEIGHT).bit_count())
 
     def _size(self) -> int:
         """How many entries there should be: all that are here if there are no gaps.
@@ -128,7 +162,10 @@ class _Walk:
             leaves[index - start] = leaf if isinstance(leaf, bytes) else b""
             completed[index - start] = nodes
             if content_index is None:
-                self.report.add(f"contents {index}", "salt and envelope are missing", index)
+                if isinstance(leaf, bytes) and self._erased.get(index) == leaf:
+                    self.report.erased += 1
+                else:
+                    self.report.add(f"contents {index}", self._why_missing(index), index)
                 continue
             computed = self._check_content(index, *content)
             if computed is not None and computed != leaf:
@@ -179,6 +216,12 @@ class _Walk:
                     )
         return entry_hash(salt, stored)
 
+    def _why_missing(self, index: int) -> str:
+        why = "salt and envelope are missing"
+        if index in self._erased:
+            return f"{why}, and its leaf hash is not the one that an erasure names"
+        return why
+
     def _vouched(self, index: int, start: int, leaves: list[bytes], computed: bytes) -> bool:
         """Whether the node above a leaf vouches for ``computed`` rather than for the leaf."""
         partner = (index ^ 1) - start
@@ -217,10 +260,12 @@ class _Walk:
             (after, until),
         )
         self.report.checkpoints += len(stored)
-        for (size, _), head in zip(stored, threads.map(self._read, stored), strict=True):
+        for (size, note), head in zip(stored, threads.map(self._read, stored), strict=True):
             if isinstance(head, str):
                 self._unsigned.append((size, head))
-            elif head.size != size:
+                continue
+            self._check_time(size, note)
+            if head.size != size:
                 self.report.add(f"checkpoints {size}", f"the note is of size {head.size}")
             elif head.root != root_at(size):
                 self.report.add(
@@ -231,9 +276,24 @@ class _Walk:
 
     def _read(self, row: tuple[Any, ...]) -> Checkpoint | str:
         try:
-            return read_checkpoint(row[1] if isinstance(row[1], bytes) else b"", self._log)
+            note = row[1] if isinstance(row[1], bytes) else b""
+            return read_checkpoint(note, self._log, self._log.cosigner)
         except LedgerError as error:
             return error.message
+
+    def _check_time(self, size: int, note: bytes) -> None:
+        time = self._clock.read(note)
+        if time is None:
+            return
+        at, before = self._latest
+        if time < before:
+            self.report.add(
+                f"checkpoints {size}",
+                f"it says that it is of {_moment(time)}, before {_moment(before)}, which the "
+                f"checkpoint of {at} entries says",
+            )
+        else:
+            self._latest = size, time
 
     def _check_beyond(self, size: int) -> None:
         """Whatever stands where nothing should, and the newest checkpoint."""
@@ -257,7 +317,9 @@ class _Walk:
         ):
             report.add(f"contents {index}", "there is no such entry", index)
         for statement_id, times in self._query(
-            "SELECT statement_id, count(*) FROM contents GROUP BY statement_id HAVING count(*) > 1"
+            "SELECT statement_id, count(*) FROM contents WHERE leaf_index >= ? "
+            "GROUP BY statement_id HAVING count(*) > 1",
+            (self._start,),
         ):
             shown = statement_id.hex() if isinstance(statement_id, bytes) else repr(statement_id)
             report.add(f"contents, statement {shown}", f"it stands in {times} entries")
@@ -273,3 +335,7 @@ class _Walk:
             return
         for size, why in self._unsigned:
             self.report.add(f"checkpoints {size}", why)
+
+
+def _moment(time: int) -> str:
+    return to_text(datetime.fromtimestamp(time, UTC))

@@ -7,6 +7,7 @@ ledger itself is :meth:`~jupyter_mlo.ledger.log.Ledger.verify`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
 from functools import cached_property
 from typing import Any
 
@@ -14,20 +15,56 @@ from jupyter_mlo.delegation.revocation import Logged
 from jupyter_mlo.errors import StatementError
 from jupyter_mlo.ledger.log import Ledger
 from jupyter_mlo.ledger.rows import Filter
+from jupyter_mlo.ledger.times import Clock, ProvenTimes
 from jupyter_mlo.statements.envelope import Envelope
 from jupyter_mlo.statements.predicates import types
 
-#: What :class:`~jupyter_mlo.delegation.pool.Pool` reads.
+
+class ProvenPlace(Logged):
+    """Where the ledger has a statement; its time is proven when somebody asks for it."""
+
+    __slots__ = ("_times",)
+
+    _times: ProvenTimes
+
+    def __init__(self, index: int, times: ProvenTimes) -> None:
+        object.__setattr__(self, "index", index)
+        object.__setattr__(self, "_times", times)
+
+    @property
+    def at(self) -> datetime | None:
+        """Since when it has been there; None where nothing proves it."""
+        return self._times.of(self.index)
+
+    @property
+    def witnessed(self) -> bool:
+        """Whether the configured quorum of witnesses has seen a checkpoint over it."""
+        return self._times.by_witnesses and self.at is not None
+
+    @property
+    def after(self) -> datetime | None:
+        """The latest proven moment at which the ledger did not have it yet; None if there is none.
+
+        Whoever writes the database can make it earlier, never later.
+        """
+        return self._times.before(self.index)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Logged):
+            return NotImplemented
+        return (self.index, self.at) == (other.index, other.at)
+
+    def __hash__(self) -> int:
+        return hash((self.index, self.at))
 
 
 class LedgerView:
     """What one open ledger knows of statements."""
 
-    #: Whether :meth:`logged` proves times.
-    timed = False
-
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Ledger, clock: Clock | None = None) -> None:
+        """Look into ``ledger``; proven times are by ``clock``, by default the ledger's own."""
         self._ledger = ledger
+        self._times = ledger.times(clock)
 
     @cached_property
     def checkpoint(self) -> Mapping[str, Any]:
@@ -35,12 +72,9 @@ class LedgerView:
         return self._ledger.quoted()
 
     def logged(self, statement_ids: Iterable[str]) -> dict[str, Logged]:
-        """Which of these statements the ledger has, and where.
-
-        No time is proven by an index alone: that takes a clock which the signer does not hold.
-        """
+        """Which of these statements the ledger has, where, and (proven) since when."""
         found = self._ledger.indexes(statement_ids)
-        return {statement_id: Logged(index) for statement_id, index in found.items()}
+        return {name: ProvenPlace(index, self._times) for name, index in found.items()}
 
     def newest_seal(self, notebook: str) -> tuple[str, int] | None:
         """Statement ID and index of the newest seal of the notebook with this ID."""

@@ -16,6 +16,7 @@ from datetime import datetime
 from typing import Any, Final, Literal
 
 from jupyter_mlo.lifecycle.resources import FileDigest, code_descriptor, descriptors, given
+from jupyter_mlo.lifecycle.secret_parameters import WITHHELD, looks_secret
 from jupyter_mlo.statements.canonical import canonical_bytes
 from jupyter_mlo.statements.predicates.types import OWN
 from jupyter_mlo.statements.times import to_text
@@ -73,7 +74,8 @@ class Run:
     code: str
     #: ``mloNotebookV1`` of the sealed output, hex; None where it could not be sealed.
     sealed: str | None
-    parameters: Mapping[str, Any]
+    #: None where what was injected is not what the parameters say.
+    parameters: Mapping[str, Any] | None
     activity: str
     model: str | None
     started: datetime
@@ -118,7 +120,9 @@ def provenance(run: Run) -> dict[str, Any]:
                     "notebook": run.source,
                     "output": run.target,
                     "kernel": run.environment.kernel,
-                    "parameters": plain_parameters(run.parameters),
+                    "parameters": (
+                        plain_parameters(run.parameters) if run.parameters is not None else None
+                    ),
                 }
             ),
             "internalParameters": _internal(run.environment),
@@ -142,8 +146,11 @@ def packages_digest(packages: Sequence[tuple[str, str]]) -> str:
 
 
 def plain_parameters(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Parameters as JSON data: large ones by digest, odd ones (dates, NaN) as what they read as."""
-    plain = {_text(name): _bounded(_plain(value, 0)) for name, value in parameters.items()}
+    """Parameters as JSON data: large ones by digest, odd ones (dates, NaN) as what they read as.
+
+    Values that look secret are withheld.
+    """
+    plain = {name: _bounded(value) for name, value in _members(parameters, 0).items()}
     whole: dict[str, Any] = _bounded(plain, _MAX_PARAMETERS)
     return whole
 
@@ -183,14 +190,21 @@ def _plain(value: Any, depth: int) -> Any:
     if isinstance(value, int):
         return int(value) if abs(value) <= _EXACT else str(value)
     if isinstance(value, str):
-        return _text(value)
+        return dict(WITHHELD) if looks_secret("", value) else _text(value)
     if isinstance(value, float):
         return float(value) if math.isfinite(value) else repr(value)
     if isinstance(value, Mapping):
-        return {_text(name): _plain(each, depth + 1) for name, each in value.items()}
+        return _members(value, depth + 1)
     if isinstance(value, list | tuple | set | frozenset):
         return [_plain(each, depth + 1) for each in value]
     return _text(value)
+
+
+def _members(value: Mapping[Any, Any], depth: int) -> dict[str, Any]:
+    return {
+        _text(name): dict(WITHHELD) if looks_secret(str(name)) else _plain(each, depth)
+        for name, each in value.items()
+    }
 
 
 def _text(value: object) -> str:

@@ -27,6 +27,8 @@ ATTACHMENTS_LEVEL, OUTPUT_LEVEL = 2, 3
 IGNORED = frozenset({"execution_count", "transient"})
 CELL_TYPES = frozenset({"code", "markdown", "raw"})
 
+#: White space that does not count at the end of a source.
+SOURCE_SPACE = " \t\n"
 #: Types of output that hold a MIME bundle.
 DISPLAYED = frozenset({"display_data", "execute_result"})
 #: What stands for each member of an error that is not there.
@@ -59,6 +61,11 @@ def joined(value: object, what: str) -> str:
         with contextlib.suppress(TypeError):
             return "".join(value)
     raise Undigestable(f"{what} is neither a string nor a list of strings")
+
+
+def canonical_source(source: str) -> str:
+    """A cell's source without the white space at its end, which tools take away and put there."""
+    return source.rstrip(SOURCE_SPACE)
 
 
 def canonical_outputs(
@@ -127,6 +134,7 @@ def canonical_bundle(bundle: Mapping[str, Any]) -> dict[str, Any]:
 
 def without_space(text: str) -> str:
     """Base64 without the white space that tools put in and take out."""
+    text = text.rstrip(" \t\n\r")  # where it mostly stands
     for space in " \t\n\r":
         if space in text:
             text = text.replace(space, "")

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from jupyter_mlo.notebook import scanning
+from jupyter_mlo.notebook import raw_json, scanning
 from jupyter_mlo.notebook.parts import REFUSALS, Part
 from jupyter_mlo.notebook.scanning import NotJson
 
@@ -56,8 +56,15 @@ def find_cell_parts(part: Part) -> bool:
         return False
     if found.end != part.end:
         return False
-    part.found = found.found
+    part.found, part.sound = found.found, True
     return True
+
+
+def look_into(part: Part) -> bool:
+    """Whether a cell is one JSON value; notes the parts of long ones on the way."""
+    if len(part) > raw_json.SMALL and part.has_long_members() and find_cell_parts(part):
+        return True
+    return part.is_sound()
 
 
 def _walk(whole: Part, start: int, value: Any) -> Part:
@@ -67,10 +74,12 @@ def _walk(whole: Part, start: int, value: Any) -> Part:
         NotJson: the lengths lead to something else than the text has.
     """
     if isinstance(value, Raw):
-        return whole.inner(start, start + len(value))
-    found, end = (_walk_list if isinstance(value, list) else _walk_object)(whole, start, value)
-    part = whole.inner(start, end)
-    part.found = found
+        part = whole.inner(start, start + len(value))
+    else:
+        found, end = (_walk_list if isinstance(value, list) else _walk_object)(whole, start, value)
+        part = whole.inner(start, end)
+        part.found = found
+    part.sound = True  # msgspec has been through it
     return part
 
 

@@ -13,7 +13,7 @@ from jupyter_mlo.notebook.canonical_cell import (
     check_value,
     joined,
 )
-from jupyter_mlo.notebook.digests import CellDigests, cell_digests
+from jupyter_mlo.notebook.digests import CellDigests, cell_digests, output_digests
 from jupyter_mlo.notebook.long_cells import HEAD, LongCell
 from jupyter_mlo.notebook.parts import Part
 
@@ -33,7 +33,8 @@ class Cell:
     """
 
     __slots__ = (
-        "_digests", "_head", "_long_cell", "_marks", "_part", "_reason", "_value", "position",
+        "_digests", "_head", "_long_cell", "_marks", "_outputs", "_part", "_reason", "_value",
+        "position",
     )  # fmt: skip
 
     def __init__(self, position: int, value: Mapping[str, Any] | Part) -> None:
@@ -43,6 +44,7 @@ class Cell:
         self._long_cell: LongCell | None = None
         self._head: Mapping[str, Any] | None = None
         self._digests: CellDigests | None = None
+        self._outputs: tuple[bytes, ...] | None = None
         self._marks: Marks = ()
         #: Why there are no digests; empty where there are, None where nobody has looked.
         self._reason: str | None = None
@@ -105,7 +107,7 @@ class Cell:
     def has_outputs(self) -> bool:
         """Whether :attr:`outputs` holds any; needs no decode once the digests are there."""
         if self.undigestable is None:
-            return bool(self.digests.outputs)
+            return self.digests.output_count > 0
         return bool(self.outputs)
 
     @property
@@ -127,11 +129,25 @@ class Cell:
 
     @property
     def digests(self) -> CellDigests:
-        """All its digests; raises :class:`Undigestable`."""
+        """Its digests; raises :class:`Undigestable`."""
         self._digest()
         if self._digests is None:
             raise Undigestable(self._reason or "")
         return self._digests
+
+    @property
+    def output_digests(self) -> tuple[bytes, ...]:
+        """The digest of each output, streams merged; raises :class:`Undigestable`.
+
+        Needed only where outputs are told apart, so they cost a second look at the outputs.
+        """
+        if self._outputs is None:
+            value = self._loaded() if self.digests.output_count else {}
+            if isinstance(value, LongCell):
+                self._outputs, self._long_cell = tuple(value.output_digests()), None
+            else:
+                self._outputs = tuple(output_digests(value.get("outputs", ())))
+        return self._outputs
 
     def _named(self, member: str) -> Any:
         if self._head is None:

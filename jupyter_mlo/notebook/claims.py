@@ -7,10 +7,11 @@ elsewhere; here it is only asked who says something, and whether he may.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final, Protocol, cast
 
+from jupyter_mlo.delegation.assurance import Assurance
 from jupyter_mlo.delegation.chain import Attribution, KeyCache, attribute_many
 from jupyter_mlo.delegation.pool import Pool
 from jupyter_mlo.delegation.revocation import Logged, Revocations
@@ -22,8 +23,6 @@ from jupyter_mlo.statements.predicates.identity import Enrolment, Membership
 from jupyter_mlo.statements.predicates.notebook import Record, Seal, Stamp
 from jupyter_mlo.statements.statement import Statement, read_statement
 
-#: Statements from which threads for their signatures are worth their start.
-_MANY: Final = 64
 #: Said of whatever cannot be read or does not hold as it was signed.
 FORGED: Final = "forged or damaged"
 
@@ -90,12 +89,10 @@ class Verifier:
         trust: Trust,
         now: datetime,
         logged: Mapping[str, Logged] | None = None,
-        workers: int = 1,
     ) -> None:
         self._pool = pool
         self._trust = trust
         self._now = now
-        self._workers = workers
         # Grows: a stamp is in the ledger where the seal over it is, known only after the seals.
         self._logged: dict[str, Logged] = dict(logged or {})
         self._revocations = Revocations(pool, trust, self._logged)
@@ -123,8 +120,15 @@ class Verifier:
                 forged = isinstance(result, StatementError)
                 claims.append(Claim(envelope, one, None, _reason(result), forged))
             else:
-                claims.append(Claim(envelope, one, result))
+                claims.append(Claim(envelope, one, self._raised(one, result)))
         return claims
+
+    def _raised(self, statement: Statement, found: Attribution) -> Attribution:
+        """``witnessed`` where the quorum saw, in the ledger, what one who is enrolled signed."""
+        place = self._logged.get(statement.statement_id)
+        if found.assurance is Assurance.ENROLLED and getattr(place, "witnessed", False):
+            return replace(found, assurance=Assurance.WITNESSED)
+        return found
 
     def chain_problems(self, chains: Sequence[Envelope]) -> list[str]:
         """Which of the enrolments and delegations beside the seals do not hold, and why.
@@ -152,7 +156,6 @@ class Verifier:
                 revocations=nothing_revoked,
                 now=self._now,
                 key_cache=self._cache,
-                workers=1,
             )
             if isinstance(result, StatementError) or (
                 isinstance(result, MloError) and not _by_registrar(statement)
@@ -168,7 +171,6 @@ class Verifier:
             revocations=self._revocations,
             now=self._now,
             key_cache=self._cache,
-            workers=self._workers if len(statements) >= _MANY else 1,
         )
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from jupyter_mlo.notebook.canonical_text import value_json
+from jupyter_mlo.notebook.digests import short, source_digest
 
 PARAMETERS = "parameters"
 INJECTED = "injected-parameters"
@@ -40,26 +42,43 @@ class Code(Protocol):
         """Name of the kernelspec."""
 
 
+@dataclass(frozen=True)
+class CodeLine:
+    """A cell as far as the digest needs it."""
+
+    kind: str
+    #: ``mloSourceV1``, 32 bytes.
+    source: bytes
+    #: ``tags`` in its metadata, whatever that is.
+    tags: object = None
+
+
 def code_digest(notebook: Code) -> str:
-    """``mloCodeV1`` in hexadecimal.
+    """``mloCodeV1`` in hexadecimal."""
+    lines = [
+        CodeLine(cell.kind, source_digest(cell.source), cell.metadata.get("tags"))
+        for cell in notebook.cells
+    ]
+    return lines_digest(lines, notebook.kernel_name)
+
+
+def lines_digest(lines: Sequence[CodeLine], kernel_name: str | None) -> str:
+    """The same of a notebook's cells in order.
 
     Left out is the one cell that papermill would replace with the parameters it injects: the
     first that is tagged ``injected-parameters``, of whatever type. Any further ones run
     as they are, and count like all others.
     """
-    injected = injected_position(notebook)
-    tagged = _first(notebook, PARAMETERS)
+    tags = [line.tags for line in lines]
+    injected = _first(tags, INJECTED)
+    tagged = _first(tags, PARAMETERS)
     added = 0 if tagged is None else tagged + 1
     before = added if injected is None else injected
-    sources = [
-        (position, cell.source)
-        for position, cell in enumerate(notebook.cells)
-        if cell.kind == "code" and position != injected
-    ]
-    index = sum(position < before for position, _ in sources) - 1
+    code = [at for at, line in enumerate(lines) if line.kind == "code" and at != injected]
+    index = sum(at < before for at in code) - 1
     form = {
-        "cells": [source for _, source in sources],
-        "kernel": notebook.kernel_name,
+        "cells": [short(lines[at].source) for at in code],
+        "kernel": kernel_name,
         "parameters": None if index < 0 else index,
     }
     return hashlib.sha256(value_json(form)).hexdigest()
@@ -67,13 +86,12 @@ def code_digest(notebook: Code) -> str:
 
 def injected_position(notebook: Code) -> int | None:
     """Position of the cell that papermill would replace; None where it would add one."""
-    return _first(notebook, INJECTED)
+    return _first([cell.metadata.get("tags") for cell in notebook.cells], INJECTED)
 
 
-def _first(notebook: Code, tag: str) -> int | None:
-    for position, cell in enumerate(notebook.cells):
-        tags = cell.metadata.get("tags")
+def _first(tags: Sequence[object], tag: str) -> int | None:
+    for position, found in enumerate(tags):
         # A string is searched for the tag too, as papermill does.
-        if isinstance(tags, (list, str, Mapping)) and tag in tags:
+        if isinstance(found, (list, str, Mapping)) and tag in found:
             return position
     return None

@@ -15,6 +15,7 @@ from jupyter_mlo.notebook.canonical_cell import (
     Undigestable,
     canonical_attachments,
     canonical_outputs,
+    canonical_source,
     check_value,
     too_many_outputs,
 )
@@ -23,11 +24,11 @@ from jupyter_mlo.notebook.canonical_text import value_json
 
 @dataclass(frozen=True)
 class CellDigests:
-    """The three digests of one cell, and how many outputs there are after merging streams."""
+    """The two digests of one cell, and how many outputs there are after merging streams."""
 
     cell: bytes
     source: bytes
-    outputs: tuple[bytes, ...]
+    output_count: int
 
 
 class CellContent(Protocol):
@@ -62,7 +63,7 @@ def from_short(text: str) -> bytes:
 
 def source_digest(source: str) -> bytes:
     """``mloSourceV1`` of a cell's source, lines joined."""
-    return hashlib.sha256(value_json(source)).digest()
+    return hashlib.sha256(value_json(canonical_source(source))).digest()
 
 
 def output_digest(output: Mapping[str, Any]) -> bytes:
@@ -88,7 +89,7 @@ def cell_digest(cell: CellContent) -> bytes:
 
 
 def cell_digests(cell: CellContent, *, checked: bool = False) -> CellDigests:
-    """All digests of a cell at once; raises :class:`Undigestable`.
+    """Both digests of a cell at once; raises :class:`Undigestable`.
 
     Args:
         cell: what is digested.
@@ -96,25 +97,24 @@ def cell_digests(cell: CellContent, *, checked: bool = False) -> CellDigests:
     """
     if cell.kind not in CELL_TYPES:
         raise Undigestable(f"the cell's type {cell.kind!r:.40} is unknown")
-    source = value_json(cell.source)
+    source = value_json(canonical_source(cell.source))
     attachments = canonical_attachments(cell.attachments, checked=checked)
     whole = hashlib.sha256(b"{")
     if attachments:
         whole.update(b'"attachments":' + _text(attachments) + b",")
     whole.update(b'"cell_type":"%b"' % cell.kind.encode())
-    outputs: list[bytes] = []
+    count = 0
     if cell.kind == "code":
         before = b',"outputs":['
-        for text in _output_texts(cell.outputs, checked):
+        for count, text in enumerate(_output_texts(cell.outputs, checked), 1):
+            if count > MAX_OUTPUTS:
+                raise too_many_outputs()
             whole.update(before)
             whole.update(text)
             before = b","
-            outputs.append(hashlib.sha256(text).digest())
-            if len(outputs) > MAX_OUTPUTS:
-                raise too_many_outputs()
-        whole.update(b"]" if outputs else before + b"]")
+        whole.update(b"]" if count else before + b"]")
     whole.update(b',"source":%b}' % source)
-    return CellDigests(whole.digest(), hashlib.sha256(source).digest(), tuple(outputs))
+    return CellDigests(whole.digest(), hashlib.sha256(source).digest(), count)
 
 
 def _output_texts(outputs: Iterable[Any], checked: bool = False) -> Iterator[bytes]:

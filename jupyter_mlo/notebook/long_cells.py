@@ -14,7 +14,13 @@ from jupyter_mlo.notebook import raw_json
 from jupyter_mlo.notebook.canonical_cell import ATTACHMENTS_LEVEL, Undigestable
 from jupyter_mlo.notebook.cell_parts import find_cell_parts
 from jupyter_mlo.notebook.digests import CellDigests
-from jupyter_mlo.notebook.long_outputs import Form, LongOutputs, write_bundle, write_text
+from jupyter_mlo.notebook.long_outputs import (
+    Form,
+    LongOutputs,
+    without_space_at_end,
+    write_bundle,
+    write_text,
+)
 from jupyter_mlo.notebook.part_writer import PartWriter, inspect, object_members
 from jupyter_mlo.notebook.parts import Part, members
 
@@ -50,7 +56,7 @@ class LongCell:
         return {name: self.value(name) for name in HEAD}
 
     def digests(self, kind: str) -> tuple[CellDigests, tuple[tuple[int, Any], ...]]:
-        """All digests; and of each output that has ``metadata.mlo`` its place and that value.
+        """Its digests; and of each output that has ``metadata.mlo`` its place and that value.
 
         Args:
             kind: the cell's type, known to be one of the three.
@@ -60,12 +66,14 @@ class LongCell:
         sources: list[bytes] = []
         attachments = object_members(others.pop("attachments", None), "attachments")
         outputs = LongOutputs(writer, others.pop("outputs", None) if kind == "code" else None)
-        for ignored in others.values():
-            inspect(ignored, ATTACHMENTS_LEVEL)
+        for ignored in others.keys() - HEAD:  # that has been decoded
+            inspect(others[ignored], ATTACHMENTS_LEVEL)
         form: Form = {
             "cell_type": partial(writer.json, kind),
             "source": lambda: sources.append(
-                writer.digest_of(partial(write_text, writer, source, "the source"))
+                writer.digest_of(
+                    partial(write_text, writer, source, "the source", without_space_at_end)
+                )
             ),
         }
         if kind == "code":
@@ -76,7 +84,13 @@ class LongCell:
             }
             form["attachments"] = partial(writer.object, bundles)
         digest = writer.digest_of(partial(writer.object, form))
-        return CellDigests(digest, sources[0], tuple(outputs.digests)), tuple(outputs.marks)
+        return CellDigests(digest, sources[0], outputs.count), tuple(outputs.marks)
+
+    def output_digests(self) -> list[bytes]:
+        """The digest of each output."""
+        outputs = LongOutputs(PartWriter(), self.members.get("outputs"), each=True)
+        outputs.write()
+        return outputs.digests
 
 
 def _write_attachment(writer: PartWriter, part: Part) -> None:

@@ -14,6 +14,7 @@ from jupyter_mlo.notebook.canonical_cell import (
     IGNORED,
     MAX_OUTPUTS,
     OUTPUT_LEVEL,
+    SOURCE_SPACE,
     Undigestable,
     canonical_bundle,
     canonical_outputs,
@@ -32,15 +33,18 @@ Form = dict[str, Callable[[], None]]
 
 
 class LongOutputs:
-    """Writes a cell's outputs, and keeps the digest of each.
+    """Writes a cell's outputs, and counts them, adjacent streams of one name being one.
 
     Args:
         writer: where to.
         part: the text of the list of outputs; None where the cell has none.
+        each: keep the digest of each, which costs a second hash.
     """
 
-    def __init__(self, writer: PartWriter, part: Part | None) -> None:
+    def __init__(self, writer: PartWriter, part: Part | None, *, each: bool = False) -> None:
+        self.count = 0
         self.digests: list[bytes] = []
+        self._each = each
         #: Where outputs have ``metadata.mlo``: their places in the file, and what it is.
         self.marks: list[tuple[int, Any]] = []
         self._writer = writer
@@ -113,11 +117,15 @@ class LongOutputs:
         self._put(partial(writer.object, form))
 
     def _put(self, write: Callable[[], None]) -> None:
-        if len(self.digests) == MAX_OUTPUTS:
+        if self.count == MAX_OUTPUTS:
             raise too_many_outputs()
-        if self.digests:
+        if self.count:
             self._writer.write(b",")
-        self.digests.append(self._writer.digest_of(write))
+        self.count += 1
+        if self._each:
+            self.digests.append(self._writer.digest_of(write))
+        else:
+            write()
 
     def _form(self, kind: str, members: dict[str, Part], place: int) -> Form:
         """What writes each member of an output; takes from ``members`` what is covered."""
@@ -211,6 +219,22 @@ def write_text(
         writer.text(parts, treat)
     except NotText:
         raise Undigestable(f"{what} is neither a string nor a list of strings") from None
+
+
+def without_space_at_end(pieces: Pieces) -> Pieces:
+    """What :func:`~jupyter_mlo.notebook.canonical_cell.canonical_source` makes of a source."""
+    held: list[str | bytes] = []
+    for piece in pieces:
+        if isinstance(piece, str):
+            kept: str | bytes = piece.rstrip(SOURCE_SPACE)
+        else:
+            kept = piece.rstrip(SOURCE_SPACE.encode())
+        if kept:
+            yield from held
+            held.clear()
+            yield kept
+        if len(kept) < len(piece):
+            held.append(piece[len(kept) :])
 
 
 def _as_terminal(pieces: Pieces) -> Pieces:

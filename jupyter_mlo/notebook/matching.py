@@ -104,7 +104,10 @@ def _once(ids: Sequence[str]) -> set[str]:
 
 
 def _by_id(cell: Present, own: Sequence[Recorded], displays: Displays) -> Match | str | None:
-    """Of several records of one cell: that whose outputs and count are there, else the latest."""
+    """Of several records of one cell: that whose outputs and count are there, else the latest.
+
+    A count that a tool took away is any count; another one is another execution.
+    """
     if not own:
         return None
     best: tuple[tuple[bool, bool, int], Match] | None = None
@@ -112,8 +115,8 @@ def _by_id(cell: Present, own: Sequence[Recorded], displays: Displays) -> Match 
         for state in one.states:
             fits = _hold(cell, one, state, displays, Tie.ID)
             rank = (fits.whole, one.count == cell.count, at)
-            if not _same_count(cell, one) and not (fits.whole and fits.observed):
-                # Run again since, by somebody who left no record here: not what is there now.
+            if not _same_count(cell, one):
+                # Run again since, by somebody who left no record here, even if it came out alike.
                 continue
             if best is None or rank >= best[0]:
                 best = rank, fits

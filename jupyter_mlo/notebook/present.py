@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -53,14 +53,15 @@ class PresentCell:
             for at, mark in self.cell.marks
         ]
 
-    def to_match(self) -> Present:
-        """What of it is held against records."""
-        digests = self.cell.digests
+    def to_match(self, recorded: Container[str]) -> Present:
+        """What of it is held against the records of these sources; else outputs do not matter."""
+        source = short(self.listed.source)
+        outputs = self.cell.output_digests if source in recorded else ()
         return Present(
             position=self.cell.position,
             id=self.cell.id,
-            source=short(digests.source),
-            outputs=tuple(short(digest) for digest in digests.outputs),
+            source=source,
+            outputs=tuple(short(digest) for digest in outputs),
             count=self.cell.execution_count,
             references=frozenset(found for _, found in self.references()),
         )

@@ -23,7 +23,7 @@ from jupyter_mlo.notebook.canonical_cell import (
     too_many_members,
 )
 from jupyter_mlo.notebook.canonical_text import MARK
-from jupyter_mlo.notebook.parts import REFUSALS, Part, count_of, not_json, twin_names
+from jupyter_mlo.notebook.parts import REFUSALS, Part, count_of, find_in, not_json, twin_names
 
 #: Text up to this length is decoded at once; what is longer goes part by part.
 SMALL = 1 << 18
@@ -61,9 +61,11 @@ def decode_part(part: Part, level: int = 1) -> Any:
         value = _decode(part.view)
     except REFUSALS:
         return decode_slowly(part.text, level)
+    if type(value) in _SCALARS:
+        return value  # has no members that could have been dropped
     if (
         colons(value, level) != count_of(b":", data, start, end)
-        or data.find(_COLON_ESCAPE, start, end) >= 0
+        or find_in(data, _COLON_ESCAPE, start, end) >= 0
     ):
         return decode_slowly(part.text, level)
     return value
@@ -96,16 +98,15 @@ def colons(value: Any, level: int) -> int:
     if kind is dict:
         if level > MAX_DEPTH:
             raise too_deep()
-        count = len(value)
-        if count > MAX_MEMBERS:
+        if len(value) > MAX_MEMBERS:
             raise too_many_members()
-        for name, member in value.items():
-            if name == MARK:
-                raise holds_mark()
-            count += name.count(":")
+        if MARK in value:
+            raise holds_mark()
+        count = len(value) + "".join(value).count(":")
+        for member in value.values():
             kind = type(member)
             if kind is str:
-                count += count_of(":", member)
+                count += member.count(":") if len(member) < 2048 else count_of(":", member)
             elif (kind is dict or kind is list) and member:
                 count += colons(member, level + 1)
         return count

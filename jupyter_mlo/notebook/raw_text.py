@@ -7,9 +7,11 @@ from collections.abc import Iterator
 import msgspec
 
 from jupyter_mlo.notebook.parts import REFUSALS, Part
-from jupyter_mlo.notebook.raw_json import WINDOW, batches, decode_slowly
+from jupyter_mlo.notebook.raw_json import batches, decode_slowly
 
 _decode_string = msgspec.json.Decoder(str).decode
+#: Bytes of a string that are taken at a time: few enough to stay in the processor's cache.
+WINDOW = 1 << 16
 #: Bytes without an escape that are passed on as they are.
 _WORTH_CUTTING = 1 << 12
 

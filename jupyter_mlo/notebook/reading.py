@@ -19,7 +19,7 @@ from typing import Any
 from jupyter_mlo.errors import NotebookError
 from jupyter_mlo.notebook import raw_json, scanning
 from jupyter_mlo.notebook.canonical_cell import Undigestable
-from jupyter_mlo.notebook.cell_parts import find_cell_parts
+from jupyter_mlo.notebook.cell_parts import look_into
 from jupyter_mlo.notebook.cells import Cell
 from jupyter_mlo.notebook.digests import json_digest
 from jupyter_mlo.notebook.notebook_metadata import SMALL_METADATA, Metadata, read_metadata
@@ -138,7 +138,7 @@ def _from_members(found: dict[str, Part], text: bytes) -> Notebook:
         raise _Unfit("has no list of cells")
     for name in found.keys() - {"cells", "metadata", "nbformat", "nbformat_minor"}:
         found[name].check()
-    cells = _cells(elements(found["cells"], find_cell_parts))
+    cells = _cells(elements(found["cells"], look_into))
     return Notebook(cells, read_metadata(found.get("metadata")), 4, minor, text)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from jupyter_mlo.notebook.alignment import Alignment
@@ -29,27 +29,30 @@ class Stamped:
 
 def judge_stamps(
     cells: Sequence[PresentCell],
-    verifier: Verifier,
+    claims: Mapping[int, Claim],
     entries: NotebookEntries,
     sealed: Sealed,
     alignment: Alignment | None,
+    outside: Mapping[int, str],
 ) -> dict[int, Stamped]:
-    """Position → its stamp, judged; cells without a stamp are left out."""
-    stamping = [cell for cell in cells if cell.stamp is not None]
-    claims = verifier.claims([cell.stamp for cell in stamping if cell.stamp], types.STAMP)
-    by_position = {cell.cell.position: claim for cell, claim in zip(stamping, claims, strict=True)}
+    """Position → its stamp, judged; cells without a stamp are left out.
+
+    Args:
+        claims: position → the stamp that the cell there carries, if it can be read.
+        outside: position → why its stamp is out of scope.
+    """
     refusals = {
         position: why
-        for position, claim in by_position.items()
-        if (why := claim.refused or _foreign(claim, entries))
+        for position, claim in claims.items()
+        if (why := claim.refused or outside.get(position) or _foreign(claim, entries))
     }
-    copies = _copies(by_position, refusals, sealed, alignment, cells)
+    copies = _copies(claims, refusals, sealed, alignment, cells)
     places = _places(sealed)
     older = {line.stamp for seal in sealed.older for line in seal.lines() if line.stamp}
     found = {}
     for cell in cells:
         position = cell.cell.position
-        claim = by_position.get(position)
+        claim = claims.get(position)
         if claim is None:
             if cell.stamp_problem:
                 facts = StampFacts(refused=f"{FORGED}: {cell.stamp_problem}")
@@ -66,6 +69,13 @@ def judge_stamps(
             _facts(claim, cell, comparison, refused, places, older),
         )
     return found
+
+
+def stamp_claims(cells: Sequence[PresentCell], verifier: Verifier) -> dict[int, Claim]:
+    """Position → what the stamp there claims, and who answers for it."""
+    stamping = [cell for cell in cells if cell.stamp is not None]
+    claims = verifier.claims([cell.stamp for cell in stamping if cell.stamp], types.STAMP)
+    return {cell.cell.position: claim for cell, claim in zip(stamping, claims, strict=True)}
 
 
 def _unreadable() -> Claim:
@@ -89,7 +99,7 @@ def _foreign(claim: Claim, entries: NotebookEntries) -> str:
 
 
 def _copies(
-    claims: dict[int, Claim],
+    claims: Mapping[int, Claim],
     refusals: dict[int, str],
     sealed: Sealed,
     alignment: Alignment | None,

@@ -83,8 +83,7 @@ def make_stamp(
         Undigestable: the cell has no digest.
         Refused: the signer may not stamp, now or for this activity or model.
     """
-    digests = cell.digests
-    outputs = digests.outputs
+    digests, outputs = cell.digests, cell.output_digests
     subject = digests.cell
     if observed is not None and len(observed) < len(outputs):
         outputs = tuple(outputs[at] for at in observed)
@@ -210,10 +209,11 @@ def compare(stamp: Stamp, subject: str | None, cell: Cell) -> Comparison:
         return Comparison(("source", "outputs"), detail=f"the cell cannot be digested: {error}")
     if digests.cell.hex() == subject:
         return HOLDS
-    present = [prefix(digest) for digest in digests.outputs]
+    outputs = cell.output_digests
+    present = [prefix(digest) for digest in outputs]
     same_source = stamp.source == short(digests.source)
     source = () if same_source else ("source",)
-    observed = _observed(stamp, digests.outputs, present)
+    observed = _observed(stamp, outputs, present)
     some = observed is not None and len(observed) < len(present)
     if same_source and some and (observed or not _count(stamp)):
         assert observed is not None

@@ -16,12 +16,13 @@ from jupyter_mlo.delegation.trust import Trust
 from jupyter_mlo.notebook.alignment import Alignment, align
 from jupyter_mlo.notebook.claims import LedgerFacts, Verifier
 from jupyter_mlo.notebook.layout import NotebookEntries, read_notebook_entries
+from jupyter_mlo.notebook.mandated import out_of_scope
 from jupyter_mlo.notebook.matching import Match
 from jupyter_mlo.notebook.present import PresentCell, kernelspec_name, present_cells, widgets_digest
 from jupyter_mlo.notebook.reading import Notebook, Undigestable
 from jupyter_mlo.notebook.reports import CellReport, NotebookReport, SealReport
 from jupyter_mlo.notebook.sealed import Sealed, judge_seals, listed_stamps
-from jupyter_mlo.notebook.stamped import Stamped, judge_stamps
+from jupyter_mlo.notebook.stamped import Stamped, judge_stamps, stamp_claims
 from jupyter_mlo.notebook.verdicts import CellFacts, Ruling, SealFacts, Verdict, rule
 from jupyter_mlo.notebook.vouching import RecordSource, matches_for, supersedes
 from jupyter_mlo.statements.envelope import Envelope
@@ -44,6 +45,8 @@ class Examined:
     matches: dict[int, Match | str]
     problems: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    #: Why the newest seal, though believed, is out of its signer's scope; empty where it is not.
+    seal_outside: str = ""
     ledger: LedgerFacts | None = field(default=None, repr=False)
 
 
@@ -66,7 +69,7 @@ def verify_notebook(
         now: the verifier's clock.
         records: those of this installation, for cells that are not stamped yet.
         ledger: what the verifier's ledger knows of statements and of newer seals.
-        workers: threads for digests and signatures.
+        workers: threads for digests.
     """
     return report(
         examine(
@@ -97,7 +100,7 @@ def examine(
     seals = [entry.envelope for entry in entries.seals]
     pool = pool.also(entries.chains)
     logged = _logged(ledger, pool, seals)
-    verifier = Verifier(pool, trust, now, logged, workers)
+    verifier = Verifier(pool, trust, now, logged)
     claims = verifier.claims(seals, types.SEAL)
     sealed = judge_seals(entries, claims, [cell.listed for cell in cells])
     for entry, claim in zip(entries.seals, claims, strict=True):
@@ -107,7 +110,9 @@ def examine(
     alignment = None
     if sealed.newest is not None:
         alignment = align([cell.listed for cell in cells], sealed.newest.cells)
-    stamped = judge_stamps(cells, verifier, entries, sealed, alignment)
+    claimed = stamp_claims(cells, verifier)
+    outside = out_of_scope(notebook, cells, claimed, sealed, alignment)
+    stamped = judge_stamps(cells, claimed, entries, sealed, alignment, outside.stamps)
     return Examined(
         notebook=notebook,
         entries=entries,
@@ -117,7 +122,8 @@ def examine(
         stamped=stamped,
         matches=matches_for(cells, records, verifier) if records else {},
         problems=(*entries.problems, *verifier.chain_problems(entries.chains), *sealed.problems),
-        notes=sealed.notes,
+        notes=(*sealed.notes, *outside.notes),
+        seal_outside=outside.seal,
         ledger=ledger,
     )
 
@@ -276,13 +282,15 @@ def _seal_report(examined: Examined) -> SealReport:
     assert attribution is not None
     changes, stripped = _changes(examined)
     verdict = Verdict.VERIFIED
-    if changes:
+    if examined.seal_outside:
+        verdict = Verdict.INVALID
+    elif changes:
         verdict = Verdict.CHANGED
     elif stripped:
         verdict = Verdict.STRIPPED
     return SealReport(
         verdict=verdict,
-        reason="widget state removed" if stripped else "",
+        reason=examined.seal_outside or ("widget state removed" if stripped else ""),
         changes=tuple(changes),
         assurance=attribution.assurance,
         mlo=attribution.mlo,

@@ -37,7 +37,8 @@ def matches_for(
         if claim.attribution is not None and not claim.attribution.lapsed
     ]
     whole = recorded(statement for statement in counting if statement is not None)
-    return match([cell.to_match() for cell in executed], whole)
+    sources = {one.source for one in whole}
+    return match([cell.to_match(sources) for cell in executed], whole)
 
 
 def supersedes(found: Match, stamp: Stamp | None, holds: Comparison | None) -> bool:

@@ -49,7 +49,7 @@ def account(
         target=shown_place(named.get("output_path")),
         code=run.request.code,
         sealed=_notebook_digest(seal),
-        parameters=run.request.parameters,
+        parameters=None if run.request.tampered else run.request.parameters,
         activity=run.acting.activity,
         model=run.acting.model,
         started=run.started,

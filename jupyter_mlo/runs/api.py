@@ -17,7 +17,7 @@ from typing import Any
 from jupyter_mlo.config import Settings, load_settings
 from jupyter_mlo.delegation.sessions import load_session
 from jupyter_mlo.delegation.signer import Signer
-from jupyter_mlo.errors import MloError, Refused
+from jupyter_mlo.errors import MloError, Refused, escaped_lines
 from jupyter_mlo.identity.safe_text import terminal_safe
 from jupyter_mlo.runs.names import name_here
 from jupyter_mlo.runs.recording import Recorded, Subjects, statements_of
@@ -132,7 +132,7 @@ def record(
                 f"nothing can be put on record: {reason}",
                 hint="policy asks for an identity here: %mlo_login, or jupyter mlo login",
             )
-        print(f"jupyter-mlo: not on record: {reason}", file=sys.stderr)
+        print(f"jupyter-mlo: not on record: {escaped_lines(reason)}", file=sys.stderr)
         return Recorded((), subjects.outcome, reason)
     signer, key = hand
     made = statements_of(

@@ -24,7 +24,7 @@ from jupyter_mlo.notebook.reading import notebook_from_json
 from jupyter_mlo.notebook.seals import make_seal
 from jupyter_mlo.runs.account import account, outcome_of
 from jupyter_mlo.runs.run import NotebookRun, complain
-from jupyter_mlo.runs.run_key import read_statements
+from jupyter_mlo.runs.said import read_said
 from jupyter_mlo.runs.saving import write_notebook
 from jupyter_mlo.statements.envelope import Envelope
 from jupyter_mlo.statements.predicates import types
@@ -100,10 +100,10 @@ class Ending:
         key = self._run.key
         if key is None:
             return []
-        found, problems = read_statements(key.folder, key.signer.key.public)
-        for problem in problems:
+        said = read_said(key.folder, key.signer.chain, self._run.run_id, self._run.now())
+        for problem in said.problems:
             complain(f"Not counted: {problem}")
-        return found
+        return list(said.statements)
 
     def _with_checkpoint(self, signer: Signer) -> Signer:
         """The signer, quoting what the ledger is now: a lower bound for the time of the seal."""

@@ -114,6 +114,8 @@ def _prepare(
         request, settings=settings, environ=os.environ, secrets=secrets, now=datetime.now(UTC)
     )
     _warn(acting)
+    if request.tampered:
+        complain(f"The parameters are not in the provenance of this run: {request.tampered}")
     source = local_target(input_path) if isinstance(input_path, str) else None
     return NotebookRun(
         nb,

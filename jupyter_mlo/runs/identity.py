@@ -120,8 +120,8 @@ def _by_mandate(
     if request.tampered:
         raise Refused(
             f"{mandate.label} does not permit this run: {request.tampered} (parameters)",
-            hint="remove the cell that is tagged injected-parameters, and pass the parameters "
-            "to papermill",
+            hint="remove the cell that is tagged injected-parameters, have the metadata name the "
+            "kernel's own language, and pass the parameters to papermill",
         )
     known = _from_ledger(settings)
     signer = mandate.signer(now, known.checkpoint)

@@ -10,15 +10,17 @@ is lost with the machine. While a run lasts its journal is locked.
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import json
 import os
 import shutil
+import stat
 import threading
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 from jupyter_mlo.errors import NotFound
 from jupyter_mlo.identity.private_files import make_private_folder
@@ -114,55 +116,99 @@ class Journal:
                 os.fsync(self._descriptor)
 
 
-def read_journal(folder: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """Head and lines of a run's journal; lines that were cut short are left out.
+def read_journal(folder: Path) -> tuple[dict[str, Any], list[tuple[int, dict[str, Any]]]]:
+    """Head and numbered further lines of a run's journal, without those that were cut short.
 
     Raises:
         NotFound: there is no journal, or its head cannot be read.
     """
-    lines: list[dict[str, Any]] = []
-    try:
-        with open(folder / JOURNAL, "rb") as file:
-            for raw in file:
-                with contextlib.suppress(ValueError, RecursionError):
-                    line = json.loads(raw)
-                    if isinstance(line, dict):
-                        lines.append(line)
-    except OSError:
-        lines = []
-    if not lines or lines[0].get("version") != VERSION:
+    lines: list[tuple[int, dict[str, Any]]] = []
+    with contextlib.suppress(OSError), _opened(folder) as file:
+        for number, raw in enumerate(file, 1):
+            with contextlib.suppress(ValueError, RecursionError):
+                line = json.loads(raw)
+                if isinstance(line, dict):
+                    lines.append((number, line))
+    if not lines or not _is_head(lines[0][1]):
         raise NotFound(
             f"there is no journal of a run in {folder}",
             hint="jupyter mlo recover lists the runs that were cut short",
         )
-    return lines[0], lines[1:]
+    return lines[0][1], lines[1:]
 
 
 def read_head(folder: Path) -> dict[str, Any] | None:
     """The first line of a run's journal alone; None where it has none."""
     try:
-        with open(folder / JOURNAL, "rb") as file:
+        with _opened(folder) as file:
             head = json.loads(file.readline(1 << 20))
     except (OSError, ValueError, RecursionError):
         return None
-    return head if isinstance(head, dict) and head.get("version") == VERSION else None
+    return head if isinstance(head, dict) and _is_head(head) else None
+
+
+def run_folders(runs: Path) -> list[Path]:
+    """The folders of runs below ``runs``. Symbolic links are none: nothing of ours makes any."""
+    try:
+        with os.scandir(runs) as entries:
+            return [Path(each.path) for each in entries if each.is_dir(follow_symlinks=False)]
+    except OSError:
+        return []
 
 
 def is_running(folder: Path) -> bool:
-    """Whether the run still holds the lock on its journal."""
+    """Whether the run still holds the lock on its journal; without locks, whether it lives."""
     try:
-        descriptor = os.open(folder / JOURNAL, os.O_RDONLY | os.O_CLOEXEC)
+        file = _opened(folder)
     except OSError:
         return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False
-    finally:
-        os.close(descriptor)
+    with file:
+        try:
+            fcntl.flock(file.fileno(), fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return _lives((read_head(folder) or {}).get("pid"))
     return False
+
+
+def _lives(pid: object) -> bool:
+    """Whether there is such a process on this machine."""
+    if not isinstance(pid, int) or isinstance(pid, bool) or pid <= 0:
+        return False
+    try:
+        os.kill(pid, 0)
+    except PermissionError:
+        return True
+    except (OSError, OverflowError):
+        return False
+    return True
+
+
+def open_plain(path: Path | str, *, follow: bool = False) -> BinaryIO:
+    """Open a regular file for reading, and nothing that one could wait for.
+
+    Args:
+        follow: whether the last part of the path may be a symbolic link.
+
+    Raises:
+        OSError: it is no regular file, or cannot be opened.
+    """
+    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | (0 if follow else os.O_NOFOLLOW)
+    descriptor = os.open(path, flags)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "no regular file", str(path))
+    return os.fdopen(descriptor, "rb")
+
+
+def _opened(folder: Path) -> BinaryIO:
+    return open_plain(folder / JOURNAL)
+
+
+def _is_head(line: Mapping[str, Any]) -> bool:
+    version = line.get("version")
+    return version == VERSION and not isinstance(version, bool)
 
 
 def remove(folder: Path) -> None:
@@ -173,7 +219,7 @@ def remove(folder: Path) -> None:
 def last_line(folder: Path) -> bytes:
     """The journal's last line, if it is a short one."""
     try:
-        with open(folder / JOURNAL, "rb") as file:
+        with _opened(folder) as file:
             file.seek(-min(4096, os.fstat(file.fileno()).st_size), os.SEEK_END)
             lines = file.read().splitlines()
     except OSError:
@@ -189,7 +235,7 @@ def has_ended(folder: Path) -> bool:
 def age(folder: Path) -> float:
     """Seconds since the journal was last written to; 0 where it cannot be seen."""
     try:
-        return max(0.0, time.time() - (folder / JOURNAL).stat().st_mtime)
+        return max(0.0, time.time() - (folder / JOURNAL).lstat().st_mtime)
     except OSError:
         return 0.0
 

@@ -9,6 +9,7 @@ still needed to recover a notebook.
 from __future__ import annotations
 
 import atexit
+import contextlib
 import os
 import threading
 from pathlib import Path
@@ -62,15 +63,12 @@ def sweep(settings: Settings) -> None:
     """Remove what runs of other processes have left, as far as nobody needs it any more."""
     with _lock:
         ours = {folder for _, folder in _kept}
-    try:
-        folders = [Path(entry.path) for entry in os.scandir(settings.runs) if entry.is_dir()]
-    except OSError:
-        return
-    for folder in folders:
+    for folder in journal.run_folders(settings.runs):
         if folder in ours or journal.is_running(folder):
             continue
         for name in (KEY_FILE, DESCRIPTION):
-            (folder / name).unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                (folder / name).unlink()
         age = journal.age(folder)
         if age > CUT_OFF_FOR or (
             _ended_well(folder) or (age > ENDED_FOR and journal.has_ended(folder))
@@ -85,9 +83,9 @@ def _ended_well(folder: Path) -> bool:
         return False
     try:
         notebook = str(head["notebook"]).encode()
-        with open(head["output"], "rb") as file:
+        with journal.open_plain(head["output"], follow=True) as file:
             file.seek(-min(_TAIL, os.fstat(file.fileno()).st_size), os.SEEK_END)
             tail = file.read()
         return notebook in tail and b'"envelope"' in tail and tail.rstrip().endswith(b"}")
-    except (OSError, LookupError):
+    except (OSError, LookupError, ValueError):
         return False

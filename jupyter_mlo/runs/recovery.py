@@ -6,21 +6,31 @@ sealed: the run's signer is gone with the runner, and whoever recovers seals it 
 
 from __future__ import annotations
 
-import contextlib
+import json
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final
 
 from jupyter_mlo.config import Settings
-from jupyter_mlo.errors import InvalidInput, MloError, NotFound, Refused
-from jupyter_mlo.notebook.layout import MEMBER, read_notebook_entries
+from jupyter_mlo.errors import InvalidInput, MloError, NotebookError, NotFound, Refused
+from jupyter_mlo.notebook.layout import read_notebook_entries
 from jupyter_mlo.notebook.reading import read_notebook
 from jupyter_mlo.notebook.writing import notebook_chunks, write_atomically
 from jupyter_mlo.runs import journal
-from jupyter_mlo.runs.run_key import STATEMENTS
+from jupyter_mlo.runs.replay import replay
+from jupyter_mlo.runs.said import read_said
 from jupyter_mlo.statements.envelope import Envelope
+
+if TYPE_CHECKING:
+    from jupyter_mlo.delegation.trust import Trust
+
+#: How a notebook's file begins, without white space.
+_BEGINNING: Final = b'{"cells":['
+#: Bytes of a torn file that are too few to be missed, where no source is among them.
+_LITTLE: Final = 4096
 
 
 @dataclass(frozen=True)
@@ -41,7 +51,7 @@ class CutOff:
     @property
     def local(self) -> Path | None:
         """The output's local file."""
-        if self.output is None or "://" in self.output or self.output == "-":
+        if self.output in (None, "", "-") or "://" in self.output or "\0" in self.output:
             return None
         return Path(self.output)
 
@@ -56,16 +66,14 @@ class Recovered:
     sealed: bool
     #: What the run's kernel had put on record, with the chain that it hangs on.
     statements: tuple[Envelope, ...]
+    #: Why some of what it had put there does not count: sentences.
+    problems: tuple[str, ...]
 
 
 def cut_off_runs(settings: Settings) -> list[CutOff]:
     """All runs that have left a journal, the newest first."""
-    try:
-        folders = [Path(entry.path) for entry in os.scandir(settings.runs) if entry.is_dir()]
-    except FileNotFoundError:
-        return []
     found = []
-    for folder in folders:
+    for folder in journal.run_folders(settings.runs):
         head = journal.read_head(folder)
         if head is None:
             continue
@@ -112,10 +120,15 @@ def find_run(settings: Settings, text: str, cwd: Path) -> CutOff:
     )
 
 
-def rebuild(run: CutOff) -> Recovered:
+def rebuild(run: CutOff, now: datetime, trust: Trust | None = None) -> Recovered:
     """The notebook as far as it had got.
 
+    Args:
+        now: the clock, by which the statements of its kernel are judged.
+        trust: whose enrolments go with them.
+
     Raises:
+        NotebookError: a line of its journal is not what a run writes there.
         Refused: the run is still going on.
         NotFound: its journal is gone or holds no notebook.
     """
@@ -125,95 +138,95 @@ def rebuild(run: CutOff) -> Recovered:
             hint="wait until it ends; its notebook is written every few seconds",
         )
     _, lines = journal.read_journal(run.folder)
-    notebook, done, ended = _replay(lines)
-    if notebook is None:
+    found = replay(lines, str(run.folder / journal.JOURNAL))
+    if found.notebook is None:
         raise NotFound(
             f"the journal of run {run.folder.name} holds no notebook",
             hint="it was killed before it had begun; run it again",
         )
-    code_cells = [cell for cell in notebook["cells"] if cell.get("cell_type") == "code"]
-    completed = (
-        len(code_cells)
-        if ended
-        else sum(notebook["cells"][at].get("cell_type") == "code" for at in done)
-    )
+    said = read_said(run.folder, found.chain, run.run_id, now, trust)
     return Recovered(
-        notebook=notebook,
-        completed=completed,
-        code_cells=len(code_cells),
-        sealed=bool(notebook["metadata"].get(MEMBER, {}).get("seals")),
-        statements=_statements(run.folder, lines),
+        notebook=found.notebook,
+        completed=found.completed,
+        code_cells=found.code_cells,
+        sealed=found.sealed,
+        statements=(*said.chain, *said.statements),
+        problems=said.problems,
     )
 
 
-def check_target(run: CutOff, target: Path) -> None:
-    """Raise :class:`Refused` where ``target`` holds something that is not this run's notebook."""
+def check_target(run: CutOff, recovered: Recovered, target: Path) -> None:
+    """Raise :class:`Refused` where ``target`` holds something that is not this run's notebook.
+
+    What the runner was writing when it was killed may be there by half, where the file could
+    not be exchanged for a whole one.
+    """
     try:
-        data = target.read_bytes()
+        with journal.open_plain(target, follow=True) as file:
+            data = file.read()
     except FileNotFoundError:
         return
-    except OSError as error:
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else str(error)
         raise InvalidInput(
-            f"{target} cannot be read: {error.strerror}", hint="name another file with --to"
+            f"{target} cannot be read: {why}", hint="name another file with --to"
         ) from None
+    what = "no notebook"
     try:
-        there = read_notebook_entries(read_notebook(data).metadata).notebook
+        metadata = read_notebook(data).metadata
     except MloError:
-        return  # half of a notebook: what the runner was writing when it was killed
-    if there is not None and there != run.notebook_id:
-        raise Refused(
-            f"{target} is a notebook of another run ({there})",
-            hint="name another file with --to, or move that one away",
-        )
+        if _is_torn(data, recovered.notebook):
+            return
+    else:
+        there = read_notebook_entries(metadata).notebook
+        if there == run.notebook_id:
+            return
+        what = f"a notebook of another run ({there})" if there else "a notebook of no run"
+    raise Refused(
+        f"{target} is {what}: it is not overwritten",
+        hint="name another file (--to OTHER), or have it overwritten all the same (--force)",
+    )
+
+
+def _is_torn(data: bytes, notebook: Mapping[str, Any]) -> bool:
+    """Whether ``data`` is the beginning of the notebook as the run was writing it."""
+    beginning = b"".join(data[:64].split())
+    if not (beginning.startswith(_BEGINNING) or _BEGINNING.startswith(beginning)):
+        return False
+    if _is_json(data):
+        return False
+    marks = [
+        json.dumps(text, ensure_ascii=False).encode("utf-8", "backslashreplace")
+        for cell in notebook["cells"]
+        for text in (cell.get("id"), *_first_line(cell.get("source")))
+        if isinstance(text, str) and text
+    ]
+    # Before the first source there is nothing that anybody could miss.
+    return any(mark in data for mark in marks) or (len(data) < _LITTLE and b'"source"' not in data)
+
+
+def _is_json(data: bytes) -> bool:
+    try:
+        json.loads(data)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _first_line(source: object) -> list[str]:
+    """The first line, as a notebook's file has it."""
+    text = "".join(map(str, source)) if isinstance(source, list) else source
+    return text.splitlines(True)[:1] if isinstance(text, str) else []
 
 
 def write(recovered: Recovered, target: Path) -> None:
     """Write the notebook, whole or not at all; raises :class:`NotebookError`."""
-    write_atomically(target, notebook_chunks(recovered.notebook))
-
-
-def _replay(
-    lines: Sequence[Mapping[str, Any]],
-) -> tuple[dict[str, Any] | None, set[int], bool]:
-    """The notebook, the positions of its completed cells, and whether the run had ended."""
-    notebook: dict[str, Any] | None = None
-    done: set[int] = set()
-    ended = False
-    for line in lines:
-        if "base" in line:
-            notebook = line["base"]
-        elif "ended" in line:
-            ended = True
-        elif notebook is None:
-            continue
-        elif "cell" in line:
-            cell = notebook["cells"][line["cell"]]
-            if "value" in line:
-                cell.update(line["value"])
-                done.add(line["cell"])
-            else:
-                for at, output in line["outputs"].items():
-                    cell["outputs"][int(at)] = output
-                cell["metadata"] = line["metadata"]
-        elif "metadata" in line:
-            notebook["metadata"] = line["metadata"]
-    return notebook, done, ended
-
-
-def _statements(folder: Path, lines: Sequence[Mapping[str, Any]]) -> tuple[Envelope, ...]:
-    """What the kernel had put on record; whoever verifies judges it, this only carries it on."""
     try:
-        texts = (folder / STATEMENTS).read_bytes().splitlines()
-    except OSError:
-        texts = []
-    said = _envelopes(Envelope.from_bytes, texts)
-    chain = _envelopes(Envelope.from_json, [one for line in lines for one in line.get("chain", [])])
-    return (*chain, *said) if said else ()
-
-
-def _envelopes(read: Callable[[Any], Envelope], values: Iterable[Any]) -> list[Envelope]:
-    found = []
-    for value in values:
-        with contextlib.suppress(MloError):
-            found.append(read(value))
-    return found
+        # All of it first: what cannot be written shows here.
+        chunks = list(notebook_chunks(recovered.notebook))
+    except (TypeError, ValueError, AttributeError, RecursionError) as error:
+        raise NotebookError(
+            f"the journal's notebook cannot be written: {error}",
+            hint="something else has written to the journal; run the notebook again",
+        ) from None
+    write_atomically(target, chunks)

@@ -2,20 +2,26 @@
 
 papermill replaces the cell tagged ``injected-parameters``, so the code digest leaves that
 cell out. Whether it holds what the parameters say is checked here: when no parameters are
-passed, papermill runs the cell as it finds it.
+passed, papermill runs the cell as it finds it, and it writes the cell in the language that
+the notebook's metadata name, which anybody can edit. What counts is the language of the
+kernelspec that is installed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
-from papermill.translators import translate_parameters
-from papermill.utils import nb_language
+from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
+from papermill.translators import papermill_translators, translate_parameters
 
+from jupyter_mlo.identity.safe_text import terminal_safe
 from jupyter_mlo.notebook.code import code_digest, injected_position
 from jupyter_mlo.notebook.reading import Notebook, notebook_from_json
 from jupyter_mlo.runs.identity import Request
+
+#: Language → characters by which text runs code where papermill injects it, in double quotes.
+_LIVE: Final = {"julia": "$", ".net-powershell": "$`"}
 
 
 def read_request(
@@ -37,18 +43,71 @@ def read_request(
         parameters=dict(parameters),
         activity=activity,
         model=model,
-        tampered=_tampered(nb, notebook, kernel_name, parameters),
+        tampered=_tampered(nb.metadata, notebook, kernel_name, parameters),
     )
 
 
-def _tampered(nb: Any, notebook: Notebook, kernel_name: str, parameters: Mapping[str, Any]) -> str:
+def _tampered(
+    metadata: Any, notebook: Notebook, kernel_name: str, parameters: Mapping[str, Any]
+) -> str:
     at = injected_position(notebook)
     if at is None or notebook.cells[at].kind != "code":
         return ""  # nothing of the kind runs
     try:
-        expected = translate_parameters(kernel_name, nb_language(nb), parameters, "Parameters")
+        language = KernelSpecManager().get_kernel_spec(kernel_name).language
+    except (NoSuchKernel, OSError, ValueError, TypeError):
+        return f"the kernel {kernel_name!r:.80} is not installed here, so its language is not known"
+    try:
+        expected = translate_parameters(kernel_name, language, parameters, "Parameters")
     except Exception as error:  # papermill knows no such language
-        return f"the injected parameters cannot be checked: {error}"
+        return f"the injected parameters cannot be checked: {terminal_safe(str(error))}"
+    # What stands in the metadata chose the translator, unless the kernel's name did.
+    for entry, member in (("kernelspec", "language"), ("language_info", "name")):
+        said = _member(metadata.get(entry), member)
+        if said not in (None, language) and not _by_name(kernel_name):
+            return (
+                f"the language of the kernel {kernel_name!r:.80} is {language!r:.80}, and "
+                f"{entry}.{member} in the notebook's metadata says {said!r:.80}"
+            )
+    unfit = _unfit(kernel_name if _by_name(kernel_name) else language, parameters)
+    if unfit:
+        return unfit
     if notebook.cells[at].source != expected:
         return f"cell {at + 1}, tagged injected-parameters, does not say what the parameters say"
     return ""
+
+
+def _by_name(kernel_name: str) -> bool:
+    """Whether papermill chooses the translator by the kernel's name, whatever its language."""
+    return kernel_name in papermill_translators._translators
+
+
+def _member(value: object, name: str) -> object:
+    return value.get(name) if isinstance(value, Mapping) else None
+
+
+def _unfit(language: str, parameters: Mapping[str, Any]) -> str:
+    """Why these parameters would be more than parameters; papermill writes them as they are."""
+    for name, value in parameters.items():
+        # R's names may have dots, which elsewhere reach into objects.
+        plain = str(name).replace(".", "_") if language in ("R", "sparkrkernel") else str(name)
+        if not plain.isidentifier():
+            return f"{terminal_safe(str(name), limit=80)!r} cannot name a parameter"
+        live = _LIVE.get(language, "")
+        if any(mark in text for text in _texts(value) for mark in live):
+            return (
+                f"the text of the parameter {name!r:.80} has one of {' '.join(live)} in it, and "
+                f"would run as code in {language}"
+            )
+    return ""
+
+
+def _texts(value: object) -> list[str]:
+    """All texts in a parameter."""
+    if isinstance(value, str):
+        return [value]
+    if isinstance(value, Mapping):
+        return [text for pair in value.items() for each in pair for text in _texts(each)]
+    if isinstance(value, list | tuple):
+        return [text for each in value for text in _texts(each)]
+    return []

@@ -19,7 +19,7 @@ from papermill.log import logger
 
 from jupyter_mlo.config import Settings
 from jupyter_mlo.delegation.runs import delegate_run
-from jupyter_mlo.errors import MloError
+from jupyter_mlo.errors import MloError, escaped_lines
 from jupyter_mlo.identity.safe_text import terminal_safe
 from jupyter_mlo.notebook.layout import MEMBER, VERSION, read_notebook_entries
 from jupyter_mlo.runs.identity import Acting, Request
@@ -44,7 +44,7 @@ def utc_now() -> datetime:
 
 def complain(text: str) -> None:
     """Say what could not be done, where papermill says things."""
-    logger.warning("jupyter-mlo: %s", text)
+    logger.warning("jupyter-mlo: %s", escaped_lines(text))
 
 
 class NotebookRun:
@@ -88,7 +88,7 @@ class NotebookRun:
         self._cells = list(nb.cells)
         self.surroundings = Surroundings(
             notebook=source,
-            parameters=request.parameters,
+            parameters={} if request.tampered else request.parameters,
             folder=Path.cwd(),
             kernel_name=kernel_name,
             complain=complain,

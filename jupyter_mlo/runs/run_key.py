@@ -2,8 +2,8 @@
 
 The file is named by ``MLO_RUN`` in the kernel's environment and holds the signer of the run
 delegation, which may sign what is put on record from inside (datasets, evidence, test
-results) and nothing else. What it signs is appended to a file beside it; the engine reads
-that file with suspicion, because whatever runs in the kernel can write there.
+results) and nothing else. What it signs is appended to a file beside it, which
+:mod:`~jupyter_mlo.runs.said` reads with suspicion.
 """
 
 from __future__ import annotations
@@ -12,26 +12,20 @@ import contextlib
 import errno
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from jupyter_mlo.delegation.runs import load_run, write_run
 from jupyter_mlo.delegation.signer import Signer
-from jupyter_mlo.errors import KeyFileError, MloError
-from jupyter_mlo.identity.keys import PublicKey
+from jupyter_mlo.errors import KeyFileError
 from jupyter_mlo.identity.private_files import read_private, write_private
-from jupyter_mlo.statements.envelope import MAX_ENVELOPE, Envelope
-from jupyter_mlo.statements.predicates import types
+from jupyter_mlo.statements.envelope import Envelope
 
 KEY_FILE: Final = "key.json"
 DESCRIPTION: Final = "run.json"
 STATEMENTS: Final = "statements.jsonl"
-#: A run puts at most so many statements on record; a loop that has gone wild is cut off there.
-MOST_STATEMENTS: Final = 10_000
-#: What may come out of a kernel.
-FROM_KERNELS: Final = frozenset({types.DATASET, types.EVIDENCE, types.TEST_RESULT})
 
 
 @dataclass(frozen=True)
@@ -100,45 +94,3 @@ def read_run_key(path: Path) -> RunKey:
             hint="run the notebook again",
         )
     return RunKey(signer, path.parent, code, name)
-
-
-def read_statements(folder: Path, key: PublicKey) -> tuple[list[Envelope], list[str]]:
-    """What a run's kernel has put on record, and why some of it does not count.
-
-    Only statements count that the run's own key has signed, of the kinds that come out of
-    kernels, each once.
-    """
-    found: dict[str, Envelope] = {}
-    problems: list[str] = []
-    for number, line in enumerate(_lines(folder / STATEMENTS), 1):
-        # Most runs put nothing on record, and need not pay for its import.
-        from jupyter_mlo.statements.statement import read_statement
-
-        if len(found) >= MOST_STATEMENTS:
-            problems.append(f"more than {MOST_STATEMENTS} statements; the rest is left out")
-            break
-        try:
-            envelope = Envelope.from_bytes(line)
-            envelope.check_signature(key)
-            statement = read_statement(envelope)
-        except MloError as error:
-            problems.append(f"statement {number}: {error.message}")
-            continue
-        if statement.predicate_type not in FROM_KERNELS:
-            kind = types.short_name(statement.predicate_type)
-            problems.append(f"statement {number}: a kernel may not say {kind}")
-            continue
-        found.setdefault(envelope.statement_id, envelope)
-    return list(found.values()), problems
-
-
-def _lines(path: Path) -> Iterator[bytes]:
-    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-    try:
-        descriptor = os.open(path, flags)
-    except OSError:
-        return
-    with os.fdopen(descriptor, "rb") as file:
-        while line := file.readline(MAX_ENVELOPE + 1):
-            if line.strip():
-                yield line

@@ -4,7 +4,8 @@ A kernel inherits its parent's whole environment, and so does everything else th
 started meanwhile. :class:`Withheld` takes the secrets out of ``os.environ`` while any run
 of this process lasts (runs may overlap in threads) and puts them back after the last one,
 so that the next notebook of the same process finds its mandate. What a kernel is given
-goes through :func:`kernel_environment` besides, whoever composed it.
+goes through :func:`kernel_environment` besides, whoever composed it. What Linux shows of the
+environment with which this process was started is overwritten.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ import threading
 from collections.abc import Mapping, MutableMapping
 from types import TracebackType
 from typing import Final
+
+from jupyter_mlo.runs.environment_block import wipe
 
 #: Names of secret variables. ``MLO_RUN`` names the key file of one run: a kernel gets its own
 #: or none, never that of the run around it.
@@ -50,8 +53,11 @@ class Withheld:
     def __enter__(self) -> Mapping[str, str]:
         global _active
         with _lock:
-            for name in [name for name in self._environ if is_secret(name)]:
+            found = [name for name in self._environ if is_secret(name)]
+            for name in found:
                 _held[name] = self._environ.pop(name)
+            if found and self._environ is os.environ:
+                wipe(is_secret)
             _active += 1
             return dict(_held)
 

@@ -25,6 +25,11 @@ PAYLOAD_TYPE = "application/vnd.in-toto+json"
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 #: Whether a text stands in JSON as it is.
 _plain = re.compile(r"[ !#-\[\]-~]*").fullmatch
+#: What :meth:`Envelope.to_bytes` writes.
+_as_written = re.compile(
+    rb'\{"payload":"([A-Za-z0-9+/]*={0,2})","payloadType":"application/vnd\.in-toto\+json",'
+    rb'"signatures":\[\{"keyid":"([ !#-\[\]-~]*)","sig":"([A-Za-z0-9+/]*={0,2})"\}\]\}'
+).fullmatch
 #: An envelope above this size (bytes of JSON text) is refused unread.
 MAX_ENVELOPE = 4 * 1024 * 1024
 
@@ -105,6 +110,14 @@ class Envelope:
             raise StatementError(
                 f"an envelope of {len(data)} bytes is larger than the limit of {MAX_ENVELOPE}",
                 hint="statements name large things by digest; this is none of ours",
+            )
+        ours = _as_written(data)  # one reading only: nearly all that is read is of this form
+        if ours is not None:
+            payload, key_id, signature = ours.groups()
+            return cls(
+                payload=_decode(payload.decode(), "payload"),
+                key_id=key_id.decode(),
+                signature=_decode(signature.decode(), "signature"),
             )
         return cls.from_json(read_json(data))
 

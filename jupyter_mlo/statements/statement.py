@@ -15,7 +15,7 @@ from jupyter_mlo.errors import StatementError
 from jupyter_mlo.statements.envelope import PAYLOAD_TYPE, Envelope
 from jupyter_mlo.statements.envelope import STATEMENT_TYPE as STATEMENT_TYPE
 from jupyter_mlo.statements.envelope import statement_json as statement_json
-from jupyter_mlo.statements.predicates import identity, lifecycle, notebook, types
+from jupyter_mlo.statements.predicates import identity, lifecycle, notebook, privacy, types
 from jupyter_mlo.statements.predicates.common import Signed
 from jupyter_mlo.statements.predicates.lifecycle import ResourceDescriptor, Standard
 from jupyter_mlo.statements.strict_json import read_json
@@ -33,6 +33,7 @@ MODELS: Mapping[str, type[Signed] | type[Standard]] = {
     types.SEAL: notebook.Seal,
     types.DATASET: lifecycle.Dataset,
     types.EVIDENCE: lifecycle.Evidence,
+    types.ERASURE: privacy.Erasure,
     types.PROVENANCE: lifecycle.Provenance,
     types.TEST_RESULT: lifecycle.TestResult,
 }

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from jupyter_mlo.ledger.store import Entry, Ledger
+    from jupyter_mlo.ledger.times import Clock, ProvenTimes
     from jupyter_mlo.notebook.reading import Notebook
     from jupyter_mlo.notebook.vouching import RecordSource
 
@@ -100,22 +101,30 @@ class LedgerAtHand:
 
     ledger: Ledger
     checkpoint: Mapping[str, object] | None
+    clock: Clock
     problems: list[str] = field(default_factory=list)
     _places: dict[str, Logged | None] = field(default_factory=dict)
 
     def logged(self, statement_ids: Iterable[str]) -> dict[str, Logged]:
-        """Which of these statements the ledger has, and where."""
-        found = {}
+        """Which of these statements the ledger has, where, and (proven) since when."""
+        from jupyter_mlo.ledger.view import ProvenPlace
+
+        found: dict[str, Logged] = {}
         for statement_id in statement_ids:
             if statement_id not in self._places:
                 try:
-                    self._places[statement_id] = Logged(self.ledger.index(statement_id))
+                    index = self.ledger.index(statement_id)
+                    self._places[statement_id] = ProvenPlace(index, self._times)
                 except NotFound:
                     self._places[statement_id] = None
             place = self._places[statement_id]
             if place is not None:
                 found[statement_id] = place
         return found
+
+    @cached_property
+    def _times(self) -> ProvenTimes:
+        return self.ledger.times(self.clock)
 
     def newest_seal(self, notebook: str) -> tuple[str, int] | None:
         """Statement ID and index of the newest seal of a notebook."""
@@ -200,10 +209,15 @@ def at_hand(settings: Settings, now: datetime) -> AtHand:
     problems: list[str] = []
     notes: list[str] = []
     envelopes = [*_enrolments(settings, notes), *_session_chain(settings, now)]
-    ledger = _ledger(settings, problems)
+    ledger = _ledger(settings, trust, problems)
     if ledger is not None:
         try:
             envelopes += [*ledger.revocations(), *ledger.bindings()]
+            if lacking := _unexplained(ledger.ledger, trust, now, envelopes):
+                problems.append(
+                    f"the ledger lacks {lacking} of its entries; jupyter mlo ledger verify names "
+                    "them"
+                )
         except MloError as error:
             problems.append(f"the ledger could not be asked: {error.message}")
             ledger.ledger.close()
@@ -237,9 +251,20 @@ def _session_chain(settings: Settings, now: datetime) -> tuple[Envelope, ...]:
     return signer.chain if signer is not None else ()
 
 
-def _ledger(settings: Settings, problems: list[str]) -> LedgerAtHand | None:
+def _unexplained(ledger: Ledger, trust: Trust, now: datetime, others: Iterable[Envelope]) -> int:
+    """How many entries lack their content without an erasure that counts here."""
+    if not ledger.missing():
+        return 0
+    from jupyter_mlo.ledger.erasures import erasures_in
+
+    erased = erasures_in(ledger, trust=trust, now=now, others=others).leaves
+    return sum(1 for index, leaf in ledger.holes().items() if erased.get(index) != leaf)
+
+
+def _ledger(settings: Settings, trust: Trust, problems: list[str]) -> LedgerAtHand | None:
     """The ledger; None, silently, only where there is none."""
     from jupyter_mlo.ledger.store import open_ledger
+    from jupyter_mlo.ledger.witnesses import clock_of
 
     try:
         if not settings.ledger.is_dir():
@@ -253,11 +278,7 @@ def _ledger(settings: Settings, problems: list[str]) -> LedgerAtHand | None:
     try:
         if rolled_back := ledger.rolled_back():
             problems.append(rolled_back)
-        if missing := ledger.missing():
-            problems.append(
-                f"the ledger lacks {missing} of its entries; jupyter mlo ledger verify names them"
-            )
-        return LedgerAtHand(ledger, ledger.quoted(), problems)
+        return LedgerAtHand(ledger, ledger.quoted(), clock_of(trust, ledger.verifier), problems)
     except (MloError, OSError) as error:
         problems.append(f"the ledger could not be asked: {getattr(error, 'message', error)}")
         ledger.close()

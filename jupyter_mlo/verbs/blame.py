@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from jupyter_mlo.errors import InvalidInput
 from jupyter_mlo.verbs.context import Context
 
 if TYPE_CHECKING:
@@ -38,7 +39,13 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
     from jupyter_mlo.notebook.reading import read_notebook
     from jupyter_mlo.verbs.judging import Judge
 
-    notebook = read_notebook(Path(arguments.notebook))
+    path = Path(arguments.notebook)
+    if path.is_dir():
+        raise InvalidInput(
+            f"{path} is a folder, and one notebook is blamed at a time",
+            hint="give a notebook (.ipynb); jupyter mlo verify takes folders",
+        )
+    notebook = read_notebook(path)
     with Judge(context.settings, context.now()) as judge:
         for problem in judge.here.said:
             context.note(f"note: {problem}")

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Protocol, TextIO
 
 from jupyter_mlo.config import Settings
+from jupyter_mlo.errors import escaped_lines
 
 
 class Prompter(Protocol):
@@ -40,8 +41,8 @@ class Context:
 
     def say(self, text: str = "") -> None:
         """Write a line of result."""
-        print(text, file=self.out, flush=True)
+        print(escaped_lines(text), file=self.out, flush=True)
 
     def note(self, text: str) -> None:
         """Write a line of progress or advice beside the result."""
-        print(text, file=self.err, flush=True)
+        print(escaped_lines(text), file=self.err, flush=True)

@@ -36,6 +36,9 @@ if TYPE_CHECKING:
     from jupyter_mlo.identity.keys import SigningKey
     from jupyter_mlo.identity.store import Identity
 
+#: How often somebody who is asked may mistype, before that is an error.
+_TRIES = 2
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
@@ -135,9 +138,9 @@ def enrol(
     store, trust = IdentityStore(context.settings), TrustStore(context.settings)
     warn_of_home(context)
     trust.load()  # damaged: say so before anything is made
-    name = check_name(context.ask.text("your name", default=suggested) if name is None else name)
+    name = check_name(name) if name is not None else _ask_name(context, suggested)
     _refuse_second(store.all(), name)
-    email = check_email(_ask_email(context) if email is None else email)
+    email = check_email(email) if email is not None else _ask_email(context)
     key = SigningKey.generate()
     mlo = _identifier(identifier, key, context)
     earlier = None if succeeds is None else parse_id(succeeds, schemes=schemes)
@@ -189,11 +192,31 @@ def _identifier(text: str | None, key: SigningKey, context: Context) -> str:
     return mlo
 
 
+def _ask_name(context: Context, suggested: str) -> str:
+    from jupyter_mlo.identity.profiles import check_name
+
+    for _ in range(_TRIES):
+        typed = context.ask.text("your name", default=suggested)
+        try:
+            return check_name(typed)
+        except InvalidInput as error:
+            context.note(f"{error.message}; once more:")
+    return check_name(context.ask.text("your name", default=suggested))
+
+
 def _ask_email(context: Context) -> str:
-    try:
-        return context.ask.text("your e-mail (may stay empty)")
-    except InvalidInput:  # nobody to ask, and none is needed
-        return ""
+    from jupyter_mlo.identity.profiles import check_email
+
+    for _ in range(_TRIES):
+        try:
+            typed = context.ask.text("your e-mail (may stay empty)")
+        except InvalidInput:  # nobody to ask, and none is needed
+            return ""
+        try:
+            return check_email(typed)
+        except InvalidInput as error:
+            context.note(f"{error.message}; once more, or nothing:")
+    return ""
 
 
 def _refuse_second(identities: list[Identity], name: str) -> None:

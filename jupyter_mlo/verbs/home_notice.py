@@ -16,5 +16,9 @@ def home_warnings(context: Context) -> list[str]:
 
 def warn_of_home(context: Context) -> None:
     """Say it beside the result."""
-    for warning in home_warnings(context):
+    warnings = home_warnings(context)
+    if warnings and context.in_kernel:  # what stands in a cell is passed on, and paths are not
+        context.note("warning: the place where your keys are kept needs attention: %mlo_status")
+        return
+    for warning in warnings:
         context.note(f"warning: {warning}")

@@ -1,13 +1,17 @@
-"""Verify the ledger; show its checkpoint.
+"""Verify the ledger; show its checkpoint; write and check receipts.
 
 `verify` computes everything again: each entry against its leaf, the whole tree, the root
 under every checkpoint that was ever signed, and each statement's signature and chain. It
 names whatever differs. A database that was put back to an older copy, or another one in its
 place, is whole in itself: the last checkpoint that was seen here shows it, and `--against
-FILE` holds the ledger against a checkpoint that you kept elsewhere. Exit status 0: all holds;
-1: something does not; 2: it could not be read. `checkpoint` prints the newest checkpoint, a
-C2SP signed note: kept elsewhere, it proves later that nothing before it was changed or taken
-away.
+FILE` holds the ledger against a checkpoint that you kept elsewhere. `--since FILE` does so too, and
+then verifies only what came after it. Exit status 0: all holds; 1: something does not; 2: it could
+not be read.
+
+`checkpoint` prints the newest checkpoint, a C2SP signed note: kept elsewhere, it proves later that
+nothing before it was changed or taken away. `prove` writes the receipt of an entry (C2SP
+tlog-proof), with its statement in a file beside; `check` checks one where there is no such ledger,
+under the ledger's key that you trust (`jupyter mlo trust add --ledger VKEY`) or name.
 
 Examples:
   jupyter mlo ledger verify
@@ -15,6 +19,9 @@ Examples:
   jupyter mlo ledger checkpoint > checkpoint-2026-11-22.txt
   jupyter mlo ledger verify --against checkpoint-2026-11-22.txt
   jupyter mlo ledger checkpoint --vkey
+  jupyter mlo ledger verify --since checkpoint-2026-11-22.txt
+  jupyter mlo ledger prove 7 --out seal.tlog-proof
+  jupyter mlo ledger check seal.tlog-proof
 """
 
 from __future__ import annotations
@@ -24,6 +31,7 @@ import base64
 import contextlib
 import json
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,7 +46,9 @@ if TYPE_CHECKING:
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    actions = parser.add_subparsers(dest="action", required=True, metavar="verify|checkpoint")
+    actions = parser.add_subparsers(
+        dest="action", required=True, metavar="verify|checkpoint|prove|check"
+    )
     verify = actions.add_parser(
         "verify", allow_abbrev=False, help="compute everything again, and name what differs"
     )
@@ -48,22 +58,50 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="a checkpoint kept elsewhere, which the ledger must continue",
     )
+    verify.add_argument(
+        "--since",
+        metavar="FILE",
+        help="a checkpoint that you trust: the ledger must continue it, and only what came after "
+        "it is verified",
+    )
     checkpoint = actions.add_parser(
         "checkpoint", allow_abbrev=False, help="print the newest checkpoint, a signed note"
     )
     checkpoint.add_argument(
         "--vkey", action="store_true", help="print the key that checks the ledger's checkpoints"
     )
+    prove = actions.add_parser(
+        "prove", allow_abbrev=False, help="write the receipt of an entry, to take away"
+    )
+    prove.add_argument("entry", metavar="ENTRY|STATEMENT_ID", help="as `jupyter mlo log` shows it")
+    prove.add_argument("--out", metavar="FILE", help="write it here, and its statement beside it")
+    check = actions.add_parser("check", allow_abbrev=False, help="check a receipt, offline")
+    check.add_argument("receipt", metavar="RECEIPT", help="a file that `prove` has written")
+    check.add_argument("--statement", metavar="FILE", help="its statement, if it is elsewhere")
+    check.add_argument("--vkey", metavar="VKEY", help="the ledger's key, if it is not trusted here")
+    check.add_argument("--json", action="store_true", help="as JSON")
 
 
 def run(arguments: argparse.Namespace, context: Context) -> int:
-    """Verify or show."""
+    """Verify, show, prove or check."""
     from jupyter_mlo.ledger.store import open_ledger
+    from jupyter_mlo.verbs import ledger_receipts
 
+    if arguments.action == "check":
+        return ledger_receipts.check(
+            context,
+            arguments.receipt,
+            statement=arguments.statement,
+            vkey=arguments.vkey,
+            as_json=arguments.json,
+        )
     with open_ledger(context.settings, create=False) as ledger:
         if arguments.action == "verify":
             kept = _kept(Path(arguments.against)) if arguments.against else None
-            return verify(ledger, context, as_json=arguments.json, kept=kept)
+            since = _kept(Path(arguments.since)) if arguments.since else None
+            return verify(ledger, context, as_json=arguments.json, kept=kept, since=since)
+        if arguments.action == "prove":
+            return ledger_receipts.prove(ledger, context, arguments.entry, arguments.out)
         if arguments.vkey:
             context.say(ledger.verifier.vkey)
         else:
@@ -75,34 +113,61 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
     return 0
 
 
-def verify(ledger: Ledger, context: Context, *, as_json: bool, kept: bytes | None = None) -> int:
+def verify(
+    ledger: Ledger,
+    context: Context,
+    *,
+    as_json: bool,
+    kept: bytes | None = None,
+    since: bytes | None = None,
+) -> int:
     """Verify ``ledger`` and say what was found; the result is the exit status.
 
     Args:
         kept: a checkpoint, as a signed note, that the ledger must continue.
+        since: one that it must continue, and behind which alone it is verified.
     """
     from jupyter_mlo.delegation.trust import TrustStore
+    from jupyter_mlo.ledger.erasures import erasures_in
+    from jupyter_mlo.ledger.last_seen import named
     from jupyter_mlo.ledger.statements import check_statements
+    from jupyter_mlo.ledger.store import open_ledger
 
+    settings = context.settings
+    trust, now = TrustStore(context.settings).load(), context.now()
+    others = list(_own_enrolments(context))
+    erasures = erasures_in(ledger, trust=trust, now=now, others=others)
+    departed = [
+        (f"--{option}", f"the ledger does not continue the checkpoint kept: {why}")
+        for option, note in (("against", kept), ("since", since))
+        if note is not None and (why := ledger.departure(note))
+    ]
+    # What a checkpoint covers that this ledger does not continue is not to be taken as it is.
+    first = named(since).size if since is not None and not departed else 0
     with _progress("tree", context) as progress:
-        tree = ledger.verify(progress)
+        tree = ledger.verify(progress, since=first, erased=erasures.leaves)
     if why := ledger.rolled_back():
         tree.add("last-checkpoint", why)
-    if kept is not None and (why := ledger.departure(kept)):
-        tree.add("--against", f"the ledger does not continue the checkpoint kept: {why}")
+    for where, what in departed:
+        tree.add(where, what)
     with _progress("signatures", context) as progress:
         statements = check_statements(
             ledger,
-            trust=TrustStore(context.settings).load(),
-            now=context.now(),
-            others=_own_enrolments(context),
+            trust=trust,
+            now=now,
+            others=others,
+            since=first,
             progress=progress,
+            # Whoever forks a kernel, with its threads, may inherit a lock for ever.
+            reopen=None if context.in_kernel else partial(open_ledger, settings, create=False),
         )
+    statements.refused += erasures.refused
     holds = tree.holds and not statements.faults
     if as_json:
-        context.say(json.dumps(_as_json(tree, statements, holds=holds), indent=2))
+        context.say(json.dumps(_as_json(tree, statements, holds=holds, first=first), indent=2))
     else:
-        _say(tree, statements, context, holds=holds)
+        clock = f"{trust.quorum} witnesses" if trust.quorum else "the ledger's own"
+        _say(tree, statements, context, holds=holds, first=first, clock=clock)
     return 0 if holds else 1
 
 
@@ -139,7 +204,13 @@ def _own_enrolments(context: Context) -> Iterator[Envelope]:
 
 
 def _say(
-    tree: LedgerReport, statements: StatementsReport, context: Context, *, holds: bool
+    tree: LedgerReport,
+    statements: StatementsReport,
+    context: Context,
+    *,
+    holds: bool,
+    first: int,
+    clock: str,
 ) -> None:
     from jupyter_mlo.identity.safe_text import terminal_safe
 
@@ -170,15 +241,22 @@ def _say(
             f"{statements.unknown} statements are of kinds that only a newer version knows"
         )
     counted = f"{tree.size} entries under {tree.checkpoints} checkpoints"
+    if first:
+        counted = f"{tree.size - first} entries since entry {first}, of {tree.size}"
+    if tree.erased:
+        counted += f", {tree.erased} of them erased"
     if holds:
         context.say(f"the ledger holds: {counted}, {statements.hold} signatures and chains")
     else:
         context.say(f"the ledger DOES NOT HOLD: {counted}, {len(faults) + tree.more} faults")
     context.say(f"  origin  {tree.origin}")
     context.say(f"  root    {base64.b64encode(tree.root).decode()}")
+    context.say(f"  clock   {clock}")
 
 
-def _as_json(tree: LedgerReport, statements: StatementsReport, *, holds: bool) -> dict[str, Any]:
+def _as_json(
+    tree: LedgerReport, statements: StatementsReport, *, holds: bool, first: int
+) -> dict[str, Any]:
     def listed(faults: list[Fault]) -> list[dict[str, Any]]:
         return [{"where": one.where, "what": one.what, "index": one.index} for one in faults]
 
@@ -189,6 +267,8 @@ def _as_json(tree: LedgerReport, statements: StatementsReport, *, holds: bool) -
         "size": tree.size,
         "root": base64.b64encode(tree.root).decode(),
         "checkpoints": tree.checkpoints,
+        "since": first,
+        "erased": tree.erased,
         "faults": listed([*tree.faults, *statements.faults]),
         "moreFaults": tree.more,
         "signatures": {

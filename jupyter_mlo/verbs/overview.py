@@ -36,6 +36,8 @@ VERBS: dict[str, Verb] = {
     "key": Verb("your own key: rotate, revoke, back up, or add one for a device", magic=False),
     "reaffirm": Verb("answer again for what your ended key signed", magic=False),
     "team": Verb("say who may act for a team, and join one", magic=False),
+    "witness": Verb("have others see the ledger's checkpoints, or be one who does", magic=False),
+    "export": Verb("write statements and receipts to be checked elsewhere"),
     "trust": Verb("say which keys and registrars you trust", magic=False),
     "registrar": Verb("enrol others with a key that they trust", magic=False),
 }

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import re
 from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import NoReturn, cast
@@ -40,7 +41,25 @@ def verb_parser(name: str, *, prog: str = "jupyter mlo") -> argparse.ArgumentPar
         allow_abbrev=False,
     )
     module.configure(parser)
+    _describe_actions(parser, parser.description or "")
     return parser
+
+
+def _describe_actions(parser: argparse.ArgumentParser, text: str) -> None:
+    """Give the help of each action (``mandate create``) the verb's examples that use it."""
+    for group in parser._actions:
+        if not isinstance(group, argparse._SubParsersAction):
+            continue
+        for choice in group._choices_actions:  # without aliases
+            name = choice.dest.split()[0]
+            child = group.choices[name]
+            command = re.compile(rf"^ .*\bjupyter mlo \w+ {name}\b.*(?:\\\n.*)*$", re.MULTILINE)
+            examples = [match[0] for match in command.finditer(text)]
+            summary = choice.help or ""
+            child.description = "\n".join(
+                [f"{summary[:1].upper()}{summary[1:]}.", "", "Examples:", *examples]
+            )
+            child.formatter_class = argparse.RawDescriptionHelpFormatter
 
 
 def run_verb(

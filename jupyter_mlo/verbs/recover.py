@@ -3,7 +3,8 @@
 While a notebook runs under the engine mlo, every completed cell is put into a journal. After
 the runner was killed (kill -9, power, memory) this writes the notebook as far as it had got,
 with the stamps of the cells that had completed; at most the cell that was running is
-missing. It is not sealed then: look at it, and seal it.
+missing. It is not sealed then: look at it, and seal it. A file that is not this run's own
+output is not overwritten.
 
 Examples:
   jupyter mlo recover                     list runs that were cut off
@@ -33,6 +34,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--to", type=Path, metavar="PATH", help="write there instead of the run's own output"
     )
     parser.add_argument(
+        "--force", action="store_true", help="overwrite the file there, whatever it is"
+    )
+    parser.add_argument(
         "--keep", action="store_true", help="keep the journal; it is removed otherwise"
     )
 
@@ -43,24 +47,30 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
 
     if arguments.run is None:
         return _list(context)
+    from jupyter_mlo.delegation.trust import TrustStore
     from jupyter_mlo.identity.safe_text import terminal_safe
     from jupyter_mlo.runs import journal
 
     found = recovery.find_run(context.settings, arguments.run, Path.cwd())
-    recovered = recovery.rebuild(found)
+    trust = TrustStore(context.settings).load()
+    recovered = recovery.rebuild(found, context.now(), trust)
     target = arguments.to or found.local
     if target is None:
         raise InvalidInput(
-            f"the run {found.folder.name} writes to {found.output or 'no file'}",
+            f"the run {terminal_safe(found.folder.name)} writes to "
+            f"{terminal_safe(found.output or 'no file')}",
             hint="say where the notebook goes: --to PATH",
         )
-    recovery.check_target(found, target)
+    if not arguments.force:
+        recovery.check_target(found, recovered, target)
     recovery.write(recovered, target)
     shown = terminal_safe(str(target))
     context.say(
         f"{shown}: {recovered.completed} of {recovered.code_cells} code cells recovered"
         f"{', sealed' if recovered.sealed else ''}"
     )
+    for problem in recovered.problems:
+        context.note(f"not counted: {problem}")
     if recovered.statements:
         context.note(_carry_on(recovered, context))
     if not arguments.keep:
@@ -83,7 +93,9 @@ def _list(context: Context) -> int:
     for each in runs:
         state = "running" if each.running else "ended" if each.ended else "cut off"
         place = terminal_safe(each.output or "no file")
-        context.say(f"{each.folder.name}  {each.started}  {state}  {place}")
+        context.say(
+            f"{terminal_safe(each.folder.name)}  {terminal_safe(each.started)}  {state}  {place}"
+        )
     if any(not each.running and not each.ended for each in runs):
         context.note("jupyter mlo recover ID writes the notebook of a run that was cut off")
     return 0

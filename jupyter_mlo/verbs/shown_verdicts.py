@@ -69,7 +69,7 @@ def _details(path: Path, report: NotebookReport, demands: Demands) -> Iterator[s
     yield from _seal_details(report.seal, demands)
     failing = [cell for cell in report.cells if not cell.holds(demands)]
     for cell in failing[:_MOST_CELLS]:
-        yield cell_line(cell)
+        yield cell_line(cell, demands)
     if len(failing) > _MOST_CELLS:
         yield f"… and {len(failing) - _MOST_CELLS} more cells; --json names them all"
     yield from _remarks(path, report)
@@ -116,11 +116,13 @@ def _seal_details(seal: SealReport, demands: Demands) -> Iterator[str]:
         yield f"seal: only {seal.assurance}, {demands.level!s} is required"
 
 
-def cell_line(cell: CellReport) -> str:
+def cell_line(cell: CellReport, demands: Demands | None = None) -> str:
     """What there is to say of one cell that does not hold."""
     where = f"cell {cell.position + 1}" + (f" ({cell.id})" if cell.id else "")
     what = f" ({' and '.join(cell.changed)})" if cell.changed else ""
     why = f": {cell.reason}" if cell.reason else ""
-    if not why and cell.verdict in (Verdict.VERIFIED, Verdict.STRIPPED):
+    if cell.verdict is Verdict.STRIPPED and demands is not None and demands.outputs:
+        why = why or ", and outputs are required"
+    elif not why and cell.verdict in (Verdict.VERIFIED, Verdict.STRIPPED):
         why = f", but only {cell.assurance}"
     return f"{where}: {cell.verdict}{what}{why}"

@@ -31,7 +31,7 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
     """Show it."""
     found = survey(context)
     if arguments.json:
-        context.say(json.dumps(found, indent=2, ensure_ascii=False))
+        context.say(json.dumps(found, indent=2))
     else:
         show(found, context)
     return 0
@@ -173,7 +173,7 @@ def show(found: dict[str, Any], context: Context) -> None:
             context.say(f"  claims to succeed {terminal_safe(one['succeeds'], limit=120)}")
         context.say(f"  assurance here   {one['assurance'] or 'see the warning'}")
     context.say(f"home               {found['home']}")
-    entries = "cannot be read" if ledger["entries"] is None else f"{ledger['entries']} entries"
+    entries = "cannot be read" if ledger["entries"] is None else _counted(ledger["entries"])
     waiting = f", {ledger['waiting']} statements wait for it" if ledger["waiting"] else ""
     context.say(f"ledger             {entries}{waiting}")
     kernels = "every kernel of this environment" if found["autoload"] else "with %load_ext"
@@ -186,3 +186,7 @@ def show(found: dict[str, Any], context: Context) -> None:
         context.say("next: jupyter mlo enroll, or %mlo_login in a notebook")
     elif session is None:
         context.say("next: jupyter mlo login, or %mlo_login in a notebook")
+
+
+def _counted(entries: int) -> str:
+    return "1 entry" if entries == 1 else f"{entries} entries"

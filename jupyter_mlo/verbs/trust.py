@@ -9,6 +9,8 @@ Examples:
   jupyter mlo trust add mlo:7K3D-9QXA-2MFB sha256:1f2e…
   jupyter mlo trust add --registrar sha256:9c0b… --name "Bank, model risk"
   jupyter mlo trust remove mlo:7K3D-9QXA-2MFB
+  jupyter mlo trust add --ledger jupyter-mlo.local/0a1b…+5c6d7e8f+AX…
+  jupyter mlo trust add --privacy sha256:4e5f… --name "Data protection"
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ import json
 from typing import TYPE_CHECKING
 
 from jupyter_mlo.errors import InvalidInput
+from jupyter_mlo.verbs import trust_others
 from jupyter_mlo.verbs.context import Context
 
 if TYPE_CHECKING:
@@ -43,6 +46,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     remove.add_argument("mlo", nargs="?", metavar="MLO_ID")
     remove.add_argument("key", nargs="?", metavar="KEY_FINGERPRINT", help="this key only")
     remove.add_argument("--registrar", metavar="KEY_FINGERPRINT", help="distrust this registrar")
+    trust_others.configure(add, remove)
     listing = actions.add_parser("list", allow_abbrev=False, help="show what is trusted here")
     listing.add_argument("--json", action="store_true", help="as JSON")
 
@@ -53,6 +57,8 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
 
     if arguments.action == "list":
         return _list(TrustStore(context.settings).load(), arguments.json, context)
+    if trust_others.asked_for(arguments):
+        return trust_others.run(arguments, context)
     if arguments.registrar is not None and arguments.mlo is not None:
         raise InvalidInput(
             "an MLO and a registrar were both named", hint="name one at a time: trust --help"
@@ -130,7 +136,10 @@ def _list(trust: Trust, as_json: bool, context: Context) -> int:
     if as_json:
         pins = {mlo: sorted(keys) for mlo, keys in sorted(trust.pins.items())}
         registrars = {key_id: {"name": name} for key_id, name in sorted(trust.registrars.items())}
-        context.say(json.dumps({"version": 1, "pins": pins, "registrars": registrars}, indent=2))
+        privacy = {key_id: {"name": name} for key_id, name in sorted(trust.privacy.items())}
+        listed = {"pins": pins, "registrars": registrars, "privacy": privacy}
+        ledgers = {"ledgers": dict(sorted(trust.ledgers.items()))}
+        context.say(json.dumps({"version": 1, **listed, **ledgers}, indent=2))
         return 0
     here = {identity.mlo: identity for identity in IdentityStore(context.settings).all()}
     for mlo, keys in sorted(trust.pins.items()):
@@ -139,6 +148,10 @@ def _list(trust: Trust, as_json: bool, context: Context) -> int:
             context.say(f"{mlo}  {key_id}{whose}")
     for key_id, name in sorted(trust.registrars.items()):
         context.say(f"registrar  {_called(name)}{key_id}")
+    for key_id, name in sorted(trust.privacy.items()):
+        context.say(f"may erase  {_called(name)}{key_id}")
+    for vkey in sorted(trust.ledgers.values()):
+        context.say(f"ledger     {vkey}")
     if not trust.pins and not trust.registrars:
         context.say("nobody is trusted here yet: what others signed is `claimed`")
     return 0

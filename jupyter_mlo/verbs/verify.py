@@ -1,7 +1,8 @@
 """Check who ran which cell of a notebook, and whether anything was changed since.
 
 Needs the file and your trust configuration, no network and no kernel. PATH is a notebook, a
-folder (every notebook below it) or a quoted pattern. Exit status: 0 everything holds, 1 something
+folder (every notebook below it), a quoted pattern, or a file that `jupyter mlo export` has written
+(.jsonl). Exit status: 0 everything holds, 1 something
 does not, 2 something could not be read.
 
 Examples:
@@ -9,6 +10,7 @@ Examples:
   jupyter mlo verify notebooks/ 'runs/2026-*/*.ipynb' --quiet
   jupyter mlo verify --require enrolled --require-outputs train.ipynb
   jupyter mlo verify --json train.ipynb
+  jupyter mlo verify train.jsonl
 """
 
 from __future__ import annotations
@@ -67,6 +69,7 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
     from jupyter_mlo.notebook.reports import Demands
     from jupyter_mlo.verbs.notebook_paths import notebooks_at
     from jupyter_mlo.verbs.shown_verdicts import shown
+    from jupyter_mlo.verbs.verify_export import is_export
 
     demands = Demands(
         level=Assurance[arguments.require.upper()],
@@ -74,10 +77,15 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
         outputs=arguments.require_outputs,
         sealed=arguments.require_sealed,
     )
-    paths = notebooks_at(arguments.paths)
+    exports = [Path(name) for name in arguments.paths if is_export(Path(name))]
+    names = [name for name in arguments.paths if not is_export(Path(name))]
+    paths = notebooks_at(names)
     entries: list[dict[str, Any]] = []
     tally = [0, 0, 0]
     said: set[str] = set()
+    exported = _exports(exports, arguments, demands, context)
+    for entry in exported:
+        tally[2 if "error" in entry else 0 if entry["holds"] else 1] += 1
     for path, found in _verdicts(paths, context):
         for problem in found.problems:
             if problem not in said:
@@ -92,13 +100,44 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
                 context.say(line)
     worst = max(status for status, count in enumerate(tally) if count or not status)
     if arguments.json:
-        context.say(json.dumps({"version": 1, "status": worst, "notebooks": entries}, indent=2))
+        listed = {"notebooks": entries, **({"exports": exported} if exported else {})}
+        context.say(json.dumps({"version": 1, "status": worst, **listed}, indent=2))
     elif len(paths) > 1:
         holding, failing, unread = tally
         context.say(
             f"{len(paths)} notebooks: {holding} hold, {failing} do not, {unread} could not be read"
         )
     return worst
+
+
+def _exports(
+    exports: Sequence[Path], arguments: argparse.Namespace, demands: Demands, context: Context
+) -> list[dict[str, Any]]:
+    """The reports on exports, said one by one unless JSON is asked for."""
+    from jupyter_mlo.errors import MloError
+    from jupyter_mlo.verbs.at_hand import at_hand
+    from jupyter_mlo.verbs.judging import Judged
+    from jupyter_mlo.verbs.verify_export import judge_export, shown
+
+    found: list[dict[str, Any]] = []
+    if not exports:
+        return found
+    with contextlib.closing(at_hand(context.settings, context.now())) as here:
+        for path in exports:
+            try:
+                report = judge_export(path, here, context.now())
+            except MloError as error:
+                found.append(_entry(path, Judged(None, error.message, error.hint), demands))
+                if not arguments.json:
+                    context.note(str(error))
+                continue
+            found.append({"path": str(path), **report.to_json(demands.level)})
+            if not arguments.json and not (arguments.quiet and report.holds(demands.level)):
+                for line in shown(path, report, demands.level):
+                    context.say(line)
+        for problem in here.said:
+            context.note(f"note: {problem}")
+    return found
 
 
 def _verdicts(paths: Sequence[Path], context: Context) -> Iterator[tuple[Path, Judged]]:

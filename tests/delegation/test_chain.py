@@ -551,18 +551,15 @@ def test_many_are_attributed_in_order_with_what_refuses_in_its_place() -> None:
         else:
             envelopes.append(session.says(types.STAMP))
     statements = [read_statement(envelope) for envelope in envelopes]
-    for workers in (1, 2, 4):
-        found = attribute_many(
-            statements, pool=Pool.of(session.chain), trust=pinned(ada), now=NOW, workers=workers
-        )
-        for number, result in enumerate(found):
-            if number % 40 == 7:
-                assert isinstance(result, Refused)
-            elif number % 40 == 9:
-                assert isinstance(result, StatementError)
-            else:
-                assert not isinstance(result, MloError)
-                assert result.leaf_key_id == session.key.key_id
+    found = attribute_many(statements, pool=Pool.of(session.chain), trust=pinned(ada), now=NOW)
+    for number, result in enumerate(found):
+        if number % 40 == 7:
+            assert isinstance(result, Refused)
+        elif number % 40 == 9:
+            assert isinstance(result, StatementError)
+        else:
+            assert not isinstance(result, MloError)
+            assert result.leaf_key_id == session.key.key_id
 
 
 def test_a_thousand_stamps_of_one_session_walk_its_chain_once() -> None:
@@ -572,9 +569,7 @@ def test_a_thousand_stamps_of_one_session_walk_its_chain_once() -> None:
     pool, cache, trust = Pool.of(session.chain), KeyCache(), pinned(ada)
 
     def attributed() -> None:
-        found = attribute_many(
-            statements, pool=pool, trust=trust, now=NOW, key_cache=cache, workers=2
-        )
+        found = attribute_many(statements, pool=pool, trust=trust, now=NOW, key_cache=cache)
         assert not any(isinstance(one, MloError) for one in found)
 
     def bare() -> None:

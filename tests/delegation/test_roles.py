@@ -39,6 +39,7 @@ def test_own_keys_sign_no_everyday_records() -> None:
         types.REVOCATION,
         types.AFFIRMATION,
         types.MEMBERSHIP,
+        types.ERASURE,
     }
     for predicate in types.RECORDING:
         assert not may_sign(Role.OWN, predicate)

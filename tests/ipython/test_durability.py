@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import time
 from pathlib import Path
@@ -102,6 +103,41 @@ def test_a_record_that_cannot_be_written_is_said_in_the_next_cell(home: Home, st
     assert recorded(home.record(good)) == held(good)
 
 
+def test_what_was_run_is_on_disk_soon_after(home: Home, start: Start) -> None:
+    home.log_in()
+    frontend = start()
+    frontend.run(
+        "from jupyter_mlo.ledger.records import RecordStore\n"
+        "sync, synced = RecordStore.sync, []\n"
+        "RecordStore.sync = lambda store: (sync(store), synced.append(1))"
+    )
+    deadline = time.monotonic() + 20
+    while frontend.run("bool(synced)").text != "True":
+        assert time.monotonic() < deadline, "nobody had it written to disk"
+        time.sleep(1)
+
+
+def test_each_cell_that_is_lost_is_said_also_when_it_happens_again(
+    home: Home, start: Start
+) -> None:
+    home.log_in()
+    frontend = start()
+    for _ in range(2):
+        shutil.rmtree(home.settings.records, ignore_errors=True)
+        home.settings.records.write_text("in the way")
+        lost = [frontend.run("'lost'") for _ in range(2)]
+        deadline = time.monotonic() + 20
+        told = "".join(cell.text for cell in lost)
+        while not all(f"cell [{cell.count}] could not be recorded" in told for cell in lost):
+            assert time.monotonic() < deadline, told
+            told += frontend.run("'told'").text
+        home.settings.records.unlink()
+        good = frontend.run("'good again'")
+        assert recorded(home.record(good)) == held(good)
+    shown = frontend.run("%mlo_status").text
+    assert "cells of this kernel could not be recorded: run them again" in shown
+
+
 def told_in(frontend: FrontEnd, words: str) -> str:
     """What is said at the start of one of the next cells."""
     deadline = time.monotonic() + 20
@@ -164,7 +200,7 @@ def test_an_output_without_digest_leaves_the_cell_unrecorded_and_says_so(
     home.log_in()
     frontend = start()
     odd = frontend.run("display({'application/json': {'$mlo': 1}}, raw=True)\nprint('x')")
-    told_in(frontend, f"[{odd.count}] was not recorded")
+    told_in(frontend, f"cell [{odd.count}] could not be recorded")
     assert not home.records(odd)
 
 
@@ -204,7 +240,7 @@ def test_output_that_was_let_go_is_not_vouched_for(home: Home, start: Start) -> 
     )
     cell = frontend.run("import sys\nfor _ in range(5): print('z' * 9000); sys.stdout.flush()")
     frontend.run("writer.MAX_BYTES = 1 << 27; held_up.set()")
-    told_in(frontend, "was not recorded: more output came")
+    told_in(frontend, "could not be recorded: more output came")
     assert not home.records(cell)
 
 

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 
 import nbformat
 import pexpect
 import pytest
 from nbclient import NotebookClient
 
+from jupyter_mlo.delegation.runs import delegate_run
+from jupyter_mlo.runs.journal import Journal
+from jupyter_mlo.runs.run_key import RunKey
 from tests.ipython.conftest import Home, Start, held, recorded
 from tests.ipython.frontend import FrontEnd
 
@@ -99,13 +105,60 @@ def test_a_restarted_kernel_begins_anew(home: Home, start: Start) -> None:
     assert len(home.records()) == 4
 
 
-def test_in_a_run_the_recorder_is_quiet_and_the_magics_work(home: Home, start: Start) -> None:
-    home.log_in()
-    frontend = start(MLO_RUN=str(home.settings.home / "a-run"))
+@pytest.fixture
+def run(home: Home) -> Iterator[tuple[Journal, RunKey]]:
+    """A run that goes on, with its kernel's key."""
+    run_id, notebook = (f"urn:uuid:{c * 8}-1111-4111-8111-{c * 12}" for c in "12")
+    leaf = delegate_run(home.log_in(), run_id, notebook, datetime.now(UTC), timedelta(hours=1))
+    journal = Journal(home.settings.runs / "1", {"run": run_id}, {"cells": []})
+    key = RunKey(leaf, journal.folder, "ab" * 32, "Ada")
+    key.write()
+    yield journal, key
+    journal.close()
+
+
+def test_in_a_run_the_recorder_is_quiet_and_the_magics_work(
+    home: Home, start: Start, run: tuple[Journal, RunKey]
+) -> None:
+    frontend = start(load=False, MLO_RUN=str(run[1].path))
+    assert frontend.run("%load_ext jupyter_mlo").text == ""
     cell = frontend.run("display(1)")
     assert "mlo" not in cell.outputs[0]["metadata"]
     assert "verify" in frontend.run("%mlo").text
     assert not home.records()
+
+
+@pytest.mark.parametrize("why", ["missing", "ended", "0644", "broken", "pipe"])
+def test_where_mlo_run_names_no_run_cells_are_recorded_as_ever(
+    home: Home, start: Start, run: tuple[Journal, RunKey], why: str
+) -> None:
+    """A terminal that was opened in a run hands the variable on for ever."""
+    journal, key = run
+    if why == "missing":
+        key.remove()
+    elif why == "ended":
+        journal.close()
+    elif why == "0644":
+        key.path.chmod(0o644)
+    elif why == "broken":
+        key.path.write_text("{}")
+    else:
+        key.path.unlink()
+        os.mkfifo(key.path, 0o600)
+    frontend = start(load=False, MLO_RUN=str(key.path))
+    said = frontend.run("%load_ext jupyter_mlo").text
+    assert said.count("MLO_RUN names no run") == 1
+    assert "cells are attributed" in said
+    cell = frontend.run("print(1)\ndisplay(2)\n3")
+    assert recorded(home.record(cell)) == held(cell)
+
+
+def test_a_stale_mlo_run_does_not_open_the_gate(home: Home, start: Start) -> None:
+    (home.settings.home / "mlo.toml").write_text("[identity]\nrequired = true\n")
+    frontend = start(MLO_RUN=str(home.settings.home / "gone" / "key.json"))
+    cell = frontend.run("print('it ran')")
+    assert cell.reply["status"] == "error"
+    assert "it ran" not in cell.text
 
 
 def test_a_broken_configuration_is_one_clean_message(home: Home, start: Start) -> None:

@@ -51,7 +51,8 @@ def log_in(frontend: FrontEnd) -> Cell:
 def test_the_first_login_enrols_and_says_what_comes_next(home: Home, frontend: FrontEnd) -> None:
     cell = frontend.run("%mlo_login", id="login", answers=["Ada", "a@b.org", SECRET, SECRET])
     assert cell.reply["status"] == "ok", cell.text
-    assert [word in cell.text for word in ("enrolled Ada", "MLO ID", "fingerprint", "left")]
+    for word in ("enrolled Ada", "MLO ID", "fingerprint", "left", "next: run your cells"):
+        assert word in cell.text
     assert len(cell.asked) == 4
     parts = home.records(cell, at_least=2)
     assert recorded(parts[1]) == held(cell)
@@ -64,18 +65,22 @@ def test_the_first_login_enrols_and_says_what_comes_next(home: Home, frontend: F
     assert home.record(after).mlo == parts[0].mlo
 
 
-def test_what_was_typed_to_be_enrolled_does_not_stay_in_the_notebook(frontend: FrontEnd) -> None:
+def test_what_was_typed_to_be_enrolled_does_not_stay_in_the_notebook(
+    home: Home, frontend: FrontEnd
+) -> None:
     failed = frontend.run("%mlo_login", answers=["Ada", "ada@example.org", "x", "x", "x"])
     assert failed.reply["status"] == "error"
     assert "three times" in failed.text
-    cell = frontend.run("%mlo_login", answers=["Ada", "ada@example.org", SECRET, SECRET])
+    answers = ["", "Ada", "ada@@", "ada@example.org", "x", SECRET, SECRET]
+    cell = frontend.run("%mlo_login", answers=answers)
     assert cell.reply["status"] == "ok", cell.text
     for one in (failed, cell):
         assert "ada@example.org" not in repr(one.outputs)
         assert "stdin" not in [output.get("name") for output in one.outputs]
     assert "enrolled Ada" in cell.text
-    # Of what the verb noted nothing is lost.
-    assert "warning: " in cell.text or "will not last" not in frontend.run("%mlo_status").text
+    assert "shorter than" not in cell.text, "what was asked again is settled"
+    assert "ada@@" not in cell.text
+    assert str(home.settings.home) not in cell.text.partition("kept in")[0]
 
 
 def test_the_passphrase_is_nowhere(home: Home, frontend: FrontEnd) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -65,6 +66,20 @@ def test_what_waits_goes_in_the_order_in_which_it_came(
     assert outbox.flush(taken).count == 30
     assert taken.all == contents(order)
     assert outbox.waiting() == 0
+
+
+def test_the_order_holds_when_the_clock_is_set_back(
+    outbox: Outbox, envelopes: list[Envelope], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outbox.put(map(content_of, envelopes[:2]))
+    yesterday = time.time_ns() - 86_400 * 10**9
+    monkeypatch.setattr(time, "time_ns", lambda: yesterday)
+    outbox.put(map(content_of, envelopes[2:4]))
+    handed: list[Content] = []
+    outbox.flush(handed.extend)
+    assert [one.statement_id.hex() for one in handed] == [
+        envelope.statement_id for envelope in envelopes[:4]
+    ]
 
 
 def test_a_statement_put_twice_waits_once(outbox: Outbox, envelopes: list[Envelope]) -> None:

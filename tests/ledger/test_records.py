@@ -7,6 +7,7 @@ import fcntl
 import json
 import os
 import resource
+import shutil
 import signal
 import stat
 import subprocess
@@ -268,3 +269,12 @@ def test_a_record_is_made_of_one_write(store: RecordStore, monkeypatch: pytest.M
     assert len(writes) == 1
     assert writes[0].endswith(b"\n")
     assert fcntl.fcntl(store._descriptor, fcntl.F_GETFL) & os.O_APPEND
+
+
+def test_where_the_folder_is_removed_later_records_are_kept_all_the_same(
+    settings: Settings, store: RecordStore, envelopes: list[Envelope]
+) -> None:
+    store.append(envelopes[0], A, None)
+    shutil.rmtree(settings.records)
+    store.append(envelopes[1], A, None)
+    assert list(store.matching([A])) == [envelopes[1]]

@@ -12,11 +12,12 @@ from jupyter_mlo.delegation.signer import Signer
 from jupyter_mlo.delegation.trust import Trust
 from jupyter_mlo.identity.ids import new_mlo_id
 from jupyter_mlo.identity.keys import SigningKey
+from jupyter_mlo.ledger import statements
 from jupyter_mlo.ledger.statements import check_statements
 from jupyter_mlo.ledger.store import Ledger
 from jupyter_mlo.statements.envelope import Envelope, sign, statement_json
 from jupyter_mlo.statements.predicates import types
-from tests.ledger.conftest import make_envelope
+from tests.ledger.conftest import BackEnd, make_envelope
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
@@ -83,3 +84,32 @@ def test_of_kinds_that_only_newer_versions_know_nothing_is_said(
     ledger.append([sign(newer, signer.key)])
     report = checked(ledger)
     assert (report.unknown, report.hold, report.faults, report.refused) == (1, 0, [], [])
+
+
+def test_processes_find_what_one_finds(
+    backend: BackEnd, own: tuple[Signer, Envelope], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Broken, refused and unknown ones among them, and a revocation to be asked about."""
+    monkeypatch.setattr(statements, "_BATCH", 3)
+    signer, enrolment = own
+    revocations = [
+        make_revocation(signer, now=NOW, reason="ended", delegation=f"{n:064x}") for n in range(9)
+    ]
+    broken = Envelope(revocations[0].payload + b" ", signer.key.key_id, revocations[0].signature)
+    with backend.open() as ledger:
+        ledger.append([enrolment, *revocations, make_envelope(1), broken])
+        late = make_revocation(
+            signer,
+            now=NOW,
+            reason="compromised",
+            key_id=signer.key.key_id,
+            compromised_since=NOW - timedelta(days=1),
+        )
+        ledger.append([late])
+        seen: list[tuple[int, int]] = []
+        one = checked(ledger)
+        many = checked(ledger, reopen=backend.open, progress=lambda *at: seen.append(at))
+    assert many == one
+    assert (len(one.faults), len(one.refused) > 5) == (2, True)
+    assert seen[-1] == (13, 13)
+    assert len(seen) == 5

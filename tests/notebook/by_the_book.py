@@ -119,7 +119,7 @@ def outputs(values: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def cell(value: dict[str, Any]) -> dict[str, Any]:
     form: dict[str, Any] = {
         "cell_type": value["cell_type"],
-        "source": lines(value.get("source", "")),
+        "source": lines(value.get("source", "")).rstrip(" \t\n"),
     }
     if value["cell_type"] == "code":
         form["outputs"] = outputs(value.get("outputs", []))

@@ -69,7 +69,7 @@ def test_cells_have_the_digests_of_the_golden_vectors(vector: dict[str, Any]) ->
     for cell in (cell_of(vector["cell"]), Cell(0, json.loads(vector["cell"]))):
         assert cell.digests.cell.hex() == vector["mloCellV1"]
         assert short(cell.digests.source) == vector["mloSourceV1"]
-        assert [short(digest) for digest in cell.digests.outputs] == vector["mloOutputV1"]
+        assert [short(digest) for digest in cell.output_digests] == vector["mloOutputV1"]
         assert cell_digest(cell).hex() == vector["mloCellV1"]
         assert [short(d) for d in output_digests(cell.outputs)] == vector["mloOutputV1"]
         assert short(source_digest(cell.source)) == vector["mloSourceV1"]
@@ -90,9 +90,9 @@ def test_the_rules_word_by_word_give_the_same(notebook: dict[str, Any]) -> None:
             assert read.undigestable  # a member's name that UTF-8 has no form for
             continue
         outputs = tuple(by_the_book.digest(output) for output in form.get("outputs", []))
-        digests = CellDigests(expected, by_the_book.digest(form["source"]), outputs)
-        assert read.digests == digests
-        assert held.digests == digests
+        digests = CellDigests(expected, by_the_book.digest(form["source"]), len(outputs))
+        assert (read.digests, read.output_digests) == (digests, outputs)
+        assert (held.digests, held.output_digests) == (digests, outputs)
 
 
 @given(valid_notebooks)

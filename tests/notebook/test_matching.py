@@ -123,7 +123,8 @@ CASES: dict[str, tuple[list[Present], list[Recorded], dict[int, Any]]] = {
         {0: ("e", (0,), Tie.ID)},
     ),
     "another count, and all its outputs": (
-        [present(outputs="a", count=7)], [record("e", outputs="a")], {0: ("e", (0,), Tie.ID)},
+        [present(outputs="a", count=7)], [record("e", outputs="a")],
+        {0: "it was recorded as [1], and stands here as [7]"},
     ),
     "late output counts with the part that saw it": (
         [present(outputs="ab")], [record("e", outputs="a", later=("ab",))],

@@ -176,6 +176,17 @@ def test_jupytext_pairing(form: str) -> None:
     assert digests(paired) == digests(notebook)
 
 
+@pytest.mark.parametrize("form", ["py:percent", "md", "Rmd"])
+@pytest.mark.parametrize("source", ["x = 1\n", "x = 1\n\n\n", "if x:\n    y\n\n", "x  \n"])
+def test_jupytext_takes_line_feeds_at_the_end_away(form: str, source: str) -> None:
+    notebook = v4.new_notebook(
+        metadata={"kernelspec": {"name": "python3", "display_name": "P", "language": "python"}},
+        cells=[v4.new_code_cell(source), v4.new_code_cell("y")],
+    )
+    again = jupytext.reads(jupytext.writes(notebook, form), form)
+    assert [one.cell for one in digests(again)] == [one.cell for one in digests(notebook)]
+
+
 @pytest.mark.parametrize("minor", range(6))
 def test_every_version_of_the_format(minor: int) -> None:
     notebook = example()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 import sys
@@ -31,8 +32,11 @@ from jupyter_mlo.notebook.code import code_digest
 from jupyter_mlo.notebook.reading import read_notebook
 from jupyter_mlo.notebook.reports import Demands, NotebookReport
 from jupyter_mlo.notebook.verification import verify_notebook
+from jupyter_mlo.runs.journal import Journal
 from jupyter_mlo.statements.predicates import types
 from jupyter_mlo.statements.statement import Statement, read_statement
+from jupyter_mlo.verbs.context import Context
+from jupyter_mlo.verbs.parser import run_verb
 
 PYTHON = {
     "kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"},
@@ -188,6 +192,41 @@ def command(folder: Path, quick_imports: dict[str, str]) -> Callable[..., subpro
         )
 
     return start
+
+
+@pytest.fixture
+def verb(settings: Settings, folder: Path) -> Callable[..., tuple[int, str]]:
+    """Run ``jupyter mlo …`` in this process; the result is its status and what it said."""
+
+    def call(*arguments: str) -> tuple[int, str]:
+        said = io.StringIO()
+        context = Context(
+            settings=settings,
+            out=said,
+            err=said,
+            ask=None,  # type: ignore[arg-type]  # nobody is asked
+            now=lambda: datetime.now(UTC),
+        )
+        return run_verb(list(arguments), context), said.getvalue()
+
+    return call
+
+
+def an_open_journal(
+    settings: Settings,
+    name: str = "a" * 8,
+    output: str | None = "/nowhere/out.ipynb",
+    nb: Any = None,
+) -> Journal:
+    """The journal of a run that goes on; of two cells, unless ``nb`` is another notebook."""
+    nb = nb or notebook("1", "2")
+    head = {
+        "run": f"urn:uuid:{name}",
+        "notebook": "urn:uuid:" + "0" * 36,
+        "output": output,
+        "started": "2026-11-22T12:00:00.000Z",
+    }
+    return Journal(settings.runs / name, head, nb)
 
 
 Judge = Callable[..., NotebookReport]

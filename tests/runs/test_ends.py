@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import nbformat
@@ -133,7 +134,7 @@ def test_a_notebook_that_cannot_be_written_at_the_end_can_be_recovered(
     (left,) = settings.runs.iterdir()
     assert journal.has_ended(left)
     (found,) = recovery.cut_off_runs(settings)
-    recovery.write(recovery.rebuild(found), folder / "recovered.ipynb")
+    recovery.write(recovery.rebuild(found, datetime.now(UTC)), folder / "recovered.ipynb")
     assert stamped(holds("recovered.ipynb")) == [0]
 
 

@@ -33,7 +33,7 @@ def opened(tmp_path: Path):
 def test_head_and_base_are_there_at_once(opened):
     head, lines = read_journal(opened.folder)
     assert head == {"version": 1, **HEAD} == read_head(opened.folder)
-    assert lines == [{"base": BASE}]
+    assert lines == [(2, {"base": BASE})]
 
 
 def test_a_completed_cell_comes_back_as_it_was(opened):
@@ -52,7 +52,7 @@ def test_a_completed_cell_comes_back_as_it_was(opened):
     }
     opened.cell(0, cell)
     _, lines = read_journal(opened.folder)
-    assert lines[-1]["value"] == {
+    assert lines[-1][1]["value"] == {
         "outputs": [odd, number],
         "execution_count": 3,
         "metadata": {"a": 1},
@@ -101,7 +101,7 @@ def test_after_a_write_that_was_cut_short_the_next_line_is_whole(opened, monkeyp
     monkeypatch.undo()
     opened.ended("failed", None)
     _, lines = read_journal(opened.folder)
-    assert lines == [{"base": BASE}, {"ended": "failed", "seal": None}]
+    assert lines == [(2, {"base": BASE}), (4, {"ended": "failed", "seal": None})]
     assert journal.has_ended(opened.folder)
 
 
@@ -129,7 +129,7 @@ def test_cut_off_anywhere_it_gives_all_whole_lines(tmp_path, data):
         assert read_head(folder) is None
         return
     head, lines = read_journal(folder)
-    assert [head, *lines][: len(whole)] == whole
+    assert [head, *(line for _, line in lines)][: len(whole)] == whole
     assert len(lines) <= len(whole)
 
 
@@ -161,3 +161,20 @@ def test_what_is_no_journal_is_not_read(tmp_path):
         assert read_head(tmp_path) is None
         with pytest.raises(NotFound):
             read_journal(tmp_path)
+
+
+def test_what_one_could_wait_for_is_no_journal(tmp_path):
+    os.mkfifo(tmp_path / journal.JOURNAL)
+    assert read_head(tmp_path) is None
+    assert not is_running(tmp_path)
+    assert not journal.has_ended(tmp_path)
+    with pytest.raises(NotFound):
+        read_journal(tmp_path)
+
+
+def test_a_journal_elsewhere_is_not_followed(opened, tmp_path):
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / journal.JOURNAL).symlink_to(opened.folder / journal.JOURNAL)
+    assert read_head(other) is None
+    assert not is_running(other)

@@ -18,6 +18,8 @@ from jupyter_mlo.delegation.revocation import make_revocation
 from jupyter_mlo.errors import Refused
 from jupyter_mlo.ledger.publish import publish
 from jupyter_mlo.runs import withheld
+from jupyter_mlo.runs.identity import Request
+from jupyter_mlo.runs.request import _unfit
 from jupyter_mlo.statements.predicates import types
 from tests.runs.conftest import stamped, write
 
@@ -285,3 +287,96 @@ def test_a_failing_run_under_a_mandate_holds(ada, folder, run, holds, monkeypatc
     with pytest.raises(PapermillExecutionError):
         run("job.ipynb")
     assert stamped(holds()) == [2]
+
+
+def in_language(path, kernelspec=None, language_info=None):
+    """Whoever edits the metadata can say there which language it is."""
+    nb = nbformat.read(path, 4)
+    for entry, member, language in (
+        ("kernelspec", "language", kernelspec),
+        ("language_info", "name", language_info),
+    ):
+        if language is None:
+            nb.metadata[entry].pop(member, None)
+        else:
+            nb.metadata[entry][member] = language
+    nbformat.write(nb, path)
+
+
+@pytest.mark.parametrize(
+    ("kernelspec", "language_info"),
+    [("bash", "bash"), ("python", "bash"), ("bash", None), ("bash", "python"), ("matlab", None)],
+)
+def test_a_parameter_cannot_be_smuggled_in_through_the_language(
+    job, run, kernelspec, language_info
+):
+    in_language(job, kernelspec, language_info)
+    said = refused(run, "job.ipynb", parameters={"beta": "alpha=99"})
+    assert "python" in said
+    assert "language" in said
+
+
+def test_what_papermill_is_told_of_the_language_does_not_help_either(job, run):
+    said = refused(run, "job.ipynb", parameters={"beta": "alpha=99"}, language="bash")
+    assert "does not say what the parameters say" in said
+
+
+def test_without_metadata_of_the_language_the_kernels_own_counts(job, run, holds):
+    in_language(job, None, "python")
+    run("job.ipynb", parameters={"alpha": 2})
+    in_language(job, "python", None)
+    run("job.ipynb", parameters={"alpha": 2})
+    holds()
+
+
+def test_the_language_of_a_notebook_without_parameters_is_its_own_affair(job, run, holds):
+    in_language(job, "bash", "bash")
+    run("job.ipynb")
+    holds()
+
+
+@pytest.mark.parametrize("name", ["x=1; steal(); y", "os.environ", "", "a b", "1", "x\n"])
+def test_a_name_that_is_code_is_refused_even_where_all_parameters_are_permitted(
+    ada, job, run, monkeypatch, name
+):
+    file = ada.mandate(job, parameters="*", file="all.mandate")
+    monkeypatch.setenv("MLO_MANDATE", str(file))
+    request = Request(code="", parameters={name: 1}, tampered=_unfit("python", {name: 1}))
+    assert "cannot name a parameter" in request.tampered
+    if name == "x=1; steal(); y":
+        assert "cannot name a parameter" in refused(run, "job.ipynb", parameters={name: 1})
+
+
+@pytest.mark.parametrize(
+    ("language", "value", "runs"),
+    [
+        ("julia", "$(run(`id`))", True),
+        (".net-powershell", "$(id)", True),
+        (".net-powershell", 'a`"; id; "', True),
+        ("julia", [{"a": "$x"}], True),
+        ("python", "$(id)", False),
+        ("bash", "$(id)", False),
+        ("julia", "plain", False),
+    ],
+)
+def test_text_that_runs_where_it_is_injected_is_refused(language, value, runs):
+    """papermill's translators leave it as it is."""
+    assert bool(_unfit(language, {"x": value})) is runs
+
+
+def test_without_a_mandate_provenance_says_only_the_parameters_that_ran(
+    ada, folder, run, logged, caplog
+):
+    ada.login()
+    path = write(folder / "in.ipynb", "x = 1", "print(x)", tags={0: ["parameters"]})
+    run("in.ipynb", parameters={"x": "limit=0"})
+    assert external(logged)["parameters"] == {"x": "limit=0"}
+    in_language(path, "bash", "bash")
+    nb = run("in.ipynb", parameters={"x": "limit=0"})
+    assert nb.cells[1].source == "# Parameters\nx=limit=0\n"
+    assert "parameters" not in external(logged)
+    assert any("not in the provenance" in record.getMessage() for record in caplog.records)
+
+
+def external(logged):
+    return logged(types.PROVENANCE)[-1].predicate.build_definition.external_parameters

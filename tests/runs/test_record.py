@@ -276,3 +276,82 @@ def test_the_environment_of_this_process_is_as_before(ada, run, folder):
     before = dict(os.environ)
     run("in.ipynb")
     assert dict(os.environ) == before
+
+
+FORGE = """
+import copy, json, os, secrets
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+import jupyter_mlo
+from jupyter_mlo.runs.run_key import read_run_key
+from jupyter_mlo.statements.envelope import Envelope, sign
+
+jupyter_mlo.record({'auc': 0.5})
+key = read_run_key(Path(os.environ['MLO_RUN']))
+honest = json.loads(Envelope.from_bytes((key.folder / 'statements.jsonl').read_bytes()).payload)
+
+def forged(**members):
+    value = copy.deepcopy(honest)
+    value['predicate'].update(members, nonce=secrets.token_urlsafe(16))
+    return sign(value, key.signer.key)
+
+later = (datetime.now(UTC) + timedelta(days=400)).strftime('%Y-%m-%dT%H:%M:%S.000Z')
+before = (datetime.now(UTC) - timedelta(days=1)).strftime('%Y-%m-%dT%H:%M:%S.000Z')
+key.append([
+    forged(run='urn:uuid:00000000-0000-4000-8000-000000000000'),
+    forged(run=None),
+    forged(time=later),
+    forged(time=before),
+    forged(activity='validation'),
+    forged(model='other'),
+    forged(model='loan@9'),
+    forged(mlo='mlo:7K3D-9QXA-2MFB'),
+    forged(delegation='0' * 64),
+    forged(delegation=None),
+    forged(delegation=key.signer.chain[-2].statement_id),
+])
+with (key.folder / 'statements.jsonl').open('ab') as file:
+    file.write(b'\\x1b[31mgarbage\\n')
+"""
+
+
+@pytest.mark.parametrize("model", ["loan", None])
+def test_what_a_kernel_forges_with_its_own_key_is_not_published(
+    ada, run, folder, logged, caplog, model
+):
+    """It holds the key: what counts is what the delegation of this run permits."""
+    ada.login(model=model)
+    write(folder / "in.ipynb", FORGE)
+    run("in.ipynb")
+    (kept,) = logged(types.EVIDENCE)
+    assert kept.predicate.name == (model or "metrics")
+    said = [text for each in caplog.records if "Not counted" in (text := each.getMessage())]
+    assert len(said) == 12
+    assert not any("\x1b" in text for text in said)
+    (byproduct,) = logged(types.PROVENANCE)[-1].predicate.run_details.byproducts
+    assert byproduct.digest == {"mloStatementV1": kept.statement_id}
+
+
+def test_after_many_forgeries_the_list_is_cut_short(ada, run, folder, logged, caplog):
+    ada.login()
+    write(
+        folder / "in.ipynb",
+        "import os\nfrom pathlib import Path\n"
+        "file = Path(os.environ['MLO_RUN']).parent / 'statements.jsonl'\n"
+        "file.write_bytes(b'x\\n' * 500)",
+    )
+    run("in.ipynb")
+    said = [text for each in caplog.records if "Not counted" in (text := each.getMessage())]
+    assert len(said) == 21
+    assert "480 more statements" in said[-1]
+
+
+def test_a_pipe_in_place_of_the_statements_is_not_waited_for(ada, run, folder, holds):
+    ada.login()
+    write(
+        folder / "in.ipynb",
+        "import os\nfrom pathlib import Path\n"
+        "os.mkfifo(Path(os.environ['MLO_RUN']).parent / 'statements.jsonl')",
+    )
+    run("in.ipynb")
+    holds()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import io
+import base64
 import json
 import os
 import signal
@@ -15,33 +15,19 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from jupyter_mlo.delegation.enrolment import enrol_oneself
 from jupyter_mlo.errors import InvalidInput, NotFound, Refused
+from jupyter_mlo.identity.ids import new_mlo_id
+from jupyter_mlo.identity.keys import SigningKey
+from jupyter_mlo.ledger.store import open_ledger
 from jupyter_mlo.runs import journal, leftovers, recovery
 from jupyter_mlo.runs.journal import Journal
+from jupyter_mlo.statements.envelope import sign
 from jupyter_mlo.statements.predicates import types
-from jupyter_mlo.verbs.context import Context
-from jupyter_mlo.verbs.parser import run_verb
-from tests.runs.conftest import notebook, stamped, write
+from jupyter_mlo.statements.statement import read_statement
+from tests.runs.conftest import an_open_journal, notebook, stamped, write
 
 SLOW = "open('begun', 'w').close()\nimport time; time.sleep(60)"
-
-
-@pytest.fixture
-def verb(settings, folder):
-    """Run ``jupyter mlo …`` in this process; the result is its status and what it said."""
-
-    def call(*arguments: str) -> tuple[int, str]:
-        said = io.StringIO()
-        context = Context(
-            settings=settings,
-            out=said,
-            err=said,
-            ask=None,  # type: ignore[arg-type]  # nobody is asked
-            now=lambda: datetime.now(UTC),
-        )
-        return run_verb(list(arguments), context), said.getvalue()
-
-    return call
 
 
 @pytest.fixture
@@ -111,7 +97,7 @@ def test_a_notebook_of_another_run_is_not_overwritten(killed, verb, run):
     os.replace("other.ipynb", killed)
     before = killed.read_bytes()
     name = next(each.folder.name for each in recovery.cut_off_runs(_settings()) if not each.ended)
-    with pytest.raises(Refused, match="notebook of another run"):
+    with pytest.raises(Refused, match="a notebook of another run"):
         verb("recover", name[:8])
     assert killed.read_bytes() == before
     assert verb("recover", name[:8], "--to", "elsewhere.ipynb")[0] == 0
@@ -122,17 +108,6 @@ def _settings():
     from jupyter_mlo.config import load_settings
 
     return load_settings()
-
-
-def an_open_journal(settings, name="a" * 8, output="/nowhere/out.ipynb", nb=None):
-    nb = nb or notebook("1", "2")
-    head = {
-        "run": f"urn:uuid:{name}",
-        "notebook": "urn:uuid:" + "0" * 36,
-        "output": output,
-        "started": "2026-11-22T12:00:00.000Z",
-    }
-    return Journal(settings.runs / name, head, nb)
 
 
 def test_a_run_that_goes_on_is_not_recovered(settings, verb):
@@ -242,5 +217,139 @@ def test_every_acknowledged_cell_survives_a_kill_at_any_moment(tmp_path):
     process.wait()
     last = int(told[-1]) if told else 49
     _, lines = journal.read_journal(tmp_path / "run")
-    kept = [line["cell"] for line in lines if "cell" in line]
+    kept = [line["cell"] for _, line in lines if "cell" in line]
     assert kept[: last + 1] == list(range(last + 1))
+
+
+FOREIGN = {
+    "a notebook of no run": json.dumps(
+        {
+            "cells": [{"cell_type": "markdown", "id": "a", "metadata": {}, "source": "Precious"}],
+            "metadata": {},
+            "nbformat": 4,
+            "nbformat_minor": 5,
+        }
+    ),
+    "text": "an important text",
+    "half a notebook": '{\n "cells": [\n  {"cell_type": "code", "source": ["precious = 1"]},',
+    "a notebook of old": '{"cells": [], "nbformat": 3, "worksheets": []}',
+}
+
+
+@pytest.mark.parametrize("what", FOREIGN)
+def test_what_is_not_the_runs_own_is_not_overwritten(settings, verb, folder, what):
+    target = folder / "out.ipynb"
+    an_open_journal(settings, output=str(target)).close()
+    target.write_text(FOREIGN[what])
+    with pytest.raises(Refused, match="not overwritten") as caught:
+        verb("recover", "out.ipynb", "--keep")
+    assert "--to" in caught.value.hint
+    assert "--force" in caught.value.hint
+    with pytest.raises(Refused, match="not overwritten"):
+        verb("recover", "aaaa", "--to", "out.ipynb", "--keep")
+    assert target.read_text() == FOREIGN[what]
+    assert verb("recover", "out.ipynb", "--force")[0] == 0
+    assert [cell.source for cell in nbformat.read(target, 4).cells] == ["1", "2"]
+
+
+@pytest.mark.parametrize("length", [0, 1, 8, 20, 100, 200])
+def test_what_the_runner_had_written_by_half_is(settings, verb, folder, length):
+    target = folder / "out.ipynb"
+    nb = notebook("1", "2")
+    an_open_journal(settings, output=str(target), nb=nb).close()
+    whole = nbformat.writes(nb)
+    assert length < len(whole)
+    target.write_text(whole[:length])
+    assert verb("recover", "out.ipynb")[0] == 0
+    nbformat.read(target, 4)
+
+
+def test_a_pipe_in_place_of_the_output_is_not_waited_for(settings, verb, folder):
+    os.mkfifo(folder / "out.ipynb")
+    made = an_open_journal(settings, output=str(folder / "out.ipynb"))
+    with pytest.raises(Refused, match="going on"):
+        verb("recover", "out.ipynb")
+    made.ended("succeeded", None)
+    made.close()
+    with pytest.raises(InvalidInput, match="no regular file"):
+        verb("recover", "out.ipynb")
+    leftovers.sweep(settings)
+
+
+def test_pipes_and_links_below_runs_are_left_alone(settings, verb, folder):
+    victim = folder / "victim"
+    made = an_open_journal(settings)
+    os.rename(made.folder, victim)
+    made.close()
+    (victim / "key.json").write_text("precious")
+    long_ago = time.time() - leftovers.CUT_OFF_FOR - 60
+    os.utime(victim / journal.JOURNAL, (long_ago, long_ago))
+    (settings.runs / "link").symlink_to(victim)
+    (settings.runs / "pipe").mkdir()
+    os.mkfifo(settings.runs / "pipe" / journal.JOURNAL)
+    (settings.runs / "folders" / "key.json").mkdir(parents=True)
+    before = {path.name: path.read_bytes() for path in victim.iterdir()}
+    leftovers.sweep(settings)
+    assert {path.name: path.read_bytes() for path in victim.iterdir()} == before
+    assert verb("recover")[1] == "no run was cut off here\n"
+    with pytest.raises(NotFound):
+        verb("recover", "link")
+
+
+# -- What a kernel had put on record is judged before it is published
+
+
+def test_a_recovered_run_publishes_nothing_that_its_key_may_not_say(
+    ada, killed, verb, settings, logged
+):
+    folder = next(settings.runs.iterdir())
+    file = folder / "statements.jsonl"
+    honest = file.read_bytes()
+    forged = json.loads(honest)
+    forged["signatures"][0]["sig"] = "AAAA"
+    stranger = _evidence_by_a_stranger(json.loads(honest), read_head_of(folder)["run"])
+    file.write_bytes(json.dumps(forged).encode() + b"\n" + stranger.to_bytes() + b"\n{}\n" + honest)
+    status, said = verb("recover", "out.ipynb")
+    assert status == 0
+    assert said.count("not counted: statement ") == 3
+    (kept,) = logged(types.EVIDENCE)
+    assert kept.mlo == ada.mlo
+
+
+def test_statements_without_the_runs_chain_are_not_published(killed, verb, settings, logged):
+    file = next(settings.runs.iterdir()) / journal.JOURNAL
+    lines = [line for line in file.read_bytes().splitlines(True) if not line.startswith(b'{"chain')]
+    file.write_bytes(b"".join(lines))
+    assert "not counted: statement 1" in verb("recover", "out.ipynb")[1]
+    assert logged(types.EVIDENCE) == []
+
+
+def test_what_was_smuggled_into_the_chain_is_not_published(ada, killed, verb, settings):
+    folder = next(settings.runs.iterdir())
+    key, mlo = SigningKey.generate(), new_mlo_id()
+    strangers = enrol_oneself(mlo, "person", key, now=datetime.now(UTC))
+    honest = json.loads((folder / "statements.jsonl").read_bytes())
+    forged = _evidence_by_a_stranger(honest, "urn:uuid:1")
+    with (folder / journal.JOURNAL).open("a") as file:
+        file.write(json.dumps({"chain": [strangers.to_json(), forged.to_json()]}) + "\n")
+    assert verb("recover", "out.ipynb")[0] == 0
+    with open_ledger(settings) as ledger:
+        found = [read_statement(entry.envelope) for entry in ledger.entries()]
+    assert {each.mlo for each in found} == {ada.mlo}
+    assert sorted(types.short_name(each.predicate_type) for each in found) == [
+        "delegation",
+        "delegation",
+        "enrolment",
+        "evidence",
+    ]
+
+
+def read_head_of(folder):
+    return journal.read_head(folder)
+
+
+def _evidence_by_a_stranger(honest, run):
+    key = SigningKey.generate()
+    value = json.loads(base64.b64decode(honest["payload"]))
+    value["predicate"].update(keyId=key.key_id, run=run, metrics={"auc": 1.0})
+    return sign(value, key)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -83,3 +86,51 @@ def test_threads_that_come_and_go_never_see_a_secret_in_the_environment():
         thread.join()
     assert set(seen) == {("secret", False)}
     assert environ == {"MLO_MANDATE": "secret"}
+
+
+linux = pytest.mark.skipif(
+    not Path("/proc/self/environ").exists(), reason="only Linux shows it there"
+)
+
+
+@linux
+def test_what_linux_shows_of_the_start_holds_no_secret_any_more():
+    """A child reads it, as a kernel could: before, meanwhile, and after."""
+    code = (
+        "import os, subprocess, sys\n"
+        "from jupyter_mlo.runs.withheld import Withheld\n"
+        "def shown():\n"
+        '    code = \'import os; print(open(f"/proc/{os.getppid()}/environ", "rb").read())\'\n'
+        "    done = subprocess.run([sys.executable, '-c', code], capture_output=True, check=True)\n"
+        "    return done.stdout\n"
+        "assert b'hunter2' in shown()\n"
+        "with Withheld() as secrets:\n"
+        "    assert secrets['MLO_MANDATE'] == 'hunter2'\n"
+        "    found = shown()\n"
+        "    assert b'hunter2' not in found\n"
+        "    assert b'MLO_AFTER=stays' in found and b'MLO_BEFORE=stays' in found\n"
+        "assert os.environ['MLO_MANDATE'] == 'hunter2'\n"
+        "assert b'hunter2' not in shown()\n"
+        "print(subprocess.check_output(['sh', '-c', 'echo $MLO_MANDATE'], text=True))\n"
+    )
+    environ = {"MLO_BEFORE": "stays", "MLO_MANDATE": "hunter2", "MLO_AFTER": "stays"}
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": os.getcwd(), **environ},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "hunter2", "what is started after the run has it as before"
+
+
+@linux
+def test_where_memory_cannot_be_written_the_run_goes_on(monkeypatch):
+    def refused(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setenv("MLO_MANDATE", "secret")
+    monkeypatch.setattr("jupyter_mlo.runs.environment_block.os.open", refused)
+    with Withheld() as secrets:
+        assert secrets == {"MLO_MANDATE": "secret"}

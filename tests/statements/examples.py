@@ -147,6 +147,15 @@ EXAMPLES: dict[str, tuple[list[dict[str, Any]], dict[str, Any]]] = {
             "metrics": {"auc": 0.75, "n": 3},
         },
     ),
+    types.ERASURE: (
+        [{"name": "ledger.example#4", "digest": {"mloLeafV1": HEX}}],
+        HEADER
+        | {
+            "origin": "ledger.example",
+            "entries": [{"index": 4, "leaf": HEX, "predicateType": types.EVIDENCE}],
+            "reason": "request",
+        },
+    ),
     types.PROVENANCE: (
         [{"name": NOTEBOOK, "digest": {"mloNotebookV1": HEX}}],
         STANDARD_HEADER

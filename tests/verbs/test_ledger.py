@@ -111,7 +111,9 @@ def test_the_checkpoint_is_a_note_that_other_programs_can_check(cli, backend) ->
     text, _, signatures = note.rpartition("\n\n")
     text += "\n"
     origin, size, root = text.splitlines()
-    dash, name, encoded = signatures.strip().split(" ")
+    signature, cosignature = signatures.splitlines()
+    dash, name, encoded = signature.split(" ")
+    assert cosignature.startswith(f"— {origin} ")
     vkey = cli("ledger", "checkpoint", "--vkey").out.strip()
     key_name, key_hash, key = vkey.split("+", 2)
     public = base64.b64decode(key)

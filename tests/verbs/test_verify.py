@@ -336,3 +336,11 @@ def test_a_fault_of_ours_in_one_notebook_leaves_the_others_their_verdicts(
     assert found.report is None
     assert "verifying failed in a way that it should not: ZeroDivisionError" in found.error
     assert other.report is not None
+
+
+def test_outputs_that_were_removed_are_missed_where_that_is_asked(cli, sealed) -> None:
+    altered(sealed, lambda value: [cell.update(outputs=[]) for cell in value["cells"][1:]])
+    assert cli("verify", sealed).status == 0
+    done = cli("verify", "--require-outputs", sealed)
+    assert done.status == 1
+    assert "cell 2 (a): source holds, outputs removed, and outputs are required" in done.out

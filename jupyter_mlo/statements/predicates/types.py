@@ -20,6 +20,7 @@ STAMP: Final = OWN + "stamp/v1"
 SEAL: Final = OWN + "seal/v1"
 DATASET: Final = OWN + "dataset/v1"
 EVIDENCE: Final = OWN + "evidence/v1"
+ERASURE: Final = OWN + "erasure/v1"
 PROVENANCE: Final = "https://slsa.dev/provenance/v1"
 TEST_RESULT: Final = "https://in-toto.io/attestation/test-result/v0.1"
 
@@ -28,6 +29,24 @@ RECORDING: Final = frozenset({RECORD, STAMP, SEAL, DATASET, EVIDENCE, PROVENANCE
 
 #: Predicates that bind keys to MLOs, and MLOs to teams and roles.
 BINDING: Final = frozenset({ENROLMENT, DELEGATION, REVOCATION, AFFIRMATION, MEMBERSHIP, ROLE})
+#: Our own predicates that stay for ever, by name (later releases' among them): whom keys belong
+#: to, who may do what, what was decided, and what was erased.
+LASTING: Final = frozenset(
+    OWN + name + "/v1"
+    for name in (
+        "enrolment",
+        "delegation",
+        "revocation",
+        "affirmation",
+        "membership",
+        "role",
+        "policy",
+        "review",
+        "deployment",
+        "handover",
+        "erasure",
+    )
+) | {"https://in-toto.io/attestation/svr/v0.2"}
 
 #: Predicates whose specification is not ours: our members stand in them as ``mlo_…``.
 STANDARD: Final = frozenset({PROVENANCE, TEST_RESULT})

@@ -1,0 +1,169 @@
+"""Whether what a mandate's key has stamped is the code that the mandate is for.
+
+Whoever holds a mandate can run an engine of his own that does not ask. So whoever verifies
+computes ``mloCodeV1`` anew, of the cells as the newest seal lists them (what was changed since then
+is named as that), and reads the parameters that were injected. Pure.
+"""
+
+from __future__ import annotations
+
+import ast
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from jupyter_mlo.delegation.scope import EVERYTHING, Scope
+from jupyter_mlo.errors import StatementError
+from jupyter_mlo.notebook.alignment import Alignment
+from jupyter_mlo.notebook.claims import Claim
+from jupyter_mlo.notebook.code import CodeLine, injected_position, lines_digest
+from jupyter_mlo.notebook.present import PresentCell
+from jupyter_mlo.notebook.reading import Notebook
+from jupyter_mlo.notebook.sealed import Sealed
+
+OUTSIDE: Final = "out of scope"
+#: Characters of injected parameters that are read.
+_LONGEST: Final = 1_000_000
+_FLOATS: Final = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
+
+
+@dataclass(frozen=True)
+class OutOfScope:
+    """What a mandate's key has signed, and the mandate does not permit."""
+
+    #: Position of a stamped cell → why its stamp does not count.
+    stamps: Mapping[int, str] = field(default_factory=dict)
+    #: Why the newest seal does not count; empty where it may.
+    seal: str = ""
+    notes: tuple[str, ...] = ()
+
+
+def out_of_scope(
+    notebook: Notebook,
+    cells: Sequence[PresentCell],
+    claims: Mapping[int, Claim],
+    sealed: Sealed,
+    alignment: Alignment | None,
+) -> OutOfScope:
+    """Hold the notebook's code against the scopes of its stamps and of its newest seal.
+
+    Args:
+        claims: position → the stamp that the cell there carries.
+        alignment: how present cells correspond to the newest seal's list.
+    """
+    bound = {at: scope for at, claim in claims.items() if (scope := _bound(claim)) is not None}
+    sealing = _bound(sealed.newest.claim) if sealed.newest is not None else None
+    if not bound and sealing is None:
+        return OutOfScope()
+    digest = _digest(notebook, cells, sealed, alignment)
+    stamps = {at: why for at, scope in bound.items() if (why := _refusal(scope, digest))}
+    notes: list[str] = []
+    injected = injected_position(notebook)
+    if injected in bound and injected not in stamps:
+        assert injected is not None
+        cell = cells[injected].cell
+        if _python(notebook):
+            if why := _foreign_parameters(bound[injected], cell.source):
+                stamps[injected] = f"{OUTSIDE}: {why}"
+        elif not bound[injected].parameters:
+            stamps[injected] = f"{OUTSIDE}: its mandate permits no parameters"
+        else:
+            notes.append(
+                f"cell {injected + 1} holds parameters in another language than Python: whether "
+                "its mandate permits them was checked by whoever ran it, and is not here"
+            )
+    seal = _refusal(sealing, digest) if sealing is not None else ""
+    return OutOfScope(stamps, seal, tuple(notes))
+
+
+def _bound(claim: Claim) -> Scope | None:
+    """The scope under which somebody answers, if it is bound to code."""
+    scope = claim.attribution.scope if claim.attribution is not None else None
+    return scope if scope is not None and scope.code != EVERYTHING else None
+
+
+def _refusal(scope: Scope, digest: str) -> str:
+    permission = scope.permits(code=digest)
+    return "" if permission else f"{OUTSIDE}: {permission.reason}"
+
+
+def _digest(
+    notebook: Notebook,
+    cells: Sequence[PresentCell],
+    sealed: Sealed,
+    alignment: Alignment | None,
+) -> str:
+    tags = [cell.cell.metadata.get("tags") for cell in cells]
+    if sealed.newest is None or alignment is None:
+        lines = [
+            CodeLine(cell.listed.kind, cell.listed.source, tag)
+            for cell, tag in zip(cells, tags, strict=True)
+        ]
+        return lines_digest(lines, notebook.kernel_name)
+    # Which cell holds parameters no seal says: the cell that stands in its place now does.
+    now = {place: at for at, place in enumerate(alignment.sealed_of) if place is not None}
+    lines = [
+        CodeLine(line.kind, line.source, tags[now[place]] if place in now else None)
+        for place, line in enumerate(sealed.newest.cells)
+    ]
+    return lines_digest(lines, sealed.newest.claim.seal.kernelspec)
+
+
+def _python(notebook: Notebook) -> bool:
+    """Whether injected parameters are to be read as Python; the kernel's name is in the digest."""
+    if (notebook.kernel_name or "python").startswith("python"):
+        return True
+    for member, name in (("language_info", "name"), ("kernelspec", "language")):
+        value = notebook.metadata.get(member)
+        if isinstance(value, Mapping) and isinstance(value.get(name), str):
+            return bool(value[name] == "python")
+    return True
+
+
+def _foreign_parameters(scope: Scope, source: str) -> str:
+    given = python_parameters(source)
+    if given is None:
+        return "its cell of injected parameters holds more than parameters"
+    try:
+        permission = scope.permits(parameters=given)
+    except StatementError:  # values without a canonical form, such as NaN, where values are listed
+        return "a value among its parameters is none that a mandate can list"
+    return "" if permission else permission.reason
+
+
+def python_parameters(source: str) -> dict[str, Any] | None:
+    """The parameters in a cell that papermill has injected; None if there is more in it."""
+    if len(source) > _LONGEST:
+        return None
+    found = {}
+    try:
+        for node in ast.parse(source).body:
+            if not isinstance(node, ast.Assign) or len(node.targets) != 1:
+                return None
+            target = node.targets[0]
+            if not isinstance(target, ast.Name):
+                return None
+            found[target.id] = _literal(node.value)
+    except (SyntaxError, TypeError, ValueError, RecursionError, MemoryError):
+        return None
+    return found
+
+
+def _literal(node: ast.expr) -> Any:
+    """The value of what papermill's translator for Python writes; raises :class:`ValueError`."""
+    match node:
+        case ast.List(elts=elements):
+            return [_literal(element) for element in elements]
+        case ast.Dict(keys=keys, values=values) if None not in keys:
+            return {
+                _literal(key): _literal(value)
+                for key, value in zip(keys, values, strict=True)
+                if key is not None
+            }
+        case ast.Call(
+            func=ast.Name(id="float"), args=[ast.Constant(value=str(text))], keywords=[]
+        ) if text in _FLOATS:
+            return _FLOATS[text]
+        case _:
+            return ast.literal_eval(node)

@@ -1,0 +1,257 @@
+"""An export judged: every signature, chain and receipt in it, by what is trusted here."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jupyter_mlo.delegation.assurance import Assurance
+from jupyter_mlo.errors import InvalidInput, MloError, NotFound
+from jupyter_mlo.identity.safe_text import terminal_safe
+
+if TYPE_CHECKING:
+    from jupyter_mlo.ledger.exports import Exported
+    from jupyter_mlo.ledger.receipts import Held
+    from jupyter_mlo.verbs.at_hand import AtHand
+
+#: Statements that do not hold, named one by one.
+_NAMED = 50
+
+
+@dataclass(frozen=True)
+class Line:
+    """One statement of an export, judged."""
+
+    line: int
+    statement_id: str
+    kind: str
+    mlo: str
+    assurance: Assurance | None
+    #: Why it does not count; empty where it does.
+    refused: str
+    #: Where a ledger that is trusted here had it, and since when.
+    held: Held | None
+    #: Why its receipt does not hold, or cannot be judged here.
+    receipt: str
+    #: The receipt is broken, and not merely of a ledger that nobody knows here.
+    broken: bool = False
+
+
+@dataclass
+class ExportReport:
+    """Everything that was found in an export."""
+
+    lines: list[Line] = field(default_factory=list)
+    #: What is wrong with the export as a whole.
+    problems: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def failing(self, level: Assurance) -> list[Line]:
+        """Lines that do not hold, or not so surely as is asked for."""
+        return [
+            line
+            for line in self.lines
+            if line.refused
+            or line.broken
+            or (line.assurance is not None and line.assurance < level)
+        ]
+
+    def holds(self, level: Assurance) -> bool:
+        """Whether all of it does."""
+        return bool(self.lines) and not self.problems and not self.failing(level)
+
+    def to_json(self, level: Assurance) -> dict[str, Any]:
+        """As JSON."""
+        from jupyter_mlo.statements.times import to_text
+
+        return {
+            "holds": self.holds(level),
+            "problems": self.problems,
+            "notes": self.notes,
+            "statements": [
+                {
+                    "line": line.line,
+                    "statement": line.statement_id,
+                    "predicate": line.kind,
+                    "mlo": line.mlo,
+                    "assurance": None if line.assurance is None else str(line.assurance),
+                    "refused": line.refused,
+                    "index": None if line.held is None else line.held.index,
+                    "since": to_text(line.held.since) if line.held and line.held.since else None,
+                    "receipt": line.receipt,
+                }
+                for line in self.lines
+            ],
+        }
+
+
+def judge_export(export: Path, here: AtHand, now: datetime) -> ExportReport:
+    """Judge an export.
+
+    Raises:
+        InvalidInput: it cannot be opened.
+    """
+    from jupyter_mlo.delegation.chain import attribute_many
+    from jupyter_mlo.delegation.revocation import Logged, Revocations
+    from jupyter_mlo.ledger.exports import read_export
+
+    try:
+        exported = list(read_export(export))
+    except OSError as error:
+        raise InvalidInput(
+            f"{export} cannot be read: {error.strerror}", hint="name a file that `export` wrote"
+        ) from None
+    report = ExportReport()
+    receipts = _Receipts(export, here, report)
+    statements = [one.statement for one in exported if one.statement is not None]
+    pool = here.pool.also(one.envelope for one in exported if one.envelope is not None)
+    held = {one.line: receipts.of(one) for one in exported}
+    logged = {
+        one.envelope.statement_id: Logged(found.index, found.since)
+        for one in exported
+        if one.envelope is not None and (found := held[one.line][0]) is not None
+    }
+    if here.ledger is not None:
+        known = [one.statement_id for each in pool.revocations.values() for one in each]
+        logged = {**here.ledger.logged(known), **logged}
+    results = iter(
+        attribute_many(
+            statements,
+            pool=pool,
+            trust=here.trust,
+            revocations=Revocations(pool, here.trust, logged),
+            now=now,
+        )
+    )
+    for one in exported:
+        found, why, broken = held[one.line]
+        kind, mlo = _named(one)
+        refused, assurance = one.problem, None
+        if one.statement is not None:
+            result = next(results)
+            if isinstance(result, MloError):
+                refused = result.message
+            else:
+                assurance = receipts.raised(result.assurance, found)
+        elif not refused:
+            refused = "its predicate is one that only a newer version knows"
+        name = one.envelope.statement_id if one.envelope is not None else ""
+        report.lines.append(Line(one.line, name, kind, mlo, assurance, refused, found, why, broken))
+    twice = Counter(line.statement_id for line in report.lines if line.statement_id)
+    report.notes += [
+        f"statement {name} stands there {n} times" for name, n in twice.items() if n > 1
+    ]
+    if not report.lines:
+        report.problems.append("there is no statement in it")
+    return report
+
+
+def shown(export: Path, report: ExportReport, level: Assurance) -> Iterator[str]:
+    """What to say of it, line by line."""
+    failing = report.failing(level)
+    word = "holds" if report.holds(level) else "DOES NOT HOLD"
+    said = Counter(str(line.assurance) for line in report.lines if line.assurance is not None)
+    proven = sum(1 for line in report.lines if line.held is not None)
+    counted = ", ".join(f"{count} {name}" for name, count in sorted(said.items()))
+    yield (
+        f"{export}: {word}: {len(report.lines)} statements"
+        f"{f' ({counted})' if counted else ''}, {proven} proven to be in the ledger"
+    )
+    for problem in report.problems:
+        yield f"  {terminal_safe(problem, limit=600)}"
+    for line in failing[:_NAMED]:
+        why = line.refused or (line.receipt if line.broken else f"only {line.assurance}")
+        yield f"  line {line.line}, {line.kind}: {terminal_safe(why, limit=400)}"
+    if len(failing) > _NAMED:
+        yield f"  and {len(failing) - _NAMED} more: --json names them all"
+    unjudged = [line for line in report.lines if line.receipt and not line.broken]
+    if unjudged:
+        yield f"  note: {terminal_safe(unjudged[0].receipt, limit=400)} ({len(unjudged)} receipts)"
+    for note in report.notes:
+        yield f"  note: {note}"
+
+
+class _Receipts:
+    """The receipts beside an export, checked under the ledgers' keys that are trusted here."""
+
+    def __init__(self, export: Path, here: AtHand, report: ExportReport) -> None:
+        self._export = export
+        self._here = here
+        self._report = report
+        #: (origin, size) → the checkpoint that a log has signed.
+        self._heads: dict[tuple[str, int], Any] = {}
+
+    def of(self, one: Exported) -> tuple[Held | None, str, bool]:
+        """Where a trusted ledger had the statement; else why that is not known; is it broken?"""
+        from jupyter_mlo.ledger.exports import read_receipt
+        from jupyter_mlo.ledger.last_seen import named
+        from jupyter_mlo.ledger.receipts import check_receipt
+        from jupyter_mlo.ledger.witnesses import clock_of
+
+        if one.envelope is None:
+            return None, "", False
+        try:
+            read = read_receipt(self._export, one.envelope)
+            if read is None:
+                return None, "", False
+            receipt, stored = read
+            log = self._log(named(receipt.checkpoint).origin)
+            held = check_receipt(receipt, stored, log, clock_of(self._here.trust, log))
+        except NotFound as error:
+            return None, error.message, False
+        except MloError as error:
+            return None, f"its receipt does not hold: {error.message}", True
+        self._compare(held)
+        return held, "", False
+
+    def raised(self, assurance: Assurance, held: Held | None) -> Assurance:
+        """``witnessed`` where a quorum of witnesses saw it in the ledger of one enrolled."""
+        witnessed = self._here.trust.quorum > 0 and held is not None and held.since is not None
+        return Assurance.WITNESSED if witnessed and assurance >= Assurance.ENROLLED else assurance
+
+    def _log(self, origin: str) -> Any:
+        from jupyter_mlo.ledger.witnesses import log_key
+
+        known = log_key(self._here.trust, origin)
+        if known is None and self._here.ledger is not None:
+            own = self._here.ledger.ledger.verifier
+            known = own if own.name == origin else None
+        if known is None:
+            raise NotFound(
+                f"the ledger {origin!r} is not known here: jupyter mlo trust add --ledger VKEY"
+            )
+        return known
+
+    def _compare(self, held: Held) -> None:
+        """A log that signed two trees of one size has forked: show both heads."""
+        other = self._heads.setdefault((held.head.origin, held.head.size), held.head)
+        if other != held.head:
+            self._report.problems.append(fork(other.quoted(), held.head.quoted()))
+
+
+def fork(one: Mapping[str, Any], other: Mapping[str, Any]) -> str:
+    """Both heads of a log that contradicts itself."""
+    return (
+        f"the log {one['origin']} has forked: it signed {one['size']} entries with root "
+        f"{one['root']}, and {other['size']} entries with root {other['root']}"
+    )
+
+
+def _named(one: Exported) -> tuple[str, str]:
+    from jupyter_mlo.ledger.content import read_facts
+    from jupyter_mlo.statements.predicates.types import short_name
+
+    if one.envelope is None:
+        return "no statement", ""
+    said = read_facts(one.envelope.payload)
+    kind = terminal_safe(short_name(said.predicate_type or "unknown"), limit=80)
+    return kind, terminal_safe(said.mlo or "", limit=200)
+
+
+def is_export(path: Path) -> bool:
+    """Whether a path names an export rather than a notebook."""
+    return path.suffix == ".jsonl"

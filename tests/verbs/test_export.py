@@ -1,0 +1,211 @@
+"""`export` here, `verify` on a machine that has never seen the ledger."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jupyter_mlo.ledger.exports import receipts_folder
+from jupyter_mlo.ledger.store import open_ledger
+from jupyter_mlo.statements.bundle import from_bundle, to_bundle
+from jupyter_mlo.statements.predicates import types
+from tests.delegation.actors import NOW, hours, person
+from tests.verbs.conftest import Cli
+from tests.verbs.workshop import Workshop
+
+
+@pytest.fixture
+def shop(cli: Cli, ada: str, secret: str, settings: Any, tmp_path: Path) -> Workshop:
+    """Ada, logged in."""
+    assert cli("login", "--activity", "training", MLO_PASSPHRASE_FILE=secret).status == 0
+    return Workshop(settings, tmp_path / "work")
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path, home_env: dict[str, str]) -> Cli:
+    """The command on a machine that has never seen the ledger."""
+    home = tmp_path / "elsewhere"
+    (home / "runtime").mkdir(parents=True)
+    places = {"MLO_HOME": home / "mlo", "HOME": home, "JUPYTER_RUNTIME_DIR": home / "runtime"}
+    return Cli({**home_env, **{name: str(place) for name, place in places.items()}})
+
+
+@pytest.fixture
+def export(cli: Cli, shop: Workshop, tmp_path: Path) -> Path:
+    """A sealed notebook's statements."""
+    notebook = shop.executed()
+    assert cli("seal", notebook).status == 0
+    path = tmp_path / "train.jsonl"
+    done = cli("export", notebook, "--out", path)
+    assert done.status == 0, done.err
+    assert done.told("person, permission, target and revocation")
+    return path
+
+
+@pytest.fixture
+def trusting(cli: Cli, elsewhere: Cli, ada: str) -> Cli:
+    """Elsewhere, Ada's key and the ledger's are trusted."""
+    pins = json.loads(cli("trust", "list", "--json").out)["pins"]
+    assert elsewhere("trust", "add", ada, *pins[ada]).status == 0
+    vkey = cli("ledger", "checkpoint", "--vkey").out.strip()
+    assert elsewhere("trust", "add", "--ledger", vkey).status == 0
+    return elsewhere
+
+
+def kinds(path: Path) -> list[str]:
+    """What stands in an export, in order."""
+    return [
+        types.short_name(json.loads(from_bundle(line).payload)["predicateType"])
+        for line in path.read_bytes().splitlines()
+    ]
+
+
+def found(cli: Cli, path: Path, status: int) -> dict[str, Any]:
+    """What verifying says of it."""
+    done = cli("verify", "--json", path)
+    assert "Traceback" not in done.err
+    assert done.status == status, done.out + done.err
+    (report,) = json.loads(done.out)["exports"]
+    return dict(report)
+
+
+def test_the_chain_stands_first_and_every_line_is_a_sigstore_bundle(export: Path) -> None:
+    assert kinds(export) == ["enrolment", "delegation", "stamp", "stamp", "seal"]
+    for line in export.read_bytes().splitlines():
+        bundle = json.loads(line)
+        assert bundle["mediaType"] == "application/vnd.dev.sigstore.bundle.v0.3+json"
+        hint = bundle["verificationMaterial"]["publicKey"]["hint"]
+        assert [one["keyid"] for one in bundle["dsseEnvelope"]["signatures"]] == [hint]
+    assert len(list(receipts_folder(export).iterdir())) == 3  # stamps are under the seal
+
+
+def test_nothing_in_an_export_makes_its_keys_trusted(elsewhere: Cli, export: Path) -> None:
+    report = found(elsewhere, export, 1)
+    assert {line["assurance"] for line in report["statements"]} == {"claimed"}
+    assert {line["index"] for line in report["statements"]} == {None}
+    assert "is not known here" in report["statements"][0]["receipt"]
+    assert elsewhere("verify", export, "--require", "claimed").status == 0
+    assert not (Path(elsewhere.environ["MLO_HOME"]) / "ledger").exists()
+
+
+def test_under_the_trust_configuration_it_holds_with_places_and_times(
+    trusting: Cli, export: Path
+) -> None:
+    report = found(trusting, export, 0)
+    assert {line["assurance"] for line in report["statements"]} == {"signed"}
+    places = [line["index"] for line in report["statements"]]
+    assert [place is not None for place in places] == [True, True, False, False, True]
+    assert report["statements"][-1]["since"].startswith("20")
+    done = trusting("verify", export)
+    assert "holds: 5 statements (5 signed), 3 proven to be in the ledger" in done.out
+    assert trusting("verify", export, "--require", "witnessed").status == 1
+
+
+def test_all_of_the_ledger_and_all_of_a_run(
+    cli: Cli, trusting: Cli, shop: Workshop, tmp_path: Path, settings: Any
+) -> None:
+    assert cli("seal", shop.executed()).status == 0
+    every = tmp_path / "all.jsonl"
+    assert cli("export", "--all", "--out", every).status == 0
+    with open_ledger(settings) as ledger:
+        assert len(kinds(every)) == ledger.size
+    assert found(trusting, every, 0)["holds"]
+    nothing = cli("export", "--run", "urn:uuid:none", "--out", tmp_path / "run.jsonl")
+    assert nothing.status == 2
+    assert nothing.told("nothing to export")
+    assert cli("export", "--out", tmp_path / "x.jsonl").status == 2
+    assert cli("export", "--all", "--run", "x", "--out", tmp_path / "x.jsonl").status == 2
+    again = cli("export", "--all", "--out", every)
+    assert again.status == 2
+    assert again.told("there already")
+
+
+ALTERED: dict[str, Callable[[dict[str, Any]], Any]] = {
+    "payload": lambda one: one["dsseEnvelope"].update(payload="e30="),
+    "signature": lambda one: one["dsseEnvelope"]["signatures"][0].update(sig="MAYCAQECAQE="),
+    "keyid": lambda one: one["dsseEnvelope"]["signatures"][0].update(keyid="sha256:" + "0" * 64),
+    "hint": lambda one: one["verificationMaterial"]["publicKey"].update(hint="sha256:" + "0" * 64),
+    "material": lambda one: one["verificationMaterial"].update(tlogEntries=[{}]),
+    "media type": lambda one: one.update(mediaType="application/json"),
+    "a member more": lambda one: one.update(messageSignature={}),
+    "two signatures": lambda one: one["dsseEnvelope"]["signatures"].extend(
+        one["dsseEnvelope"]["signatures"]
+    ),
+}
+
+
+@pytest.mark.parametrize("what", ALTERED)
+def test_every_altered_line_is_named(trusting: Cli, export: Path, what: str) -> None:
+    lines = [json.loads(line) for line in export.read_bytes().splitlines()]
+    ALTERED[what](lines[-1])
+    export.write_text("\n".join(map(json.dumps, lines)))
+    report = found(trusting, export, 1)
+    failing = [line["line"] for line in report["statements"] if line["refused"]]
+    assert failing == [len(lines)]
+
+
+@pytest.mark.parametrize("text", ["", "\n", "{}", "[]", "\x00", "{", '{"mediaType": 1}', "é" * 9])
+def test_what_is_no_export_is_said_to_be_none(trusting: Cli, tmp_path: Path, text: str) -> None:
+    path = tmp_path / "odd.jsonl"
+    path.write_text(text)
+    assert found(trusting, path, 1)["holds"] is False
+
+
+def test_a_file_that_is_not_there_is_status_two(trusting: Cli, tmp_path: Path) -> None:
+    done = trusting("verify", tmp_path / "none.jsonl")
+    assert done.status == 2
+    assert done.told("cannot be read")
+
+
+def test_a_broken_receipt_is_named_and_a_missing_one_proves_nothing(
+    trusting: Cli, export: Path
+) -> None:
+    seal = from_bundle(export.read_bytes().splitlines()[-1])
+    receipt = receipts_folder(export) / f"{seal.statement_id}.tlog-proof"
+    whole = receipt.read_text()
+    receipt.write_text(whole.replace("index ", "index 1", 1))
+    report = found(trusting, export, 1)
+    assert "does not hold" in report["statements"][-1]["receipt"]
+    receipt.write_bytes(b"\xff")
+    assert "does not hold" in found(trusting, export, 1)["statements"][-1]["receipt"]
+    receipt.unlink()
+    assert found(trusting, export, 0)["statements"][-1]["index"] is None
+    shutil.rmtree(receipts_folder(export))
+    assert found(trusting, export, 0)["holds"]
+
+
+def test_a_revocation_in_an_export_counts_by_the_ledger_s_order(
+    trusting: Cli, settings: Any, tmp_path: Path
+) -> None:
+    """And without receipts nothing shows that anything was there before it."""
+    from jupyter_mlo.delegation.pool import Pool
+    from jupyter_mlo.ledger.exports import in_order, write_export
+
+    grace = person()
+    session = grace.delegates("session")
+    before, after = (session.says(types.SEAL) for _ in range(2))
+    revocation = grace.revokes(session.delegation or "", time=NOW + hours(1))
+    path = tmp_path / "grace.jsonl"
+    with open_ledger(settings) as ledger:
+        ledger.append([*session.chain, before, revocation, after])
+        pool = Pool.of([*session.chain, revocation])
+        write_export(path, in_order([before, after], pool), ledger, None)
+    assert "revocation" in kinds(path)
+    assert trusting("trust", "add", grace.mlo, grace.key.key_id).status == 0
+    report = found(trusting, path, 1)
+    said = {line["statement"]: line["refused"] for line in report["statements"]}
+    assert said[before.statement_id] == ""
+    assert "revoked" in said[after.statement_id]
+    shutil.rmtree(receipts_folder(path))
+    said = {line["statement"]: line["refused"] for line in found(trusting, path, 1)["statements"]}
+    assert "revoked" in said[before.statement_id]
+
+
+def test_a_bundle_is_read_as_it_was_written(export: Path) -> None:
+    for line in export.read_bytes().splitlines():
+        assert to_bundle(from_bundle(line)) == line
