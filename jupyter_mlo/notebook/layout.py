@@ -66,8 +66,15 @@ class NotebookEntries:
     chains: tuple[Envelope, ...] = ()
     #: Newest first.
     seals: tuple[SealEntry, ...] = ()
+    #: In place of those where a merge has ended them: those of either side, newest first.
+    merged: tuple[SealEntry, ...] = ()
     #: What cannot be read, in words.
     problems: tuple[str, ...] = field(default=())
+
+    @property
+    def all_seals(self) -> tuple[SealEntry, ...]:
+        """All seals, whether a merge has ended them or not."""
+        return (*self.seals, *self.merged)
 
 
 def read_notebook_entries(metadata: object, present: Iterable[SealedCell] = ()) -> NotebookEntries:
@@ -97,12 +104,20 @@ def read_notebook_entries(metadata: object, present: Iterable[SealedCell] = ()) 
         for at, (where, raw) in enumerate(_entries(value, "seals", MOST_SEALS, problems))
         if (entry := _seal(raw, where, at == 0, lines, problems)) is not None
     )
+    merged = tuple(
+        entry
+        for where, raw in _entries(value, "merged", MOST_SEALS, problems)
+        if (entry := _seal(raw, where, False, lines, problems)) is not None
+    )
+    if merged and seals:
+        problems.append("metadata.mlo.merged stands beside a seal")
     return NotebookEntries(
         present=True,
         notebook=_notebook_id(value, "notebook", problems),
         parent=_notebook_id(value, "parent", problems) if "parent" in value else None,
         chains=chains,
         seals=seals,
+        merged=merged,
         problems=tuple(problems),
     )
 

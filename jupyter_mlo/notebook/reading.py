@@ -25,13 +25,24 @@ from jupyter_mlo.notebook.digests import json_digest
 from jupyter_mlo.notebook.notebook_metadata import SMALL_METADATA, Metadata, read_metadata
 from jupyter_mlo.notebook.parts import Part, elements, members, twin_names
 
-__all__ = ["Cell", "Notebook", "Undigestable", "notebook_from_json", "read_notebook"]
+__all__ = [
+    "Cell",
+    "Notebook",
+    "OlderFormat",
+    "Undigestable",
+    "notebook_from_json",
+    "read_notebook",
+]
 
 #: Cells that are read.
 MAX_CELLS = 100_000
 _HEAD = re.compile(rb'\{(\r?\n[ \t]*+)"cells":[ ]*+(?=\[)')
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _SPACES = (b" ", b"\t", b"\r", b"\n")
+
+
+class OlderFormat(NotebookError):
+    """A notebook of format 3 or older: it can be upgraded, and until then not be sealed."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +88,7 @@ def read_notebook(source: bytes | str | os.PathLike[str]) -> Notebook:
     try:
         return _notebook(text)
     except _Unfit as unfit:
-        raise NotebookError(f"{where} {unfit.why}", hint=unfit.hint) from None
+        raise unfit.kind(f"{where} {unfit.why}", hint=unfit.hint) from None
     except Undigestable as error:
         raise NotebookError(
             f"{where} cannot be read: {error.reason}", hint="open it in Jupyter, mend it, save it"
@@ -112,10 +123,16 @@ def notebook_from_json(value: object) -> Notebook:
 class _Unfit(Exception):
     """Why something cannot be read as a notebook, as the end of a sentence."""
 
-    def __init__(self, why: str, hint: str = "open it in Jupyter, mend it and save it") -> None:
+    def __init__(
+        self,
+        why: str,
+        hint: str = "open it in Jupyter, mend it and save it",
+        kind: type[NotebookError] = NotebookError,
+    ) -> None:
         super().__init__(why)
         self.why = why
         self.hint = hint
+        self.kind = kind
 
 
 def _notebook(text: bytes) -> Notebook:
@@ -176,8 +193,9 @@ def _check_version(major: object, minor: object) -> int:
         raise _Unfit("names its notebook format by something that is not a number")
     if major < 4:
         raise _Unfit(
-            f"has notebook format {major}; formats from 4.0 on are read",
+            f"has notebook format {major}; stamps and seals need 4.0 or later",
             "convert it: jupyter nbconvert --to notebook --nbformat 4 --inplace FILE",
+            OlderFormat,
         )
     if major > 4:
         raise _Unfit(

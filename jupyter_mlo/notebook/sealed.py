@@ -73,16 +73,19 @@ def judge_seals(
     """Hold the seals that stand in a notebook against each other and against their lists.
 
     Args:
-        claims: those of ``entries.seals``, in order.
+        claims: those of ``entries.all_seals``, in order.
         present: the notebook's cells as they are now.
     """
     if not claims:
         return Sealed()
     problems: list[str] = []
     notes: list[str] = []
-    newest, refused = _newest(entries, claims[0], entries.seals[0], present, problems)
+    newest, refused, first = None, "", 0
+    if entries.seals:
+        newest, refused = _newest(entries, claims[0], entries.seals[0], present, problems)
+        first = 1
     older = []
-    for claim, entry in zip(claims[1:], entries.seals[1:], strict=True):
+    for claim, entry in zip(claims[first:], entries.all_seals[first:], strict=True):
         why = _refusal(claim, entries)
         where = f"an older seal ({claim.envelope.statement_id[:12]})"
         if claim.refused and not claim.forged:
@@ -93,7 +96,8 @@ def judge_seals(
             older.append(_older(claim, entry, where, problems))
     if newest is not None:
         _check_older(newest.claim, entries, problems)
-    return Sealed(newest, tuple(older), claims[0], refused, tuple(problems), tuple(notes))
+    latest = claims[0] if entries.seals else None
+    return Sealed(newest, tuple(older), latest, refused, tuple(problems), tuple(notes))
 
 
 def listed_stamps(entry: SealEntry, claim: Claim) -> list[str]:

@@ -316,7 +316,7 @@ def stamped_value(value: Mapping[str, Any], stamps: Mapping[int, Envelope]) -> d
     return {
         **value,
         "cells": [
-            {**cell, "metadata": {**cell.get("metadata", {}), MEMBER: stamp_json(stamps[at])}}
+            {**cell, "metadata": {**(cell.get("metadata") or {}), MEMBER: stamp_json(stamps[at])}}
             if at in stamps
             else cell
             for at, cell in enumerate(cells)

@@ -97,13 +97,13 @@ def examine(
     """Find out everything that verdicts, blame and a new seal rest on; arguments as above."""
     cells = present_cells(notebook, workers)
     entries = read_notebook_entries(notebook.metadata, (cell.listed for cell in cells))
-    seals = [entry.envelope for entry in entries.seals]
+    seals = [entry.envelope for entry in entries.all_seals]
     pool = pool.also(entries.chains)
     logged = _logged(ledger, pool, seals)
     verifier = Verifier(pool, trust, now, logged)
     claims = verifier.claims(seals, types.SEAL)
     sealed = judge_seals(entries, claims, [cell.listed for cell in cells])
-    for entry, claim in zip(entries.seals, claims, strict=True):
+    for entry, claim in zip(entries.all_seals, claims, strict=True):
         place = logged.get(entry.envelope.statement_id)
         if place is not None:
             verifier.also_logged(dict.fromkeys(listed_stamps(entry, claim), place))
@@ -275,7 +275,9 @@ def _seal_report(examined: Examined) -> SealReport:
     sealed = examined.sealed
     claim = sealed.claim
     if claim is None:
-        return SealReport(Verdict.UNSEALED, "nobody has sealed this notebook")
+        parts = [f"{seal.claim.seal.mlo} ({seal.time})" for seal in sealed.older[:2]]
+        merged = f"merged from what {' and '.join(parts)} sealed, and not sealed since"
+        return SealReport(Verdict.UNSEALED, merged if parts else "nobody has sealed this notebook")
     if sealed.newest is None:
         return SealReport(Verdict.INVALID, sealed.refused, statement_id=claim.envelope.statement_id)
     attribution = claim.attribution
@@ -381,6 +383,8 @@ def older_than_logged(examined: Examined) -> str:
     statement_id, index = newest
     claim = examined.sealed.claim
     if claim is None:
+        if statement_id in {entry.envelope.statement_id for entry in examined.entries.merged}:
+            return ""
         return f"the ledger has a seal of this notebook (entry {index}), which was removed"
     here = claim.envelope.statement_id
     if here == statement_id:

@@ -66,6 +66,7 @@ class Ending:
             self._end_well(error)
         if not self._written:
             self._write(error)
+        self._run.let_go()
 
     def _end_well(self, error: BaseException | None) -> None:
         run = self._run

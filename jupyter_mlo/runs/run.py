@@ -10,10 +10,11 @@ from __future__ import annotations
 import contextlib
 import uuid
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from papermill.log import logger
 
@@ -31,6 +32,7 @@ from jupyter_mlo.runs.surroundings import Kernel, Surroundings
 from jupyter_mlo.statements.times import to_text
 
 if TYPE_CHECKING:
+    from jupyter_mlo.ledger.records import RecordStore
     from jupyter_mlo.runs.stamping import CellStamps
 
 #: The key in a run's kernel ends after this, whatever else it depends on.
@@ -44,7 +46,15 @@ def utc_now() -> datetime:
 
 def complain(text: str) -> None:
     """Say what could not be done, where papermill says things."""
-    logger.warning("jupyter-mlo: %s", escaped_lines(text))
+    with beside_the_bar():
+        logger.warning("jupyter-mlo: %s", escaped_lines(text))
+
+
+def beside_the_bar() -> AbstractContextManager[object]:
+    """On lines of their own, where papermill draws a progress bar."""
+    from tqdm.auto import tqdm
+
+    return cast(AbstractContextManager[object], tqdm.external_write_mode())
 
 
 class NotebookRun:
@@ -108,7 +118,21 @@ class NotebookRun:
             kernel_id=self._kernel_id,
             kernel_name=self._kernel_name,
             complain=complain,
+            keep=self._kept.append,
         )
+
+    @cached_property
+    def _kept(self) -> RecordStore:
+        """Copies of stamps, beside those that sealing makes."""
+        from jupyter_mlo.ledger.records import RecordStore
+
+        return RecordStore(self.settings.stamps)
+
+    def let_go(self) -> None:
+        """No stamp is made any more: have their copies on disk."""
+        with contextlib.suppress(OSError):
+            self._kept.sync()
+        self._kept.close()
 
     @property
     def folder(self) -> Path:
@@ -186,7 +210,8 @@ class NotebookRun:
         )
         until = acting.signer.expires.astimezone().strftime("%Y-%m-%d %H:%M")
         what = f"{acting.activity}, {acting.model}" if acting.model else acting.activity
-        logger.info("As %s by %s: %s, until %s", who, acting.via, what, until)
+        with beside_the_bar():
+            logger.info("As %s by %s: %s, until %s", who, acting.via, what, until)
 
     def cell_begins(self, position: int) -> None:
         """The code of a cell is about to be sent."""

@@ -25,6 +25,8 @@ from jupyter_mlo.runs.identity import Acting
 from jupyter_mlo.statements.envelope import Envelope
 
 Complain = Callable[[str], None]
+#: Stamp, ``mloSourceV1`` of its cell, the cell's id; may raise :class:`OSError`.
+Keep = Callable[[Envelope, bytes, str | None], None]
 
 
 @dataclass
@@ -48,6 +50,7 @@ class CellStamps:
         notebook_id: ID of the run's output.
         kernel_id: the kernel process's own ID; ``kernel_name`` is that of its kernelspec.
         complain: told, in a sentence, when something cannot be stamped.
+        keep: has a copy of each stamp kept beside the notebook (``settings.stamps``).
     """
 
     def __init__(
@@ -59,6 +62,7 @@ class CellStamps:
         kernel_id: str,
         kernel_name: str,
         complain: Complain,
+        keep: Keep,
     ) -> None:
         self._acting = acting
         self._cells = cells
@@ -66,6 +70,8 @@ class CellStamps:
         self._kernel_id = kernel_id
         self._kernel_name = kernel_name
         self._complain = complain
+        self._keep = keep
+        self._unkept = False
         self._executions: dict[int, _Execution] = {}
         #: Positions of completed cells whose outputs a later cell has updated → which outputs.
         self._updated: dict[int, set[int]] = {}
@@ -167,6 +173,15 @@ class CellStamps:
             self._refused = True
         else:
             value["metadata"][MEMBER] = stamp_json(execution.stamp)
+            self._keep_copy(execution.stamp, cell)
+
+    def _keep_copy(self, stamp: Envelope, cell: Cell) -> None:
+        try:
+            self._keep(stamp, cell.digests.source, cell.id)
+        except OSError as error:
+            if not self._unkept:
+                self._complain(f"Stamps are in the notebook only, and kept nowhere else: {error}")
+            self._unkept = True
 
     def _sign(self, signer: Signer, cell: Cell, execution: _Execution, now: datetime) -> Envelope:
         executed = Executed(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -74,8 +74,12 @@ class AtHand:
         """Execution → notebook, of the stamps that were made here for cells of these sources."""
         from jupyter_mlo.notebook.stamps import place_of
 
-        stamps = _about(notebook, self.settings.stamps)
+        stamps = self.stamps(notebook)
         return dict(place for stamp in stamps if (place := place_of(stamp)) is not None)
+
+    def stamps(self, notebook: Notebook) -> tuple[Envelope, ...]:
+        """The stamps that were made here for cells of these sources."""
+        return _about(notebook, self.settings.stamps)
 
 
 def _about(notebook: Notebook, folder: Path) -> tuple[Envelope, ...]:
@@ -103,6 +107,8 @@ class LedgerAtHand:
     checkpoint: Mapping[str, object] | None
     clock: Clock
     problems: list[str] = field(default_factory=list)
+    #: Whether somebody who is known here answers for a seal: anybody may append one.
+    counts: Callable[[Envelope], bool] = lambda envelope: True
     _places: dict[str, Logged | None] = field(default_factory=dict)
 
     def logged(self, statement_ids: Iterable[str]) -> dict[str, Logged]:
@@ -127,20 +133,32 @@ class LedgerAtHand:
         return self.ledger.times(self.clock)
 
     def newest_seal(self, notebook: str) -> tuple[str, int] | None:
-        """Statement ID and index of the newest seal of a notebook."""
-        return self._newest_seals.get(notebook)
+        """Statement ID and index of the newest seal of a notebook that counts here."""
+        for envelope, index in reversed(self._seals.get(notebook, [])):
+            if self.counts(envelope):
+                return envelope.statement_id, index
+        return None
 
     @cached_property
-    def _newest_seals(self) -> dict[str, tuple[str, int]]:
-        from jupyter_mlo.ledger.store import Filter
-
-        found = {}
-        for entry in self.ledger.entries(Filter(predicate_type=types.SEAL)):
+    def _seals(self) -> dict[str, list[tuple[Envelope, int]]]:
+        found: dict[str, list[tuple[Envelope, int]]] = {}
+        for entry in self._entries(types.SEAL):
             envelope = self._envelope(entry)
             named = _NOTEBOOK.search(envelope.payload) if envelope else None
-            if named:
-                found[named[1].decode()] = (entry.statement_id, entry.index)
+            if envelope and named:
+                found.setdefault(named[1].decode(), []).append((envelope, entry.index))
         return found
+
+    @cached_property
+    def enrolments(self) -> list[Envelope]:
+        """All enrolments that it has; whose count is for trust to say."""
+        read = map(self._envelope, self._entries(types.ENROLMENT))
+        return [envelope for envelope in read if envelope is not None]
+
+    def _entries(self, predicate_type: str) -> Iterator[Entry]:
+        from jupyter_mlo.ledger.store import Filter
+
+        return iter(self.ledger.entries(Filter(predicate_type=predicate_type)))
 
     def revocations(self) -> Iterator[Envelope]:
         """All revocations; one that the newest checkpoint does not cover as it is, is said."""
@@ -152,9 +170,7 @@ class LedgerAtHand:
             yield from self._all(uri)
 
     def _all(self, uri: str) -> Iterator[Envelope]:
-        from jupyter_mlo.ledger.store import Filter
-
-        for entry in self.ledger.entries(Filter(predicate_type=uri)):
+        for entry in self._entries(uri):
             if flaw := self.ledger.flaw(entry):
                 what = types.short_name(uri)
                 article = "an" if what[0] in "ae" else "a"
@@ -222,7 +238,28 @@ def at_hand(settings: Settings, now: datetime) -> AtHand:
             problems.append(f"the ledger could not be asked: {error.message}")
             ledger.ledger.close()
             ledger = None
-    return AtHand(trust, Pool.of(envelopes), ledger, settings, problems, tuple(notes))
+    pool = Pool.of(envelopes)
+    if ledger is not None:
+        ledger.counts = _counting(ledger, pool, trust, now)
+    return AtHand(trust, pool, ledger, settings, problems, tuple(notes))
+
+
+def _counting(
+    ledger: LedgerAtHand, pool: Pool, trust: Trust, now: datetime
+) -> Callable[[Envelope], bool]:
+    """Whether the signer of a seal in the ledger is known here, and might make it."""
+
+    def counts(seal: Envelope) -> bool:
+        from jupyter_mlo.delegation.assurance import Assurance
+        from jupyter_mlo.notebook.claims import Verifier
+
+        whole = pool.also([*ledger.enrolments, *ledger.chains_of([seal], pool)])
+        revoking = [one.statement_id for each in whole.revocations.values() for one in each]
+        logged = ledger.logged([seal.statement_id, *revoking])
+        (claim,) = Verifier(whole, trust, now, logged).claims([seal], types.SEAL)
+        return claim.attribution is not None and claim.attribution.assurance > Assurance.CLAIMED
+
+    return counts
 
 
 def _enrolments(settings: Settings, notes: list[str]) -> list[Envelope]:

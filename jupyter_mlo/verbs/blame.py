@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from jupyter_mlo.errors import InvalidInput
 from jupyter_mlo.verbs.context import Context
+from jupyter_mlo.verbs.shown_people import names_here, when, who
 
 if TYPE_CHECKING:
     from jupyter_mlo.notebook.blame import Blamed
@@ -36,7 +37,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, context: Context) -> int:
     """Blame one notebook."""
     from jupyter_mlo.notebook.blame import blame
-    from jupyter_mlo.notebook.reading import read_notebook
     from jupyter_mlo.verbs.judging import Judge
 
     path = Path(arguments.notebook)
@@ -45,8 +45,8 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
             f"{path} is a folder, and one notebook is blamed at a time",
             hint="give a notebook (.ipynb); jupyter mlo verify takes folders",
         )
-    notebook = read_notebook(path)
     with Judge(context.settings, context.now()) as judge:
+        notebook = judge.read(path)
         for problem in judge.here.said:
             context.note(f"note: {problem}")
         examined = judge.examine(notebook)
@@ -56,18 +56,10 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
         whole = {"version": 1, "notebook": examined.entries.notebook, "cells": cells}
         context.say(json.dumps(whole, indent=2))
         return 0
-    names = _names(context)
+    names = names_here(context.settings)
     for row in _table([_row(line, names) for line in lines]):
         context.say(row)
     return 0
-
-
-def _names(context: Context) -> dict[str, str]:
-    if not context.settings.identities.is_dir():
-        return {}
-    from jupyter_mlo.identity.store import IdentityStore
-
-    return {one.mlo: one.profile.name for one in IdentityStore(context.settings).all()}
 
 
 def _row(line: Blamed, names: Mapping[str, str]) -> tuple[str, ...]:
@@ -77,11 +69,11 @@ def _row(line: Blamed, names: Mapping[str, str]) -> tuple[str, ...]:
     executed = line.executed_by is not None
     return (
         str(cell.position + 1),
-        _who(line.executed_by, names) + _beside(cell, names) if line.executed_by else "-",
-        _when(cell.started) if executed else "-",
+        who(line.executed_by, names) + _beside(cell, names) if line.executed_by else "-",
+        when(cell.started) if executed else "-",
         (cell.activity or "-") if executed else "-",
         (cell.model or "-") if executed else "-",
-        f"{names.get(sealed.mlo, sealed.mlo)}, {_when(sealed.time)}" if sealed else "-",
+        f"{names.get(sealed.mlo, sealed.mlo)}, {when(sealed.time)}" if sealed else "-",
         f"{cell.verdict}{changed}{reason}",
     )
 
@@ -93,16 +85,6 @@ def _beside(cell: CellReport, names: Mapping[str, str]) -> str:
         for word, mlo in (("through", cell.assistant), ("for", cell.on_behalf_of))
         if mlo
     )
-
-
-def _who(mlo: str, names: Mapping[str, str]) -> str:
-    name = names.get(mlo)
-    return f"{name} ({mlo})" if name else mlo
-
-
-def _when(time: str | None) -> str:
-    """``2026-11-22T12:00:10.000Z`` → ``2026-11-22 12:00 UTC``."""
-    return f"{time[:10]} {time[11:16]} UTC" if time else "-"
 
 
 def _table(rows: Sequence[Sequence[str]]) -> list[str]:

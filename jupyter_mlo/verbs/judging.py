@@ -10,10 +10,11 @@ from typing import Self
 
 from jupyter_mlo.config import Settings
 from jupyter_mlo.errors import MloError
-from jupyter_mlo.notebook.reading import Notebook, read_notebook
+from jupyter_mlo.notebook.reading import Notebook
 from jupyter_mlo.notebook.reports import NotebookReport
 from jupyter_mlo.notebook.verification import Examined, examine, report
 from jupyter_mlo.verbs.at_hand import AtHand, at_hand
+from jupyter_mlo.verbs.older_formats import read_any_format
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ class Judge:
         """The report on one file."""
         here = self.here
         try:
-            found = report(self.examine(read_notebook(path)))
+            found = self.report(self.examine(self.read(path)))
         except MloError as error:
             return Judged(None, error.message, error.hint, here.said)
         except Exception as error:  # a fault of ours in one file leaves the others their verdicts
@@ -61,7 +62,15 @@ class Judge:
                 raise
             what = f"verifying failed in a way that it should not: {type(error).__name__}: {error}"
             return Judged(None, what, "MLO_DEBUG=1 shows where, for a report", here.said)
-        return Judged(replace(found, unread=tuple(here.problems)), problems=here.said)
+        return Judged(found, problems=here.said)
+
+    def report(self, examined: Examined) -> NotebookReport:
+        """The verdicts on a notebook that was examined, and what could not be asked for them."""
+        return replace(report(examined), unread=tuple(self.here.problems))
+
+    def read(self, source: Path | bytes) -> Notebook:
+        """A notebook of any format, to be examined."""
+        return read_any_format(source)
 
     def examine(self, notebook: Notebook) -> Examined:
         """Everything that verdicts on a notebook rest on."""

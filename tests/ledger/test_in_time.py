@@ -23,12 +23,13 @@ from jupyter_mlo.statements.times import to_text
 from tests.delegation.actors import Hand, hours, person, pinned, trusting
 
 DAY = timedelta(days=1)
+EARLIER = -hours(0.5)
 
 
 class Case:
     """Ada with a session, what she says in it, and how one of the two ended some time ago."""
 
-    def __init__(self, ago: timedelta, *, says: timedelta = -hours(0.5)) -> None:
+    def __init__(self, ago: timedelta, *, says: timedelta = EARLIER) -> None:
         self.now = datetime.now(UTC)
         self.revoked = self.now - ago
         self.ada, self.registrar = person(), person()

@@ -11,10 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from jupyter_mlo.ledger.store import open_ledger
+from jupyter_mlo.statements.envelope import Envelope
 from jupyter_mlo.statements.predicates import types
 from jupyter_mlo.verbs import judging
 from tests.ledger.conftest import BackEnd
-from tests.notebook.people import code, notebook
+from tests.notebook.people import ALICE, Person, code, notebook, seal
 from tests.verbs.workshop import Workshop, altered
 
 
@@ -329,8 +331,9 @@ def test_a_fault_of_ours_in_one_notebook_leaves_the_others_their_verdicts(
     sealed, shop, settings, monkeypatch
 ) -> None:
     odd = shop.write("odd.ipynb", notebook(code("x = 1", "a")))
-    read = judging.read_notebook
-    monkeypatch.setattr(judging, "read_notebook", lambda path: 1 / 0 if path == odd else read(path))
+    read = judging.read_any_format
+    fault = lambda path: 1 / 0 if path == odd else read(path)  # noqa: E731
+    monkeypatch.setattr(judging, "read_any_format", fault)
     with judging.Judge(settings, datetime.now(UTC)) as judge:
         found, other = judge(odd), judge(sealed)
     assert found.report is None
@@ -344,3 +347,19 @@ def test_outputs_that_were_removed_are_missed_where_that_is_asked(cli, sealed) -
     done = cli("verify", "--require-outputs", sealed)
     assert done.status == 1
     assert "cell 2 (a): source holds, outputs removed, and outputs are required" in done.out
+
+
+def test_a_seal_of_nobody_who_is_known_here_does_not_outdate_a_notebook(
+    cli, sealed, shop, settings
+) -> None:
+    stranger = Person(ALICE, "stranger")
+    value = json.loads(sealed.read_text())
+    now = datetime.now(UTC)
+    forged = seal(value, stranger.session(now), now=now).value
+    assert forged["metadata"]["mlo"]["notebook"] == value["metadata"]["mlo"]["notebook"]
+    newest = Envelope.from_json(forged["metadata"]["mlo"]["seals"][0]["envelope"])
+    with open_ledger(settings) as ledger:
+        ledger.append([*map(Envelope.from_json, forged["metadata"]["mlo"]["chains"]), newest])
+    done = cli("verify", sealed)
+    assert done.status == 0, done.out
+    assert "rolled back" not in done.out

@@ -1,0 +1,27 @@
+"""Who and when, as a person reads it: names of the MLOs enrolled here, times to the minute."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from jupyter_mlo.config import Settings
+
+
+def names_here(settings: Settings) -> dict[str, str]:
+    """MLO ID → name, of everybody enrolled in this home."""
+    if not settings.identities.is_dir():
+        return {}
+    from jupyter_mlo.identity.store import IdentityStore
+
+    return {one.mlo: one.profile.name for one in IdentityStore(settings).all()}
+
+
+def who(mlo: str, names: Mapping[str, str]) -> str:
+    """``Ada Sample (mlo:…)``, or the ID alone."""
+    name = names.get(mlo)
+    return f"{name} ({mlo})" if name else mlo
+
+
+def when(time: str | None) -> str:
+    """``2026-11-22T12:00:10.000Z`` → ``2026-11-22 12:00 UTC``."""
+    return f"{time[:10]} {time[11:16]} UTC" if time else "-"
