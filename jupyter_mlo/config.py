@@ -9,12 +9,18 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from jupyter_mlo.errors import InvalidInput
+
+#: How late a statement may be logged after its key ended, unless the policy says less or more.
+GRACE = timedelta(days=7)
+_UNITS = {"w": "weeks", "d": "days", "h": "hours", "m": "minutes"}
 
 
 @dataclass(frozen=True)
@@ -23,6 +29,19 @@ class Policy:
 
     #: An unattributed run or cell is refused before it starts.
     identity_required: bool = False
+    #: ``time.grace``: what is logged so late after its key ended still counts, and is called late.
+    grace: timedelta = GRACE
+    #: ``identity.schemes``: schemes of MLO IDs that the organisation declares, with the pattern
+    #: (a regular expression) of what stands behind the colon.
+    schemes: Mapping[str, str] = field(default_factory=dict)
+
+    def tightened(self, project: Policy) -> Policy:
+        """This policy as far as a project's own leaves it: a project only tightens."""
+        return Policy(
+            identity_required=self.identity_required or project.identity_required,
+            grace=min(self.grace, project.grace),
+            schemes=self.schemes,
+        )
 
 
 @dataclass(frozen=True)
@@ -104,8 +123,7 @@ def load_settings(environ: Mapping[str, str] | None = None, cwd: Path | None = N
     for folder in [start := (cwd or Path.cwd()), *start.parents]:
         project = folder / "mlo.toml"
         if project.is_file() and project != home / "mlo.toml":
-            tighter = _policy(_read_toml(project), project, _PROJECT_MEMBERS)
-            policy = Policy(policy.identity_required or tighter.identity_required)
+            policy = policy.tightened(_policy(_read_toml(project), project, _PROJECT_MEMBERS))
             break
     url = own.get("ledger", {}).get("url")
     return Settings(
@@ -132,8 +150,12 @@ def _read_toml(path: Path) -> dict[str, Any]:
 
 _Members = Mapping[str, Mapping[str, type]]
 #: A project tightens the policy; where things are kept is not its to say.
-_PROJECT_MEMBERS: _Members = {"identity": {"required": bool}}
-_HOME_MEMBERS: _Members = {**_PROJECT_MEMBERS, "ledger": {"url": str}}
+_PROJECT_MEMBERS: _Members = {"identity": {"required": bool}, "time": {"grace": str}}
+_HOME_MEMBERS: _Members = {
+    **_PROJECT_MEMBERS,
+    "identity": {"required": bool, "schemes": dict},
+    "ledger": {"url": str},
+}
 
 
 def _policy(table: Mapping[str, Any], path: Path, known: _Members) -> Policy:
@@ -152,4 +174,39 @@ def _policy(table: Mapping[str, Any], path: Path, known: _Members) -> Policy:
                     + ", ".join(f"{key} ({form.__name__})" for key, form in known[section].items()),
                 )
     identity = table.get("identity", {})
-    return Policy(identity_required=identity.get("required", False))
+    grace = table.get("time", {}).get("grace")
+    return Policy(
+        identity_required=identity.get("required", False),
+        # A project that says nothing loosens nothing.
+        grace=_grace(grace, path) if grace is not None else _UNSAID[known is _PROJECT_MEMBERS],
+        schemes=_schemes(identity.get("schemes", {}), path),
+    )
+
+
+_UNSAID = {True: timedelta.max, False: GRACE}
+
+
+def _grace(text: str, path: Path) -> timedelta:
+    found = re.fullmatch(r"(\d{1,5})\s*([wdhm])", text.strip())
+    if found is None:
+        raise InvalidInput(
+            f"{path}: time.grace is not a duration", hint='a number and a unit: grace = "7d"'
+        )
+    return timedelta(**{_UNITS[found[2]]: int(found[1])})
+
+
+def _schemes(declared: Mapping[str, Any], path: Path) -> Mapping[str, str]:
+    for name, pattern in declared.items():
+        if not re.fullmatch(r"[a-z][a-z0-9+.-]{1,31}", name) or not isinstance(pattern, str):
+            raise InvalidInput(
+                f"{path}: identity.schemes.{name!r} is no scheme with a pattern",
+                hint='[identity.schemes]\n  bank = "[a-z]{2,8}[0-9]{4}"',
+            )
+        try:
+            re.compile(pattern)
+        except (re.error, RecursionError) as error:
+            raise InvalidInput(
+                f"{path}: the pattern of identity.schemes.{name} is wrong: {error}",
+                hint="it is a regular expression of Python's",
+            ) from None
+    return dict(declared)

@@ -8,19 +8,27 @@ conflict, unless a trusted registrar enrolled it.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from enum import IntEnum
 from typing import TYPE_CHECKING, cast
 
-from jupyter_mlo.delegation.pool import Pool, binds, bound_key
+from jupyter_mlo.delegation.pool import Pool, binds, bound_key, names_mlo
 from jupyter_mlo.delegation.revocation import Links, Revocations
+from jupyter_mlo.delegation.scope import CLOCK_TOLERANCE, FUTURE_TOLERANCE
+from jupyter_mlo.delegation.succession import backers
 from jupyter_mlo.errors import MloError, Refused, StatementError
 from jupyter_mlo.identity.keys import PublicKey
-from jupyter_mlo.statements.predicates.identity import Enrolment
+from jupyter_mlo.identity.schemes import check_rules
+from jupyter_mlo.statements.predicates.identity import Enrolment, Membership, Role
 from jupyter_mlo.statements.statement import Statement
 from jupyter_mlo.statements.times import from_text
 
 if TYPE_CHECKING:
     from jupyter_mlo.delegation.trust import Trust
+
+
+#: Of what no clock proves when it was logged, no verifier's clock shows that it was in time.
+LONG_AFTER = datetime.max.replace(tzinfo=UTC)
 
 
 class Assurance(IntEnum):
@@ -48,6 +56,24 @@ class Standing:
     mlo_kind: str
     #: Opaque person handle, from a trusted registrar only.
     handle: str | None = None
+    #: Another MLO ID as whose successor it presents itself; nobody else says so.
+    succeeds: str | None = None
+
+
+@dataclass(frozen=True)
+class Registered:
+    """What a trusted registrar says of a key."""
+
+    registrar: str
+    kind: str
+    handle: str | None
+
+    def same_person(self, other: Registered) -> bool:
+        """Whether one registrar gave both the same handle, and so knows of both."""
+        return self.handle is not None and (self.registrar, self.handle) == (
+            other.registrar,
+            other.handle,
+        )
 
 
 def own_enrolment(pool: Pool, mlo: str, key_id: str) -> tuple[Enrolment, PublicKey]:
@@ -86,7 +112,7 @@ class Standings:
     trust: Trust
     revocations: Revocations
     _judged: dict[tuple[str, str], Standing | MloError] = field(default_factory=dict)
-    _registered: dict[str, dict[str, str | None]] = field(default_factory=dict)
+    _registered: dict[str, dict[str, Registered]] = field(default_factory=dict)
 
     def of(self, mlo: str, key_id: str) -> Standing:
         """How sure it is here that ``key_id`` is ``mlo``'s own key.
@@ -107,44 +133,144 @@ class Standings:
         return judged
 
     def _judge(self, mlo: str, key_id: str) -> Standing:
-        own, _ = own_enrolment(self.pool, mlo, key_id)
+        own, key = own_enrolment(self.pool, mlo, key_id)
         registered = self._by_registrars(mlo)
         enrolled = key_id in registered
+        check_rules(mlo, key, enrolled=enrolled, schemes=self.trust.schemes)
         pinned = self.trust.pins.get(mlo, frozenset())
-        if key_id not in pinned:
-            others = [
-                other for other in registered if other != key_id and not self._ended(mlo, other)
+        backed = self._backers(mlo, key_id) if key_id not in pinned else frozenset()
+        if key_id not in pinned and not backed & pinned:
+            rivals = [
+                other
+                for other, by in registered.items()
+                if other not in (key_id, *backed)
+                and not (enrolled and registered[key_id].same_person(by))
+                and not self._ended(mlo, other)
             ]
-            if enrolled and others and not self._ended(mlo, key_id):
-                raise _conflict(mlo, key_id, others[0], "registrars trusted here enrolled both")
+            if enrolled and rivals and not self._ended(mlo, key_id):
+                raise _conflict(mlo, key_id, rivals[0], "registrars trusted here enrolled both")
             if not enrolled and pinned:
                 raise _conflict(mlo, key_id, min(pinned), "that one is pinned here")
-            if not enrolled and others:
-                raise _conflict(mlo, key_id, others[0], "a registrar trusted here enrolled it")
+            if not enrolled and rivals:
+                raise _conflict(mlo, key_id, rivals[0], "a registrar trusted here enrolled it")
         if enrolled:
-            return Standing(Assurance.ENROLLED, own.kind, registered[key_id])
-        return Standing(Assurance.SIGNED if key_id in pinned else Assurance.CLAIMED, own.kind)
+            return Standing(
+                Assurance.ENROLLED, registered[key_id].kind, registered[key_id].handle, own.succeeds
+            )
+        known = key_id in pinned or bool(backed & (pinned | registered.keys()))
+        level = Assurance.SIGNED if known else Assurance.CLAIMED
+        return Standing(level, own.kind, succeeds=own.succeeds)
 
-    def registrar_holds(self, statement: Statement) -> bool:
-        """Whether an enrolment is a trusted registrar's, its signature holds, and it stands."""
-        registrar = statement.key_id
-        key = self.pool.key(registrar) if registrar in self.trust.registrars else None
-        if key is None or not self.pool.holds(statement, key):
-            return False
+    def _backers(self, mlo: str, key_id: str) -> frozenset[str]:
+        """Other keys of ``mlo`` that say that this one is its too."""
+        return backers(self.pool, mlo, key_id, self._stands)
+
+    def _stands(self, enrolment: Statement) -> bool:
+        """Whether what an own key says still counts: nothing in the clock's favour."""
+        links = Links(enrolment.mlo, enrolment.key_id, (enrolment.key_id,))
+        taken_back = Links(enrolment.mlo, enrolment.key_id, (), (enrolment.statement_id,))
+        return self._in_time(enrolment, links) and not self.revocations.concerning(taken_back)
+
+    def _in_time(self, statement: Statement, links: Links) -> bool:
         try:
-            # The registrar is itself an MLO, and its key may have been revoked as such.
-            at = from_text(statement.time)
-            for own in self.pool.own_enrolments(registrar):
-                self.revocations.check(statement, at, Links(own.mlo, registrar, (registrar,)))
+            self.revocations.check(statement, from_text(statement.time), links, LONG_AFTER)
         except Refused:
             return False
-        # An enrolment that was taken back counts nothing, however early it was logged.
-        return not self.revocations.concerning(
-            Links(statement.mlo, registrar, (), (statement.statement_id,))
+        return True
+
+    def affirmation(self, statement: Statement, now: datetime) -> tuple[str, Assurance] | None:
+        """When, and under how well known a key, its MLO affirmed ``statement`` anew."""
+        found = []
+        for said in self.pool.affirmations.get(statement.statement_id, ()):
+            if said.mlo != statement.mlo or said.delegation is not None:
+                continue
+            try:
+                key = own_enrolment(self.pool, said.mlo, said.key_id)[1]
+                standing = self.of(said.mlo, said.key_id)
+                if from_text(said.time) > now + FUTURE_TOLERANCE:
+                    continue
+            except MloError:
+                continue
+            if self.pool.holds(said, key) and self._stands(said):
+                found.append((said.time, standing.assurance))
+        return max(found, key=lambda one: one[1], default=None)
+
+    def membership(self, mlo: str, team: str, at: datetime) -> tuple[Assurance, Links]:
+        """How sure it is that ``mlo`` was a member of ``team``, and what may take that back.
+
+        Raises:
+            Refused: no membership that was in force then is at hand.
+        """
+        found = []
+        for said in self.pool.memberships.get(mlo, ()):
+            predicate = cast(Membership, said.predicate)
+            ends = predicate.not_after
+            if (
+                said.mlo == team
+                and said.delegation is None
+                and names_mlo(said, mlo)
+                and from_text(said.time) <= at + CLOCK_TOLERANCE
+                and (ends is None or at <= from_text(ends) + CLOCK_TOLERANCE)
+                and (level := self._vouched_by(said)) is not None
+            ):
+                links = Links(team, said.key_id, (), (said.statement_id,))
+                found.append((not self.revocations.concerning(links), level, links))
+        if not found:
+            raise Refused(
+                f"{mlo} acts here for {team}, and no membership in it that was in force then is "
+                "at hand",
+                hint="the team's owner or a registrar gives one: jupyter mlo team add --help",
+            )
+        _, level, links = max(found, key=lambda one: one[:2])
+        return level, links
+
+    def roles(self, mlo: str, at: datetime) -> frozenset[str]:
+        """The roles that registrars who are trusted here gave ``mlo``, and that last."""
+        return frozenset(
+            cast(Role, said.predicate).role
+            for said in self.pool.roles.get(mlo, ())
+            if names_mlo(said, mlo)
+            and from_text(said.time) <= at + FUTURE_TOLERANCE
+            and ((ends := cast(Role, said.predicate).not_after) is None or at <= from_text(ends))
+            and self.registrar_holds(said)
         )
 
-    def _by_registrars(self, mlo: str) -> dict[str, str | None]:
-        """Keys that trusted registrars enrolled for ``mlo``, each with its handle."""
+    def _vouched_by(self, said: Statement) -> Assurance | None:
+        """How well known who signed a membership is: the team's own key, or a registrar's."""
+        if self.registrar_signed(said):
+            return Assurance.ENROLLED
+        try:
+            key = own_enrolment(self.pool, said.mlo, said.key_id)[1]
+            standing = self.of(said.mlo, said.key_id)
+        except MloError:
+            return None
+        links = Links(said.mlo, said.key_id, (said.key_id,))
+        whole = self.pool.holds(said, key) and self._in_time(said, links)
+        return standing.assurance if whole else None
+
+    def registrar_holds(self, statement: Statement) -> bool:
+        """Whether a statement is a trusted registrar's, its signature holds, and it stands."""
+        # An enrolment that was taken back counts nothing, however early it was logged.
+        return self.registrar_signed(statement) and not self.revocations.concerning(
+            Links(statement.mlo, statement.key_id, (), (statement.statement_id,))
+        )
+
+    def registrar_signed(self, statement: Statement) -> bool:
+        """The same, whether it was taken back or not."""
+        registrar = statement.key_id
+        key = self.pool.key(registrar) if registrar in self.trust.registrars else None
+        # The registrar is itself an MLO, and its key may have been revoked as such.
+        return (
+            key is not None
+            and self.pool.holds(statement, key)
+            and all(
+                self._in_time(statement, Links(own.mlo, registrar, (registrar,)))
+                for own in self.pool.own_enrolments(registrar)
+            )
+        )
+
+    def _by_registrars(self, mlo: str) -> dict[str, Registered]:
+        """Keys that trusted registrars enrolled for ``mlo``."""
         found = self._registered.get(mlo)
         if found is None:
             found = self._registered[mlo] = {}
@@ -152,7 +278,8 @@ class Standings:
                 key_id = bound_key(statement).key_id
                 by_another = key_id != statement.key_id and binds(statement, key_id)
                 if by_another and self.registrar_holds(statement):
-                    found[key_id] = cast(Enrolment, statement.predicate).handle
+                    said = cast(Enrolment, statement.predicate)
+                    found[key_id] = Registered(statement.key_id, said.kind, said.handle)
         return found
 
     def _ended(self, mlo: str, key_id: str) -> bool:

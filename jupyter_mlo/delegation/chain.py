@@ -8,18 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from jupyter_mlo.delegation.assurance import Assurance, Standing, Standings
+from jupyter_mlo.delegation.binding import check_binding, check_kind
+from jupyter_mlo.delegation.in_time import Outcome, Timeliness, after_expiry, worst
 from jupyter_mlo.delegation.links import MAX_DEPTH, KeyCache, Link, delegate, require, signing_key
-from jupyter_mlo.delegation.pool import Pool, names_key, names_statement, read_key
-from jupyter_mlo.delegation.revocation import Links, Revocations
+from jupyter_mlo.delegation.pool import Pool
+from jupyter_mlo.delegation.revocation import Links, Revocations, taken_away
 from jupyter_mlo.delegation.roles import Role, may_sign
-from jupyter_mlo.delegation.scope import Scope
+from jupyter_mlo.delegation.scope import FUTURE_TOLERANCE, Scope
 from jupyter_mlo.errors import MloError, Refused
 from jupyter_mlo.statements.predicates import types
-from jupyter_mlo.statements.predicates.identity import Delegation, Enrolment, Revocation
+from jupyter_mlo.statements.predicates.identity import Delegation, Revocation
 from jupyter_mlo.statements.predicates.notebook import Record
 from jupyter_mlo.statements.statement import Statement
 from jupyter_mlo.statements.times import from_text, to_text
@@ -37,8 +39,6 @@ __all__ = [
     "attribute_many",
 ]
 
-#: How far ahead of the verifier's clock a statement may say it was made.
-FUTURE_TOLERANCE: Final = timedelta(minutes=5)
 #: What chains consist of.
 _LINKS: Final = frozenset({types.ENROLMENT, types.DELEGATION})
 
@@ -63,6 +63,18 @@ class Attribution:
     scope: Scope | None
     #: ``person``, ``team``, ``service`` or ``assistant``; empty for a registrar's statement.
     mlo_kind: str = ""
+    #: What verdicts say beside: that it came late, or why it is only claimed, or was affirmed.
+    remark: str = ""
+    #: It was logged after its key ended, within the grace.
+    late: bool = False
+    #: Its key ended before it was proven to be there, and nobody affirmed it: only claimed.
+    lapsed: bool = False
+    #: The team for which ``mlo`` acts, by a membership that stands here.
+    on_behalf_of: str | None = None
+    #: The assistant that acted, under a grant of ``mlo``.
+    assistant: str | None = None
+    #: The MLO as whose successor ``mlo`` presents itself.
+    succeeds: str | None = None
 
 
 def attribute(
@@ -158,8 +170,8 @@ def _judge(statement: Statement, link: Link, standings: Standings, now: datetime
         )
     if isinstance(predicate, Delegation):
         delegate(statement, link)
-    elif isinstance(predicate, Enrolment | Revocation):
-        _check_identity_statement(statement, link)
+    elif statement.predicate_type in types.BINDING:
+        check_binding(statement, link)
     elif link.scope is not None:
         require(
             link.scope.permits(
@@ -171,26 +183,58 @@ def _judge(statement: Statement, link: Link, standings: Standings, now: datetime
             where,
         )
         _check_run(statement, link, where)
-    standings.revocations.check(
-        statement,
-        from_text(statement.time),
-        Links(link.mlo, link.own_key_id, link.key_ids, link.delegation_ids),
-    )
+    links = Links(link.mlo, link.own_key_id, link.key_ids, link.delegation_ids)
+    timely = _timeliness(statement, link, links, standings, now)
+    membership = Assurance.WITNESSED
+    if link.on_behalf_of is not None:
+        membership, team = standings.membership(link.mlo, link.on_behalf_of, made)
+        claimed = from_text(statement.time)
+        timely = worst(timely, standings.revocations.timeliness(statement, claimed, team, now))
+    if timely.outcome is Outcome.REFUSED:
+        raise taken_away(timely)
     if link.role is Role.REGISTRAR:
         found = _registrars_standing(statement, link, standings)
     else:
         found = standings.of(link.mlo, link.own_key_id)
+        check_kind(link, found.mlo_kind)
+    assurance, remark, lapsed = found.assurance, timely.why, False
+    if timely.outcome is Outcome.CLAIMED:
+        affirmed = standings.affirmation(statement, now)
+        if affirmed is None:
+            assurance, lapsed = Assurance.CLAIMED, True
+        else:
+            at, level = affirmed
+            assurance, remark = min(assurance, level), f"{remark}; affirmed anew at {at}"
+    assurance = min(assurance, membership)
     return Attribution(
         mlo=link.mlo,
         key_id=link.own_key_id,
         leaf_key_id=link.key_ids[-1],
         delegation_ids=link.delegation_ids,
-        assurance=found.assurance,
+        assurance=assurance,
         handle=found.handle,
         kind=link.role,
         scope=link.scope,
         mlo_kind=found.mlo_kind,
+        remark=f"late: {remark}" if timely.outcome is Outcome.LATE else remark,
+        late=timely.outcome is Outcome.LATE,
+        lapsed=lapsed,
+        on_behalf_of=link.on_behalf_of,
+        assistant=link.assistant,
+        succeeds=found.succeeds,
     )
+
+
+def _timeliness(
+    statement: Statement, link: Link, links: Links, standings: Standings, now: datetime
+) -> Timeliness:
+    revocations = standings.revocations
+    found = revocations.timeliness(statement, from_text(statement.time), links, now)
+    if link.scope is None or not revocations.timed:
+        return found
+    logged = revocations.logged.get(statement.statement_id)
+    expired = after_expiry(logged=logged, ended=link.scope.not_after, grace=standings.trust.grace)
+    return worst(found, expired)
 
 
 def _check_run(statement: Statement, link: Link, where: str) -> None:
@@ -205,32 +249,6 @@ def _check_run(statement: Statement, link: Link, where: str) -> None:
         )
 
 
-def _check_identity_statement(statement: Statement, link: Link) -> None:
-    predicate = statement.predicate
-    by_registrar = link.role is Role.REGISTRAR
-    wrong = ""
-    if isinstance(predicate, Enrolment):
-        key_id = read_key(predicate.public_key).key_id
-        if not names_key(statement, key_id):
-            wrong = "has another subject than the key that it binds"
-        elif by_registrar == (key_id == statement.key_id):
-            wrong = "binds another key than its signer's"
-        elif predicate.handle is not None and not by_registrar:
-            wrong = "gives itself a person handle, which only registrars do"
-    elif isinstance(predicate, Revocation):
-        named = (
-            names_key(statement, predicate.revokes_key or "")
-            if predicate.revokes is None
-            else names_statement(statement, predicate.revokes)
-        )
-        wrong = "" if named else "has another subject than what it revokes"
-    if wrong:
-        raise Refused(
-            f"statement {statement.statement_id[:12]} {wrong}",
-            hint="see docs/formats.md, 'Predicates'",
-        )
-
-
 def _registrars_standing(statement: Statement, link: Link, standings: Standings) -> Standing:
     registrar = link.own_key_id
     if registrar not in standings.trust.registrars:
@@ -239,10 +257,10 @@ def _registrars_standing(statement: Statement, link: Link, standings: Standings)
             f"a key of {link.mlo} nor a registrar that is trusted here",
             hint="if it should be trusted: jupyter mlo trust add --help",
         )
-    if isinstance(statement.predicate, Enrolment) and not standings.registrar_holds(statement):
+    if not isinstance(statement.predicate, Revocation) and not standings.registrar_holds(statement):
+        what = types.short_name(statement.predicate_type)
         raise Refused(
-            f"the enrolment {statement.statement_id[:12]} was taken back, "
-            "or its registrar's key was",
+            f"the {what} {statement.statement_id[:12]} was taken back, or its registrar's key was",
             hint="ask the registrar",
         )
     return Standing(Assurance.ENROLLED, "")

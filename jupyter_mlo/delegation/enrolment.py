@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_mlo.delegation.signer import Signer
 from jupyter_mlo.errors import InvalidInput, KeyFileError, MloError, StatementError
-from jupyter_mlo.identity.ids import is_native
 from jupyter_mlo.identity.keys import PublicKey, SigningKey
 from jupyter_mlo.identity.safe_text import terminal_safe
 from jupyter_mlo.statements.envelope import MAX_ENVELOPE, Envelope
@@ -51,6 +50,16 @@ class Registration:
     envelopes: tuple[Envelope, Envelope]
 
 
+@dataclass(frozen=True)
+class Vouching:
+    """One key of an MLO says that another is its too; the signature holds."""
+
+    mlo: str
+    key_id: str
+    signer: PublicKey
+    envelope: Envelope
+
+
 def enrol_oneself(
     mlo: str,
     kind: str,
@@ -58,10 +67,29 @@ def enrol_oneself(
     *,
     now: datetime,
     checkpoint: Mapping[str, Any] | None = None,
+    succeeds: str | None = None,
 ) -> Envelope:
-    """``mlo`` holds ``key``, says ``key``."""
+    """``mlo`` holds ``key``, says ``key``.
+
+    Args:
+        succeeds: the MLO in whose place this one stands, its key being lost: a claim.
+    """
     signer = Signer.own(mlo, key, checkpoint=checkpoint)
-    return _sign(signer, key.public, {"kind": kind}, now)
+    said = {"kind": kind} if succeeds is None else {"kind": kind, "succeeds": succeeds}
+    return _sign(signer, key.public, said, now)
+
+
+def vouch(
+    mlo: str,
+    kind: str,
+    key: SigningKey,
+    other: PublicKey,
+    *,
+    now: datetime,
+    checkpoint: Mapping[str, Any] | None = None,
+) -> Envelope:
+    """``other`` is a key of ``mlo`` too, says its own key ``key``."""
+    return _sign(Signer.own(mlo, key, checkpoint=checkpoint), other, {"kind": kind}, now)
 
 
 def enrol_another(
@@ -101,12 +129,6 @@ def read_claim(envelope: Envelope) -> Claim:
             f"the enrolment {envelope.statement_id[:12]} gives itself a person handle",
             hint="only registrars give handles",
         )
-    if not is_native(mlo):
-        raise StatementError(
-            f"the enrolment {envelope.statement_id[:12]} is for {terminal_safe(mlo, limit=60)}, "
-            "which is no native MLO ID",
-            hint="make one with: jupyter mlo enroll",
-        )
     return Claim(mlo, kind, key, envelope)
 
 
@@ -135,6 +157,8 @@ def registrations_in(envelopes: Iterable[Envelope]) -> list[Registration]:
         if key.key_id == envelope.key_id:
             continue
         registrar = keys.get(envelope.key_id)
+        if registrar is not None and registrar.mlo == mlo:
+            continue  # another key of the same MLO: a successor, or a second device
         if registrar is None:
             raise StatementError(
                 f"the enrolment of {terminal_safe(mlo, limit=60)} is signed by {envelope.key_id}, "
@@ -145,6 +169,24 @@ def registrations_in(envelopes: Iterable[Envelope]) -> list[Registration]:
         found.append(
             Registration(mlo, key.key_id, handle, envelope.key_id, (registrar.envelope, envelope))
         )
+    return found
+
+
+def vouches_in(envelopes: Iterable[Envelope]) -> list[Vouching]:
+    """The enrolments by other keys of the same MLO, whose own is among ``envelopes`` as well.
+
+    Raises:
+        StatementError: the signature of one does not hold.
+    """
+    held = list(envelopes)
+    keys = {(claim.mlo, claim.key.key_id): claim.key for claim in claims_in(held)}
+    found = []
+    for envelope in held:
+        mlo, _, key, handle = _read(envelope)
+        signer = keys.get((mlo, envelope.key_id))
+        if key.key_id != envelope.key_id and signer is not None and handle is None:
+            envelope.check_signature(signer)
+            found.append(Vouching(mlo, key.key_id, signer, envelope))
     return found
 
 

@@ -43,6 +43,9 @@ class Link:
     delegation_ids: tuple[str, ...] = ()
     scope: Scope | None = None
     run: Run | None = None
+    #: The team that this chain acts for, and the assistant that acts in it.
+    on_behalf_of: str | None = None
+    assistant: str | None = None
 
     @property
     def own_key_id(self) -> str:
@@ -190,7 +193,19 @@ def delegate(statement: Statement, parent: Link) -> Link:
         delegation_ids=(*parent.delegation_ids, statement.statement_id),
         scope=scope if parent.scope is None else intersect(parent.scope, scope),
         run=predicate.run,
+        on_behalf_of=_team(predicate, parent, where),
+        assistant=predicate.assistant or parent.assistant,
     )
+
+
+def _team(predicate: Delegation, parent: Link, where: str) -> str | None:
+    if parent.scope is not None and predicate.on_behalf_of not in (None, parent.on_behalf_of):
+        raise Refused(
+            f"{where} is on behalf of {predicate.on_behalf_of}, and its signer acts for "
+            f"{parent.on_behalf_of or 'no team'}",
+            hint="log in for the team: jupyter mlo login --team TEAM",
+        )
+    return predicate.on_behalf_of or parent.on_behalf_of
 
 
 def _check_issue(statement: Statement, parent: Link) -> None:

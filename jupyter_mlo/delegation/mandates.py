@@ -27,7 +27,7 @@ from jupyter_mlo.delegation.scope import Everything, Names, Scope
 from jupyter_mlo.delegation.signer import Signer
 from jupyter_mlo.errors import InvalidInput, KeyFileError, MloError, Refused
 from jupyter_mlo.identity.keys import SigningKey
-from jupyter_mlo.identity.private_files import read_private
+from jupyter_mlo.identity.private_files import read_mounted
 from jupyter_mlo.identity.safe_text import terminal_safe
 from jupyter_mlo.statements.canonical import canonical_bytes
 from jupyter_mlo.statements.envelope import Envelope
@@ -211,7 +211,7 @@ def read_mandate(value: str | Path) -> Mandate:
         return read_content(text, "the mandate that was given as a value")
     path = Path(os.path.expanduser(value))
     try:
-        content = read_private(path, what="mandate file")
+        content = read_mounted(path, what="mandate file")
     except FileNotFoundError:
         raise KeyFileError(
             f"the mandate file {path} does not exist",

@@ -16,6 +16,7 @@ from jupyter_mlo.identity.keys import PublicKey
 from jupyter_mlo.statements.envelope import Envelope
 from jupyter_mlo.statements.predicates import identity, types
 from jupyter_mlo.statements.statement import Statement, read_statement
+from jupyter_mlo.statements.subjects import mlo_subject
 
 
 @lru_cache(maxsize=4096)
@@ -25,7 +26,7 @@ def read_key(text: str) -> PublicKey:
 
 
 #: An envelope whose payload holds none of these is of no use here, and is not read.
-_TELLTALES = tuple(uri.encode() for uri in (types.ENROLMENT, types.DELEGATION, types.REVOCATION))
+_TELLTALES = tuple(uri.encode() for uri in types.BINDING)
 
 #: One statement ID may come with several signatures, of which some may not hold: whoever
 #: puts a broken copy first must not hide the whole one behind it.
@@ -34,7 +35,7 @@ Variants = tuple[Statement, ...]
 
 @dataclass(frozen=True, eq=False)
 class Pool:
-    """Enrolments, delegations and revocations, read. Immutable."""
+    """Enrolments, delegations, revocations and what else binds keys and MLOs, read. Immutable."""
 
     #: MLO ID → its enrolments, by itself and by registrars.
     enrolments: Mapping[str, Variants] = field(default_factory=dict)
@@ -42,6 +43,12 @@ class Pool:
     delegations: Mapping[str, Variants] = field(default_factory=dict)
     #: What is revoked (statement ID or key ID) → the revocations of it.
     revocations: Mapping[str, Variants] = field(default_factory=dict)
+    #: Statement ID → the affirmations of it.
+    affirmations: Mapping[str, Variants] = field(default_factory=dict)
+    #: MLO ID of a member → its memberships in teams.
+    memberships: Mapping[str, Variants] = field(default_factory=dict)
+    #: MLO ID → the roles that it was given.
+    roles: Mapping[str, Variants] = field(default_factory=dict)
     #: Key ID → the enrolments by which it binds itself; a forger's may name any MLO.
     self_enrolments: Mapping[str, Variants] = field(default_factory=dict)
     #: Statement ID → why that envelope could not be read.
@@ -61,6 +68,9 @@ class Pool:
         enrolments = _copy(self.enrolments)
         delegations = _copy(self.delegations)
         revocations = _copy(self.revocations)
+        affirmations = _copy(self.affirmations)
+        memberships = _copy(self.memberships)
+        roles = _copy(self.roles)
         self_enrolments = _copy(self.self_enrolments)
         unreadable = dict(self.unreadable)
         seen = {_identity(statement.envelope) for statement in self._statements()}
@@ -82,12 +92,22 @@ class Pool:
                     _add(delegations, statement.statement_id, statement)
                 elif isinstance(predicate, identity.Revocation):
                     _add(revocations, predicate.revokes or predicate.revokes_key or "", statement)
+                elif isinstance(predicate, identity.Affirmation):
+                    for subject in statement.subject:
+                        _add(affirmations, subject.digest.get("mloStatementV1", ""), statement)
+                elif isinstance(predicate, identity.Membership):
+                    _add(memberships, predicate.member, statement)
+                elif isinstance(predicate, identity.Role):
+                    _add(roles, statement.mlo, statement)
             except MloError as error:
                 unreadable[envelope.statement_id] = error.message
         return Pool(
             _frozen(enrolments),
             _frozen(delegations),
             _frozen(revocations),
+            _frozen(affirmations),
+            _frozen(memberships),
+            _frozen(roles),
             _frozen(self_enrolments),
             unreadable,
             self._checked,
@@ -103,9 +123,23 @@ class Pool:
         return known
 
     def _statements(self) -> Iterator[Statement]:
-        for index in (self.enrolments, self.delegations, self.revocations):
+        for index in (
+            self.enrolments,
+            self.delegations,
+            self.revocations,
+            self.affirmations,
+            self.memberships,
+            self.roles,
+        ):
             for statements in index.values():
                 yield from statements
+
+    def dated(self) -> list[str]:
+        """Statement IDs of revocations, and where there are any of what they may take away."""
+        if not self.revocations:
+            return []
+        indexes = (self.revocations, self.enrolments, self.affirmations, self.memberships)
+        return [one.statement_id for index in indexes for each in index.values() for one in each]
 
     def own_enrolments(self, key_id: str) -> Variants:
         """The enrolments by which the key ``key_id`` binds itself, their signatures checked."""
@@ -148,6 +182,11 @@ def names_key(statement: Statement, key_id: str) -> bool:
 def names_statement(statement: Statement, statement_id: str) -> bool:
     """Whether the one subject is that statement, by its ID."""
     return _names(statement, statement_id, {"mloStatementV1": statement_id})
+
+
+def names_mlo(statement: Statement, mlo: str) -> bool:
+    """Whether the one subject is that MLO, by its ID."""
+    return _names(statement, mlo, mlo_subject(mlo)["digest"])
 
 
 def _names(statement: Statement, name: str, digest: dict[str, str]) -> bool:

@@ -18,6 +18,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from jupyter_mlo.config import Settings
 from jupyter_mlo.delegation.enrolment import Claim, enrol_another, enrol_oneself
+from jupyter_mlo.delegation.revocation import Reason, make_revocation
+from jupyter_mlo.delegation.signer import Signer
 from jupyter_mlo.errors import InvalidInput, KeyFileError, NotFound, Refused
 from jupyter_mlo.identity.ids import new_mlo_id
 from jupyter_mlo.identity.keys import SigningKey
@@ -25,8 +27,11 @@ from jupyter_mlo.identity.private_files import locked, write_private
 from jupyter_mlo.identity.profiles import Profile
 from jupyter_mlo.identity.safe_text import terminal_safe
 from jupyter_mlo.identity.store import Identity, IdentityStore
-from jupyter_mlo.statements.envelope import Envelope
+from jupyter_mlo.statements.envelope import Envelope, sign, statement_json
+from jupyter_mlo.statements.predicates import types
 from jupyter_mlo.statements.predicates.common import KeyId, MloId
+from jupyter_mlo.statements.subjects import mlo_subject
+from jupyter_mlo.statements.times import to_text
 
 
 class Member(BaseModel):
@@ -184,6 +189,39 @@ class Registrar:
             content = roster.model_dump_json(indent=2).encode() + b"\n"
             write_private(self.settings.registrar / "roster.json", content)
         return self.own_enrolment, enrol_another(claim, key, handle, now=now, checkpoint=checkpoint)
+
+    def revoke(
+        self,
+        mlo: str,
+        key_id: str,
+        key: SigningKey,
+        *,
+        reason: Reason,
+        now: datetime,
+        since: datetime | None = None,
+        checkpoint: Mapping[str, Any] | None = None,
+    ) -> Envelope:
+        """Take back a key of ``mlo`` that this registrar enrolled; ``key`` is its own."""
+        signer = Signer.own(mlo, key, checkpoint=checkpoint)
+        return make_revocation(
+            signer, now=now, reason=reason, key_id=key_id, compromised_since=since
+        )
+
+    def give_role(
+        self,
+        mlo: str,
+        role: str,
+        key: SigningKey,
+        *,
+        now: datetime,
+        until: datetime | None = None,
+        checkpoint: Mapping[str, Any] | None = None,
+    ) -> Envelope:
+        """``mlo`` has a role, says this registrar; ``key`` is its own."""
+        said = {"role": role} if until is None else {"role": role, "notAfter": to_text(until)}
+        signer = Signer.own(mlo, key, checkpoint=checkpoint)
+        # Not by the signer: as an own key it may not; that it is a registrar's others decide.
+        return sign(statement_json(types.ROLE, [mlo_subject(mlo)], signer.header(now) | said), key)
 
     @staticmethod
     def _store(settings: Settings) -> IdentityStore:

@@ -1,21 +1,22 @@
-"""What a revocation takes away, and what it leaves.
+"""Which revocations concern a chain, and whether whoever signed them may.
 
-DESIGN, "Time": a statement made before its key was revoked stays good where the ledger
-shows that it was there before, and before the moment since when the key may have been in
-other hands. The rule itself is :func:`taken_away`; :class:`Revocations` finds which
-revocations concern a chain, and whether whoever signed them may.
+What a revocation leaves of a statement is the rule of
+:mod:`jupyter_mlo.delegation.in_time`; here it is found which revocations there are.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, cast
 
+from jupyter_mlo.delegation.in_time import Logged as Logged
+from jupyter_mlo.delegation.in_time import Outcome, Timeliness, after_revocation, worst
 from jupyter_mlo.delegation.pool import Pool, binds, names_key, names_statement
-from jupyter_mlo.delegation.scope import CLOCK_TOLERANCE
 from jupyter_mlo.delegation.signer import Signer
+from jupyter_mlo.delegation.succession import related
 from jupyter_mlo.errors import Refused
 from jupyter_mlo.statements.envelope import Envelope
 from jupyter_mlo.statements.predicates import types
@@ -29,54 +30,6 @@ if TYPE_CHECKING:
 
 
 Reason = Literal["ended", "superseded", "left", "lost", "compromised"]
-
-
-@dataclass(frozen=True, slots=True)
-class Logged:
-    """Where the ledger has a statement, or the seal that contains it.
-
-    ``at`` is the proven time: the latest moment at which it can have been appended, by a
-    clock that its signer does not hold; None where nothing proves one.
-    """
-
-    index: int
-    at: datetime | None = None
-
-
-def taken_away(
-    *,
-    claimed: datetime,
-    logged: Logged | None,
-    revoked: datetime,
-    revocation_logged: Logged | None,
-    compromised_since: datetime | None,
-) -> str:
-    """Why a statement of a revoked key does not count; empty where it still does.
-
-    Args:
-        claimed: the statement's own time.
-        logged: where the ledger has the statement.
-        revoked: the revocation's own time.
-        revocation_logged: where the ledger has the revocation; None where it is known from
-            elsewhere only, and so comes after all that the ledger has.
-        compromised_since: since when the key may have been in other hands.
-    """
-    if claimed > revoked + CLOCK_TOLERANCE:
-        return f"it says it was made at {to_text(claimed)}, after that"
-    if logged is None:
-        return "the ledger does not show that it was made before that"
-    if revocation_logged is not None and logged.index >= revocation_logged.index:
-        return (
-            f"it came into the ledger after that (entry {logged.index}, the revocation is "
-            f"entry {revocation_logged.index})"
-        )
-    if compromised_since is not None:
-        since = to_text(compromised_since)
-        if claimed >= compromised_since:
-            return f"the key may have been in other hands since {since}"
-        if logged.at is None or logged.at >= compromised_since:
-            return f"it is not proven to be older than {since}, when the key came into other hands"
-    return ""
 
 
 def make_revocation(
@@ -136,30 +89,49 @@ class Revocations:
     pool: Pool
     trust: Trust
     logged: Mapping[str, Logged] = field(default_factory=dict)
+    #: Whether ``logged`` may hold proven times: else nobody is asked for each statement's.
+    timed: bool = True
     _found: dict[tuple[str, str, str], list[Statement]] = field(default_factory=dict, repr=False)
 
-    def check(self, statement: Statement, claimed: datetime, links: Links) -> None:
-        """Raise :class:`Refused` where a revocation takes ``statement`` away."""
+    def timeliness(
+        self, statement: Statement, claimed: datetime, links: Links, now: datetime
+    ) -> Timeliness:
+        """What the revocations of anything in its chain leave of ``statement``."""
         if not self.pool.revocations:
-            return
-        for revocation in self.concerning(links):
-            if revocation.statement_id == statement.statement_id:
-                continue  # a key that revokes itself does so rightly
-            predicate = cast(Revocation, revocation.predicate)
-            since = predicate.compromised_since
-            why = taken_away(
-                claimed=claimed,
-                logged=self.logged.get(statement.statement_id),
-                revoked=from_text(predicate.time),
-                revocation_logged=self.logged.get(revocation.statement_id),
-                compromised_since=None if since is None else from_text(since),
+            return worst()
+        return worst(
+            *(
+                self._after(revocation, statement, claimed, now)
+                for revocation in self.concerning(links)
+                # A key that revokes itself does so rightly.
+                if revocation.statement_id != statement.statement_id
             )
-            if why:
-                raise Refused(
-                    f"the {_what(predicate)} was revoked at {predicate.time} "
-                    f"({predicate.reason}), and {why}",
-                    hint="ask who answers for it to affirm it under a key that is in force",
-                )
+        )
+
+    def check(self, statement: Statement, claimed: datetime, links: Links, now: datetime) -> None:
+        """Raise :class:`Refused` unless ``statement`` still counts, late or not."""
+        found = self.timeliness(statement, claimed, links, now)
+        if found.outcome in (Outcome.CLAIMED, Outcome.REFUSED):
+            raise taken_away(found)
+
+    def _after(
+        self, revocation: Statement, statement: Statement, claimed: datetime, now: datetime
+    ) -> Timeliness:
+        predicate = cast(Revocation, revocation.predicate)
+        since = predicate.compromised_since
+        found = after_revocation(
+            claimed=claimed,
+            logged=self.logged.get(statement.statement_id),
+            revoked=from_text(predicate.time),
+            revocation_logged=self.logged.get(revocation.statement_id),
+            compromised_since=None if since is None else from_text(since),
+            grace=self.trust.grace,
+            now=now,
+        )
+        if not found.why:
+            return found
+        what = f"the {_what(predicate)} was revoked at {predicate.time} ({predicate.reason})"
+        return Timeliness(found.outcome, f"{what}, and {found.why}")
 
     def check_in_force(self, links: Links, what: str) -> None:
         """Raise :class:`Refused` where anything in the chain is revoked: for acts still to come."""
@@ -190,21 +162,61 @@ class Revocations:
             about = names_key(revocation, predicate.revokes_key or "")
         else:
             about = names_statement(revocation, predicate.revokes)
-        if not about or not self._may_revoke(revocation.key_id, links):
+        if not about or not self._may_revoke(revocation, links):
             return False
+        return self._signed(revocation)
+
+    def _signed(self, revocation: Statement) -> bool:
         key = self.pool.key(revocation.key_id)
         return key is not None and self.pool.holds(revocation, key)
 
-    def _may_revoke(self, key_id: str, links: Links) -> bool:
-        if key_id == links.own_key_id or key_id in self.trust.pins.get(links.mlo, ()):
+    def _may_revoke(self, revocation: Statement, links: Links) -> bool:
+        key_id = revocation.key_id
+        if self._enrolled_by(key_id, links.mlo, links.own_key_id):
             return True
-        registrar = self.pool.key(key_id) if key_id in self.trust.registrars else None
+        return (
+            key_id == links.own_key_id
+            or key_id in self.trust.pins.get(links.mlo, ())
+            or related(self.pool, links.mlo, key_id, links.own_key_id)
+        ) and not self._had_ended(revocation)
+
+    def _enrolled_by(self, registrar_id: str, mlo: str, key_id: str) -> bool:
+        registrar = self.pool.key(registrar_id) if registrar_id in self.trust.registrars else None
         return registrar is not None and any(
-            enrolment.key_id == key_id
-            and binds(enrolment, links.own_key_id)
+            enrolment.key_id == registrar_id
+            and binds(enrolment, key_id)
             and self.pool.holds(enrolment, registrar)
-            for enrolment in self.pool.enrolments.get(links.mlo, ())
+            for enrolment in self.pool.enrolments.get(mlo, ())
         )
+
+    def _had_ended(self, revocation: Statement) -> bool:
+        """Whether the key that signs it was revoked before, by itself or by its registrar.
+
+        Who finds a key that was given up years ago must not be able to burn with it what its
+        owner signed since, nor what he signed before.
+        """
+        key_id, mlo = revocation.key_id, revocation.mlo
+        return any(
+            self._place(other) < self._place(revocation)
+            and other.mlo == mlo
+            and names_key(other, key_id)
+            and (other.key_id == key_id or self._enrolled_by(other.key_id, mlo, key_id))
+            and self._signed(other)
+            for other in self.pool.revocations.get(key_id, ())
+            if other.statement_id != revocation.statement_id
+        )
+
+    def _place(self, revocation: Statement) -> tuple[float, str]:
+        """The ledger's order; after it, by what they say themselves."""
+        logged = self.logged.get(revocation.statement_id)
+        return (math.inf if logged is None else logged.index, revocation.time)
+
+
+def taken_away(found: Timeliness) -> Refused:
+    """The refusal of what ended, was logged too late, or after it was revoked."""
+    return Refused(
+        found.why, hint="ask who answers for it to affirm it under a key that is in force"
+    )
 
 
 def _what(predicate: Revocation) -> str:

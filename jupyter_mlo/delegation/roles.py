@@ -26,7 +26,7 @@ class Role(StrEnum):
     RUN = "run"
 
 
-_ATTENDING = frozenset({Role.SESSION, Role.MANDATE})
+_ATTENDING = frozenset({Role.SESSION, Role.MANDATE, Role.ASSISTANT})
 _RUNNING = _ATTENDING | {Role.RUN}
 
 #: Predicate type URI → the roles that may sign it. What is not here counts under no key.
@@ -34,6 +34,9 @@ SIGNERS: Final[Mapping[str, frozenset[Role]]] = {
     types.ENROLMENT: frozenset({Role.OWN, Role.REGISTRAR}),
     types.DELEGATION: _ATTENDING | {Role.OWN},
     types.REVOCATION: frozenset({Role.OWN, Role.REGISTRAR}),
+    types.AFFIRMATION: frozenset({Role.OWN}),
+    types.MEMBERSHIP: frozenset({Role.OWN, Role.REGISTRAR}),
+    types.ROLE: frozenset({Role.REGISTRAR}),
     types.RECORD: _ATTENDING,
     types.STAMP: _ATTENDING,
     types.SEAL: _ATTENDING,
@@ -49,6 +52,7 @@ ISSUES: Final[Mapping[Role, frozenset[Role]]] = {
     Role.OWN: frozenset({Role.SESSION, Role.MANDATE, Role.ASSISTANT, Role.RUN}),
     Role.SESSION: frozenset({Role.RUN}),
     Role.MANDATE: frozenset({Role.RUN}),
+    Role.ASSISTANT: frozenset({Role.RUN}),
 }
 
 

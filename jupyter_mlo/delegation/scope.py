@@ -28,6 +28,9 @@ Parameters = Mapping[str, Names] | Everything
 #: How far two machines' clocks may differ before a time counts as outside a window.
 CLOCK_TOLERANCE: Final = timedelta(seconds=5)
 
+#: How far ahead of the verifier's clock a statement may say it was made.
+FUTURE_TOLERANCE: Final = timedelta(minutes=5)
+
 _LISTS: Final = ("activities", "models", "predicates", "code")
 _MEMBERS: Final = frozenset({*_LISTS, "parameters", "uses", "delegate", "notBefore", "notAfter"})
 

@@ -51,11 +51,15 @@ def open_session(
     model: str | None = None,
     enrolments: Sequence[Envelope],
     checkpoint: Mapping[str, Any] | None = None,
+    team: str | None = None,
 ) -> Signer:
     """Delegate from ``own_key`` to a new key, and keep it as this account's session.
 
     A session that was open for this home is replaced. The last envelope of the result's
     chain is the delegation; publishing it is the caller's part.
+
+    Args:
+        team: the MLO ID of a team to act for; ``enrolments`` then hold the membership.
 
     Raises:
         InvalidInput: ``duration``, ``activity`` or ``model`` is not permitted.
@@ -80,7 +84,8 @@ def open_session(
     delegation = Signer.own(identity.mlo, own_key, enrolments, checkpoint).sign(
         types.DELEGATION,
         [key_subject(key.key_id)],
-        {"kind": "session", "publicKey": key.public.to_text(), "scope": scope},
+        {"kind": "session", "publicKey": key.public.to_text(), "scope": scope}
+        | ({} if team is None else {"onBehalfOf": team}),
         now,
     )
     signer = Signer(
@@ -100,6 +105,25 @@ def open_session(
     return signer
 
 
+def open_granted(settings: Settings, granted: Signer, now: datetime) -> None:
+    """Keep what a person granted an assistant as this account's session.
+
+    Raises:
+        SessionError: it has ended, or is no grant.
+    """
+    if granted.kind != "assistant":
+        raise SessionError(
+            f"this is a {granted.kind}, not a grant", hint="a person makes one: jupyter mlo grant"
+        )
+    if now > granted.expires:
+        raise SessionError(
+            f"the grant ended at {to_text(granted.expires)}",
+            hint="ask who granted it for a new one: jupyter mlo grant --help",
+        )
+    with _lock(settings):
+        _write(settings, granted)
+
+
 def load_session(settings: Settings, now: datetime) -> Signer | None:
     """The session of this account for this home; None where nobody is logged in.
 
@@ -115,7 +139,7 @@ def load_session(settings: Settings, now: datetime) -> Signer | None:
         raise SessionError(error.message, hint=error.hint) from None
     try:
         signer = Signer.from_json(read_json(content))
-        if signer.kind != "session" or signer.scope is None:
+        if signer.kind not in ("session", "assistant") or signer.scope is None:
             raise KeyFileError(f"it holds a {signer.kind}")
     except MloError as error:
         raise SessionError(

@@ -26,7 +26,7 @@ from jupyter_mlo.statements.predicates import types
 from jupyter_mlo.statements.strict_json import read_json
 from jupyter_mlo.statements.times import from_text, to_text
 
-SignerKind = Literal["own", "session", "mandate", "run"]
+SignerKind = Literal["own", "session", "mandate", "assistant", "run"]
 #: An own key ends by revocation, not by time.
 NEVER: Final = datetime.max.replace(tzinfo=UTC)
 
@@ -88,6 +88,14 @@ class Signer:
     def scope(self) -> Scope | None:
         """The effective scope, read; None for an own key."""
         return None if self.kind == "own" else Scope.from_json(self.scope_json)
+
+    @cached_property
+    def named(self) -> Mapping[str, str]:
+        """Who its delegation names beside the MLO: ``assistant``, and a team ``onBehalfOf``."""
+        if self.delegation is None:
+            return {}
+        said = read_json(self.chain[-1].payload)["predicate"]
+        return {name: said[name] for name in ("assistant", "onBehalfOf") if said.get(name)}
 
     def acting(self, activity: str | None, model: str | None) -> Signer:
         """This signer with another default activity and model."""
@@ -243,7 +251,7 @@ class Signer:
         for name in ("checkpoint", "run"):
             if not isinstance(value[name], Mapping | None):
                 raise _broken(f"its {name} is neither an object nor null")
-        if value["kind"] not in ("session", "mandate", "run"):
+        if value["kind"] not in ("session", "mandate", "assistant", "run"):
             raise _broken(f"its kind is {value['kind']!r}")
         if not isinstance(value["chain"], list):
             raise _broken("its chain is not a list")

@@ -12,12 +12,13 @@ import shlex
 import stat
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from jupyter_mlo.config import Settings
+from jupyter_mlo.config import GRACE, Settings
 from jupyter_mlo.errors import InvalidInput, NotFound, Refused
 from jupyter_mlo.identity.private_files import locked, write_private
 from jupyter_mlo.identity.safe_text import terminal_safe
@@ -32,6 +33,11 @@ class Trust:
     pins: Mapping[str, frozenset[str]] = field(default_factory=dict)
     #: Key ID of a registrar → what it is called here.
     registrars: Mapping[str, str] = field(default_factory=dict)
+    #: How late a statement may be logged after its key ended (policy ``time.grace``).
+    grace: timedelta = GRACE
+    #: Further schemes of MLO IDs that the organisation declares: scheme → pattern of the rest;
+    #: None where it is not asked whose ID may be whose, only whether signatures and chains hold.
+    schemes: Mapping[str, str] | None = field(default_factory=dict)
     #: Origin of a ledger → the key (vkey) that checks its checkpoints, of ledgers kept elsewhere.
     ledgers: Mapping[str, str] = field(default_factory=dict)
     #: Name of a witness → its key (vkey of type 0x04).
@@ -55,6 +61,11 @@ class Trust:
                 "than the one this key came by; if it is theirs, add --replace",
             )
         keys = frozenset({key_id}) if replacing else pinned | {key_id}
+        return replace(self, pins={**self.pins, mlo: keys})
+
+    def pin_also(self, mlo: str, key_id: str) -> Trust:
+        """This trust, with one more key of ``mlo``: for whoever holds one that is pinned."""
+        keys = self.pins.get(mlo, frozenset()) | {key_id}
         return replace(self, pins={**self.pins, mlo: keys})
 
     def unpin(self, mlo: str, key_id: str | None = None) -> Trust:
@@ -98,6 +109,7 @@ class TrustStore:
 
     def __init__(self, settings: Settings) -> None:
         self._path: Path = settings.trust_file
+        self._policy = settings.policy
 
     def load(self) -> Trust:
         """What is trusted here; nothing where nothing was ever said.
@@ -111,7 +123,7 @@ class TrustStore:
                 status = os.fstat(file.fileno())
                 content = file.read()
         except FileNotFoundError:
-            return Trust()
+            return self._with_policy(Trust())
         except OSError as error:
             raise InvalidInput(
                 f"{self._path} cannot be read: {error.strerror}",
@@ -137,14 +149,19 @@ class TrustStore:
                 f"{self._path} is damaged: {place}: {first['msg']}",
                 hint="restore it from a backup, or move it away and add what you trust anew",
             ) from None
-        return Trust(
-            pins={mlo: frozenset(keys) for mlo, keys in stored.pins.items() if keys},
-            registrars=stored.registrars,
-            ledgers=stored.ledgers,
-            witnesses=stored.witnesses,
-            quorum=stored.quorum,
-            privacy=stored.privacy,
+        return self._with_policy(
+            Trust(
+                pins={mlo: frozenset(keys) for mlo, keys in stored.pins.items() if keys},
+                registrars=stored.registrars,
+                ledgers=stored.ledgers,
+                witnesses=stored.witnesses,
+                quorum=stored.quorum,
+                privacy=stored.privacy,
+            )
         )
+
+    def _with_policy(self, trust: Trust) -> Trust:
+        return replace(trust, grace=self._policy.grace, schemes=self._policy.schemes)
 
     def save(self, trust: Trust) -> None:
         """Keep ``trust`` in place of what was there. To change it, hold :meth:`lock`."""
@@ -169,6 +186,13 @@ class TrustStore:
         """:meth:`Trust.pin`, and keep it."""
         with self.lock():
             trust = self.load().pin(mlo, key_id, replacing=replacing)
+            self.save(trust)
+        return trust
+
+    def add_also(self, mlo: str, key_id: str) -> Trust:
+        """:meth:`Trust.pin_also`, and keep it."""
+        with self.lock():
+            trust = self.load().pin_also(mlo, key_id)
             self.save(trust)
         return trust
 

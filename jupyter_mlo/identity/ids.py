@@ -32,9 +32,14 @@ def new_mlo_id() -> str:
             return _format(body + check)
 
 
+def in_one_form(text: str) -> bool:
+    """Whether ``text`` is written as a native MLO ID is; its check character is not asked."""
+    return bool(_NATIVE.fullmatch(text))
+
+
 def is_native(text: str) -> bool:
     """Whether ``text`` is a native MLO ID in its one written form, check character included."""
-    return bool(_NATIVE.fullmatch(text)) and _holds(_characters(text))
+    return in_one_form(text) and _holds(_characters(text))
 
 
 def parse_mlo_id(text: str, known: Iterable[str] = ()) -> str:
@@ -54,8 +59,7 @@ def parse_mlo_id(text: str, known: Iterable[str] = ()) -> str:
     if re.match(r"\s*(did|https?|spiffe|urn):", text, re.IGNORECASE):
         raise InvalidInput(
             f"{shown!r} is not a native MLO ID",
-            hint="identifiers of other schemes are not read by this version; "
-            "a native one looks like mlo:7K3D-9QXA-2MFB",
+            hint="a native one looks like mlo:7K3D-9QXA-2MFB",
         )
     if len(characters) != 12 or foreign:
         why = (

@@ -20,6 +20,8 @@ from jupyter_mlo.errors import KeyFileError
 
 #: Nothing that is kept here is larger (bytes).
 MAX_SIZE = 4 * 1024 * 1024
+#: Whoever puts secrets into containers.
+_ROOT = 0
 
 
 def read_private(path: Path, *, what: str) -> bytes:
@@ -33,9 +35,24 @@ def read_private(path: Path, *, what: str) -> bytes:
         KeyFileError: it is a symbolic link or no plain file, belongs to another user, or
             is readable or writable by others; the hint has the command that mends it.
     """
-    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    return _read(path, what, mounted=False)
+
+
+def read_mounted(path: Path, *, what: str) -> bytes:
+    """:func:`read_private`, also of a secret that the system mounted for this user's group.
+
+    Kubernetes writes secrets as root, readable by the pod's group (``fsGroup``), behind symbolic
+    links. Such a file is read if it and the links to it belong to root, and we are not root;
+    if nobody but root can write it; and if it is not open to everybody.
+    """
+    return _read(path, what, mounted=True)
+
+
+def _read(path: Path, what: str, *, mounted: bool) -> bytes:
+    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
+    links_are_roots = mounted and os.geteuid() != _ROOT and _leads_through_root(path)
     try:
-        descriptor = os.open(path, flags)
+        descriptor = os.open(path, flags if links_are_roots else flags | os.O_NOFOLLOW)
     except FileNotFoundError:
         raise
     except OSError as error:
@@ -50,7 +67,11 @@ def read_private(path: Path, *, what: str) -> bytes:
             hint=f"see who may read it: ls -l {shlex.quote(str(path))}",
         ) from None
     try:
-        _check_owner_and_mode(os.fstat(descriptor), path, what)
+        status = os.fstat(descriptor)
+        if links_are_roots and status.st_uid == _ROOT:
+            _check_mounted(status, path, what)
+        else:
+            _check_owner_and_mode(status, path, what)
         with os.fdopen(descriptor, "rb", closefd=False) as file:
             content = file.read(MAX_SIZE + 1)
     finally:
@@ -60,6 +81,29 @@ def read_private(path: Path, *, what: str) -> bytes:
             f"the {what} {path} is larger than {MAX_SIZE} bytes", hint="it is none of ours"
         )
     return content
+
+
+def _leads_through_root(path: Path, most: int = 8) -> bool:
+    """Whether every symbolic link from ``path`` on, in its last part, was made by root."""
+    for _ in range(most):
+        try:
+            if os.lstat(path).st_uid != _ROOT:
+                return False
+            path = path.parent / os.readlink(path)
+        except OSError:
+            return True  # no link, or not there: said when it is opened
+    return False
+
+
+def _check_mounted(status: os.stat_result, path: Path, what: str) -> None:
+    """Root lets a group read it, and nobody but root write it."""
+    mode = stat.S_IMODE(status.st_mode)
+    if not stat.S_ISREG(status.st_mode) or mode & (stat.S_IRWXO | stat.S_IWGRP):
+        raise KeyFileError(
+            f"the {what} {path} is root's, and open to more than a group (mode {mode:04o})",
+            hint="mount it so that only a group of yours can read it: defaultMode 0440 and "
+            "fsGroup in Kubernetes, mode 0440 and its gid with Docker",
+        )
 
 
 def _check_owner_and_mode(status: os.stat_result, path: Path, what: str) -> None:

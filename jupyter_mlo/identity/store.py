@@ -13,6 +13,7 @@ All files are written with mode 0600, whole or not at all; a key is never overwr
 from __future__ import annotations
 
 import difflib
+import hashlib
 import os
 import secrets
 import shutil
@@ -27,7 +28,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from jupyter_mlo.config import Settings
 from jupyter_mlo.errors import InvalidInput, KeyFileError, MloError, NotFound, StatementError
 from jupyter_mlo.identity.attempts import attempt
-from jupyter_mlo.identity.ids import is_native, one_slip_apart, parse_mlo_id
+from jupyter_mlo.identity.ids import in_one_form, is_native, one_slip_apart, parse_mlo_id
 from jupyter_mlo.identity.keys import PublicKey, SigningKey
 from jupyter_mlo.identity.pbes2 import check_pem
 from jupyter_mlo.identity.private_files import (
@@ -39,6 +40,7 @@ from jupyter_mlo.identity.private_files import (
 )
 from jupyter_mlo.identity.profiles import KINDS, Profile, colour_of
 from jupyter_mlo.identity.safe_text import terminal_safe
+from jupyter_mlo.identity.schemes import flaw, parse_id
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,7 @@ class IdentityStore:
 
     def __init__(self, settings: Settings) -> None:
         self._root = settings.identities
+        self._schemes = settings.policy.schemes
 
     def create(
         self,
@@ -99,29 +102,42 @@ class IdentityStore:
         Args:
             kind: one of :data:`~jupyter_mlo.identity.profiles.KINDS`.
             enrolment_bytes: the self-signed enrolment's envelope, without line ends.
-            mlo: the native MLO ID that the enrolment binds to ``key``.
+            mlo: the MLO ID that the enrolment binds to ``key``.
 
         Raises:
             KeyFileError: this MLO has a key here already; it was left as it is.
         """
-        if kind not in KINDS or not is_native(mlo):
-            raise ValueError(f"{kind!r} is no kind of MLO, or {mlo!r} no native MLO ID")
+        if kind not in KINDS or flaw(mlo, self._schemes):
+            raise ValueError(f"{kind!r} is no kind of MLO, or {mlo!r} no MLO ID")
+        return self.keep(mlo, kind, key.public, profile, key.encrypt(passphrase), [enrolment_bytes])
+
+    def keep(
+        self,
+        mlo: str,
+        kind: str,
+        public: PublicKey,
+        profile: Profile,
+        key_pem: bytes,
+        enrolments: Sequence[bytes],
+    ) -> Identity:
+        """Keep an MLO whose key file is encrypted already: all of its files, or none.
+
+        Raises:
+            KeyFileError: this MLO has a key here already; it was left as it is.
+        """
         make_private_folder(self._root)
         folder = self._folder(mlo)
         if folder.exists():
             raise _exists(mlo, folder)
-        stored = _Stored.model_validate(
-            {"mlo": mlo, "kind": kind, "publicKey": key.public.to_text()}
-        )
         if profile.colour == Profile.model_fields["colour"].default:
             profile = profile.model_copy(update={"colour": colour_of(mlo)})
         unfinished = self._root / f".new-{secrets.token_hex(6)}"
         unfinished.mkdir(mode=0o700)
         try:
-            write_private(unfinished / "key.pem", key.encrypt(passphrase), replace=False)
-            write_private(unfinished / "identity.json", _json(stored))
+            write_private(unfinished / "key.pem", key_pem, replace=False)
+            write_private(unfinished / "identity.json", stored_identity(mlo, kind, public))
             write_private(unfinished / "profile.json", _json(profile))
-            write_private(unfinished / "enrolments.jsonl", _line(enrolment_bytes))
+            write_private(unfinished / "enrolments.jsonl", b"".join(map(_line, enrolments)))
             try:
                 os.rename(unfinished, folder)  # fails where the folder has something in it
             except OSError:
@@ -168,7 +184,7 @@ class IdentityStore:
             mlo = parse_mlo_id(text, known)
         else:
             try:
-                mlo = parse_mlo_id(text)
+                mlo = parse_id(text, schemes=self._schemes)
             except InvalidInput:
                 raise _unknown(text, found, problems) from None
         folder = self._folder(mlo)
@@ -192,7 +208,8 @@ class IdentityStore:
         if key.key_id != identity.key_id:
             raise KeyFileError(
                 f"{identity.key_file} holds another key than {identity.mlo} was enrolled with",
-                hint="restore the folder from a backup, key.pem and identity.json together",
+                hint="if a rotation was interrupted, finish it: jupyter mlo key rotate; else "
+                "restore the folder from a backup, key.pem and identity.json together",
             )
         return key
 
@@ -238,7 +255,9 @@ class IdentityStore:
                 write_private(identity.folder / "enrolments.jsonl", content)
 
     def _folder(self, mlo: str) -> Path:
-        return self._root / mlo.replace(":", "-")
+        if in_one_form(mlo):
+            return self._root / mlo.replace(":", "-")
+        return self._root / f"id-{hashlib.sha256(mlo.encode()).hexdigest()[:32]}"
 
     def _survey(self) -> tuple[list[Identity], list[MloError]]:
         found: list[Identity] = []
@@ -248,7 +267,7 @@ class IdentityStore:
         except FileNotFoundError:
             folders = []
         for folder in folders:
-            if not folder.name.startswith("mlo-") or not folder.is_dir():
+            if not folder.name.startswith(("mlo-", "id-")) or not folder.is_dir():
                 continue
             try:
                 found.append(self._read(folder))
@@ -267,7 +286,8 @@ class IdentityStore:
             raise KeyFileError(
                 f"{path} {why}", hint="restore it from a backup; it is not secret"
             ) from None
-        if self._folder(stored.mlo) != folder or not is_native(stored.mlo):
+        foreign = folder.name.startswith("id-")
+        if self._folder(stored.mlo) != folder or not (foreign or is_native(stored.mlo)):
             raise KeyFileError(
                 f"{path} says that it belongs to {terminal_safe(stored.mlo, limit=60)}",
                 hint="give the folder its own name back, or restore it from a backup",
@@ -278,6 +298,12 @@ class IdentityStore:
             # Erased: the MLO goes on under its ID alone.
             profile = Profile(name=stored.mlo, colour=colour_of(stored.mlo))
         return Identity(stored.mlo, stored.kind, profile, public, folder)
+
+
+def stored_identity(mlo: str, kind: str, public: PublicKey) -> bytes:
+    """The content of ``identity.json``."""
+    value = {"mlo": mlo, "kind": kind, "publicKey": public.to_text()}
+    return _json(_Stored.model_validate(value))
 
 
 def _unknown(text: str, found: Sequence[Identity], problems: Sequence[MloError]) -> NotFound:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,6 +18,7 @@ from jupyter_mlo.runs.here import run_here
 
 #: Where the shell keeps what is loaded in it: survives a reload of our modules.
 ATTRIBUTE = "_jupyter_mlo_extension"
+_NOBODY = "nobody is logged in, so cells are not attributed; next: %mlo_login"
 
 
 def load(shell: Any) -> None:
@@ -25,6 +27,31 @@ def load(shell: Any) -> None:
     extension = Extension(shell, shown(load_settings))
     extension.start()
     setattr(shell, ATTRIBUTE, extension)
+
+
+def autoload(shell: Any) -> None:
+    """:func:`load` as the startup file does it: silent, and never in the way of a kernel."""
+    if getattr(shell, "kernel", None) is None:
+        return  # a terminal's IPython has no cells to record
+    unload(shell)
+    try:
+        extension = Extension(shell, load_settings())
+        extension.start(quiet=True)
+    except Exception as error:
+        shell.events.register("pre_run_cell", _Said(shell, f"it could not be loaded: {error}"))
+    else:
+        setattr(shell, ATTRIBUTE, extension)
+
+
+class _Said:
+    """Says something at the next cell, once."""
+
+    def __init__(self, shell: Any, text: str) -> None:
+        self._shell, self._text = shell, text
+
+    def __call__(self, info: Any) -> None:
+        self._shell.events.unregister("pre_run_cell", self)
+        sys.stderr.write(f"jupyter-mlo: {self._text}\n")
 
 
 def unload(shell: Any) -> None:
@@ -53,8 +80,12 @@ class Extension:
         self.magics = MloMagics(shell, settings, self.watch, self.recorder, now)
         self._gate: Any = None
 
-    def start(self) -> None:
-        """Put everything in its place."""
+    def start(self, *, quiet: bool = False) -> None:
+        """Put everything in its place.
+
+        Args:
+            quiet: say nothing now; who runs cells in nobody's name is reminded once, then.
+        """
         self.magics.add()
         if self.settings.policy.identity_required and not self._in_run:
             from jupyter_mlo.ipython.gate import Gate
@@ -63,13 +94,17 @@ class Extension:
             self.shell.ast_transformers.append(self._gate)
         if self.recorder is not None:
             self.recorder.start()
+        if self._in_run:
+            return
         if self._no_run:
             print(
                 "jupyter-mlo: MLO_RUN names no run that goes on here, so it counts as not set: "
                 f"{terminal_safe(self._no_run)}"
             )
-        if not self._in_run:
+        if not quiet:
             print(f"jupyter-mlo: {self._greeting()}")
+        elif self.recorder is not None and self._gate is None:
+            self.recorder.reminder = _NOBODY
 
     def stop(self) -> None:
         """Take everything away again."""
@@ -90,7 +125,7 @@ class Extension:
             return "the magics work here; cells are recorded in Jupyter kernels only"
         signer = self.watch.signer(now())
         if signer is None:
-            return "nobody is logged in, so cells are not attributed; next: %mlo_login"
+            return _NOBODY
         return f"from here on cells are attributed to {signer.mlo}"
 
     def _make_recorder(self) -> Recorder | None:

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 MASK = "·" * 8
 #: Seconds that the end of the kernel waits for the last records.
 CLOSE_TIMEOUT = 3.0
+#: Cells that begin by logging in need no reminder of it.
+_OURS = re.compile(r"\s*%(mlo|load_ext)")
 #: In the header of a widget's message, whichever way its JSON is spaced.
 _COMM = re.compile(rb'"msg_type": ?"comm_')
 
@@ -50,6 +52,8 @@ class Recorder:
         self._running: set[str] = set()
         self._notices: deque[str] = deque(maxlen=8)
         self._said: set[str] = set()
+        #: What is said once, at the first cell that nobody answers for; nothing where empty.
+        self.reminder = ""
         #: What was wrong with the session when the last cell began.
         self._problem: str | None = None
         self._writer = RecordWriter(
@@ -122,6 +126,9 @@ class Recorder:
                     f"{self._problem}\n  Cells are not attributed until %mlo_login."
                 )
         code = content["code"]
+        if signer is None and self.reminder and code.strip() and not _OURS.match(code):
+            self.notice(self.reminder)
+            self.reminder = ""
         if code.strip():
             request_id = _id_of(request)
             cell = (request.get("metadata") or {}).get("cellId")

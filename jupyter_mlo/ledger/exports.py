@@ -55,6 +55,8 @@ class _Chain:
 
     pool: Pool
     enrolments: dict[str, Envelope] = field(default_factory=dict)
+    memberships: dict[str, Envelope] = field(default_factory=dict)
+    affirmations: dict[str, Envelope] = field(default_factory=dict)
     delegations: dict[str, Envelope] = field(default_factory=dict)
     revocations: dict[str, Envelope] = field(default_factory=dict)
     _mlos: set[str] = field(default_factory=set)
@@ -67,12 +69,17 @@ class _Chain:
         if statement.predicate_type == types.DELEGATION:
             self._delegation(statement)
         self._rests_on(statement)
+        for affirmation in self.pool.affirmations.get(statement.statement_id, ()):
+            self.affirmations[affirmation.statement_id] = affirmation.envelope
+            self._rests_on(affirmation)
 
     def in_order(self) -> list[Envelope]:
         return [
             *self.enrolments.values(),
+            *self.memberships.values(),
             *self.delegations.values(),
             *self.revocations.values(),
+            *self.affirmations.values(),
         ]
 
     def _rests_on(self, statement: Statement) -> None:
@@ -86,9 +93,19 @@ class _Chain:
         if statement.statement_id in self.delegations:
             return
         self._rests_on(statement)
+        team = getattr(statement.predicate, "on_behalf_of", None)
+        if team is not None:
+            self._membership(statement.mlo, team)
         self.delegations[statement.statement_id] = statement.envelope
         self._revocations(statement.statement_id)
         self._revocations(*(subject.name or "" for subject in statement.subject))
+
+    def _membership(self, mlo: str, team: str) -> None:
+        for membership in self.pool.memberships.get(mlo, ()):
+            if membership.mlo == team and membership.statement_id not in self.memberships:
+                self.memberships[membership.statement_id] = membership.envelope
+                self._rests_on(membership)
+                self._revocations(membership.statement_id)
 
     def _mlo(self, mlo: str) -> None:
         if mlo in self._mlos:

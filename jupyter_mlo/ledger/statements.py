@@ -46,8 +46,10 @@ class StatementsReport:
     hold: int = 0
     #: Statements that are broken: not well-formed, or a signature does not hold.
     faults: list[Fault] = field(default_factory=list)
-    #: Statements that are whole but do not count here: revoked, out of scope, chain incomplete.
+    #: Statements that are whole but do not count here: key ended, out of scope, no chain.
     refused: list[Fault] = field(default_factory=list)
+    #: Statements that count, though they were logged after their key had ended.
+    late: list[Fault] = field(default_factory=list)
     #: Statements of predicates that this version does not know: nothing is said of them.
     unknown: int = 0
 
@@ -56,6 +58,7 @@ class StatementsReport:
         self.hold += part.hold
         self.faults += part.faults
         self.refused += part.refused
+        self.late += part.late
         self.unknown += part.unknown
 
 
@@ -117,7 +120,7 @@ class _Checker:
         self._trust = trust
         self._now = now
         self._pool = Pool.of([*view.pooled(), *others])
-        self._revocations = Revocations(self._pool, trust, _Places(view))
+        self._revocations = Revocations(self._pool, trust, _Places(view), timed=False)
         self._cache = KeyCache()
 
     def __call__(self, first: int, end: int | None) -> StatementsReport:
@@ -141,8 +144,13 @@ class _Checker:
                 report.refused.append(Fault(f"contents {index}", result.message, index))
             elif isinstance(result, MloError):
                 report.faults.append(Fault(f"contents {index}", result.message, index))
+            elif result.lapsed:
+                why = f"only claimed: {result.remark}"
+                report.refused.append(Fault(f"contents {index}", why, index))
             else:
                 report.hold += 1
+                if result.late:
+                    report.late.append(Fault(f"contents {index}", result.remark, index))
         return report
 
 

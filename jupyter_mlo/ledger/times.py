@@ -77,6 +77,7 @@ class ProvenTimes:
         #: Size → the checkpoint of that size and its time; None where it proves none.
         self._read: dict[int, tuple[Checkpoint, datetime] | None] = {}
         self._found: dict[int, tuple[bytes, datetime] | None] = {}
+        self._before: dict[int, datetime | None] = {}
 
     def of(self, index: int) -> datetime | None:
         """Since when the entry at ``index`` has been here; None where nothing proves it.
@@ -96,8 +97,10 @@ class ProvenTimes:
         """The latest proven moment before the entry was here; None where nothing proves it."""
         if self.of(index) is None:  # its place is not proven either
             return None
-        read = (self._timed(size, note) for size, note in self._rows.notes_before(index))
-        return next((found[1] for found in read if found is not None), None)
+        if index not in self._before:
+            read = (self._timed(size, note) for size, note in self._rows.notes_before(index))
+            self._before[index] = next((found[1] for found in read if found is not None), None)
+        return self._before[index]
 
     def _first_over(self, index: int) -> tuple[bytes, datetime] | None:
         if index not in self._found:

@@ -19,9 +19,6 @@ from jupyter_mlo.ledger.times import Clock, ProvenTimes
 from jupyter_mlo.statements.envelope import Envelope
 from jupyter_mlo.statements.predicates import types
 
-#: What :class:`~jupyter_mlo.delegation.pool.Pool` reads.
-_POOLED = (types.ENROLMENT, types.DELEGATION, types.REVOCATION)
-
 
 class ProvenPlace(Logged):
     """Where the ledger has a statement; its time is proven when somebody asks for it."""
@@ -87,8 +84,8 @@ class LedgerView:
         return None
 
     def pooled(self) -> Iterator[Envelope]:
-        """All enrolments, delegations and revocations that can be read."""
-        for predicate_type in _POOLED:
+        """All that binds keys, MLOs and teams, and can be read."""
+        for predicate_type in sorted(types.BINDING):
             for entry in self._ledger.entries(Filter(predicate_type=predicate_type)):
                 try:
                     yield entry.envelope

@@ -38,6 +38,8 @@ class Blamed:
         cell, sealed = self.cell, self.first_sealed
         executed = {
             "mlo": self.executed_by,
+            "onBehalfOf": cell.on_behalf_of,
+            "assistant": cell.assistant,
             "execution": cell.execution,
             "started": cell.started,
             "activity": cell.activity,

@@ -13,7 +13,7 @@ from jupyter_mlo.notebook.sealed import Believed, Sealed
 from jupyter_mlo.notebook.seals import SealedCell, make_proofs
 from jupyter_mlo.notebook.verification import Examined
 from jupyter_mlo.statements.envelope import Envelope
-from jupyter_mlo.statements.predicates.identity import Delegation, Enrolment
+from jupyter_mlo.statements.predicates.identity import Delegation, Enrolment, Membership
 from jupyter_mlo.statements.statement import Statement, read_statement
 
 #: What all of ours may take up in a file (DESIGN: "Budget"): bytes a cell and an output,
@@ -143,12 +143,19 @@ def chains_for(
             mlos.add(statement.mlo)
             wanted.append(statement.delegation)
     delegations = _closure(wanted, read)
+    memberships = [
+        statement
+        for statement in read.values()
+        if isinstance(statement.predicate, Membership) and statement.predicate.member in mlos
+    ]
+    mlos |= {statement.mlo for statement in memberships}
     enrolments = [
         statement for statement in read.values() if isinstance(statement.predicate, Enrolment)
     ]
-    keys = {one.key_id for one in enrolments if one.mlo in mlos}
+    keys = {one.key_id for one in (*enrolments, *memberships) if one.mlo in mlos}
     return [
         *(one.envelope for one in enrolments if one.mlo in mlos or one.key_id in keys),
+        *(one.envelope for one in memberships),
         *(
             one.envelope
             for one in read.values()

@@ -19,7 +19,7 @@ from jupyter_mlo.delegation.trust import Trust
 from jupyter_mlo.errors import MloError, StatementError
 from jupyter_mlo.statements.envelope import Envelope
 from jupyter_mlo.statements.predicates import types
-from jupyter_mlo.statements.predicates.identity import Enrolment
+from jupyter_mlo.statements.predicates.identity import Enrolment, Membership
 from jupyter_mlo.statements.predicates.notebook import Record, Seal, Stamp
 from jupyter_mlo.statements.statement import Statement, read_statement
 
@@ -74,6 +74,10 @@ class Claim:
         """The digest of its one subject under ``name``; None where it has another form."""
         subject = cast(Statement, self.statement).subject
         return subject[0].digest.get(name) if len(subject) == 1 else None
+
+
+#: What stands in a notebook's ``chains``.
+_CHAIN = frozenset({types.ENROLMENT, types.MEMBERSHIP, types.DELEGATION})
 
 
 class Verifier:
@@ -132,7 +136,7 @@ class Verifier:
         Whether they count here (trust, revocation) is the matter of what rests on them: that is
         not asked. An enrolment by a registrar who is not trusted here counts for nothing.
         """
-        nobody = Trust()
+        nobody = Trust(schemes=None)
         nothing_revoked = Revocations(Pool(), nobody)
         problems = []
         for at, envelope in enumerate(chains):
@@ -142,8 +146,8 @@ class Verifier:
             except StatementError as error:
                 problems.append(f"{where}: {error.message}")
                 continue
-            if statement.predicate_type not in (types.ENROLMENT, types.DELEGATION):
-                problems.append(f"{where} is neither an enrolment nor a delegation")
+            if statement.predicate_type not in _CHAIN:
+                problems.append(f"{where} is no enrolment, membership or delegation")
                 continue
             (result,) = attribute_many(
                 [statement],
@@ -187,6 +191,6 @@ def _reason(error: MloError) -> str:
 
 def _by_registrar(statement: Statement) -> bool:
     predicate = statement.predicate
-    return isinstance(predicate, Enrolment) and not any(
+    return isinstance(predicate, Enrolment | Membership) and not any(
         subject.name == statement.key_id for subject in statement.subject
     )

@@ -41,6 +41,11 @@ class CellReport:
     mlo: str | None = None
     #: That MLO's own key.
     key_id: str | None = None
+    #: The team for which that MLO acted, and the assistant that did it under a grant.
+    on_behalf_of: str | None = None
+    assistant: str | None = None
+    #: That it came late, was affirmed anew, or why it is only claimed though the key is known.
+    remark: str = ""
     execution: str | None = None
     started: str | None = None
     activity: str | None = None
@@ -68,6 +73,11 @@ class SealReport:
     assurance: Assurance | None = None
     mlo: str | None = None
     key_id: str | None = None
+    on_behalf_of: str | None = None
+    assistant: str | None = None
+    #: The MLO as whose successor the sealing one presents itself: a claim.
+    succeeds: str | None = None
+    remark: str = ""
     meaning: str | None = None
     time: str | None = None
     statement_id: str | None = None
@@ -115,7 +125,7 @@ class NotebookReport:
         found: dict[tuple[str, str], None] = {}
         everybody: list[SealReport | CellReport] = [self.seal, *self.cells]
         for one in everybody:
-            if one.assurance is Assurance.CLAIMED and one.mlo and one.key_id:
+            if one.assurance is Assurance.CLAIMED and one.mlo and one.key_id and not one.remark:
                 found[one.mlo, one.key_id] = None
         return list(found)
 
@@ -139,7 +149,7 @@ class NotebookReport:
         }
 
 
-_CAMEL = {"key_id": "keyId", "statement_id": "statementId"}
+_CAMEL = {"key_id": "keyId", "statement_id": "statementId", "on_behalf_of": "onBehalfOf"}
 
 
 def _json(report: CellReport | SealReport) -> dict[str, Any]:

@@ -131,11 +131,10 @@ def examine(
 def _logged(
     ledger: LedgerFacts | None, pool: Pool, seals: Sequence[Envelope]
 ) -> Mapping[str, Logged]:
-    """Where the ledger has the seals, and the revocations that may concern them."""
+    """Where the ledger has the seals, and what of the pool stands or falls by when it came."""
     if ledger is None:
         return {}
-    revocations = [one.statement_id for each in pool.revocations.values() for one in each]
-    return ledger.logged([*(seal.statement_id for seal in seals), *revocations])
+    return ledger.logged([*(seal.statement_id for seal in seals), *pool.dated()])
 
 
 def report(examined: Examined) -> NotebookReport:
@@ -206,6 +205,9 @@ def _cell_report(examined: Examined, cell: PresentCell) -> CellReport:
             "assurance": stamped.claim.attribution.assurance,
             "mlo": stamp.mlo,
             "key_id": stamped.claim.attribution.key_id,
+            "on_behalf_of": stamped.claim.attribution.on_behalf_of,
+            "assistant": stamped.claim.attribution.assistant,
+            "remark": stamped.claim.attribution.remark,
             "execution": stamp.execution.id,
             "started": stamp.started,
             "activity": stamp.activity,
@@ -295,6 +297,10 @@ def _seal_report(examined: Examined) -> SealReport:
         assurance=attribution.assurance,
         mlo=attribution.mlo,
         key_id=attribution.key_id,
+        on_behalf_of=attribution.on_behalf_of,
+        assistant=attribution.assistant,
+        succeeds=attribution.succeeds,
+        remark=attribution.remark,
         meaning=claim.seal.meaning,
         time=claim.seal.time,
         statement_id=claim.envelope.statement_id,

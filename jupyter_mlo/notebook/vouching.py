@@ -31,7 +31,11 @@ def matches_for(
     if not found:
         return {}
     claims: list[Claim] = verifier.claims(found, types.RECORD)
-    counting = [claim.statement for claim in claims if claim.attribution is not None]
+    counting = [
+        claim.statement
+        for claim in claims
+        if claim.attribution is not None and not claim.attribution.lapsed
+    ]
     whole = recorded(statement for statement in counting if statement is not None)
     sources = {one.source for one in whole}
     return match([cell.to_match(sources) for cell in executed], whole)

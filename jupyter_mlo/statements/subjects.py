@@ -1,10 +1,11 @@
-"""Subjects of statements about keys and about other statements.
+"""Subjects of statements about keys, MLOs and other statements.
 
 Part of logging in from a kernel: imports nothing heavy.
 """
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 
@@ -16,3 +17,8 @@ def key_subject(key_id: str) -> dict[str, Any]:
 def statement_subject(statement_id: str) -> dict[str, Any]:
     """Another statement, by its ID."""
     return {"name": statement_id, "digest": {"mloStatementV1": statement_id}}
+
+
+def mlo_subject(mlo: str) -> dict[str, Any]:
+    """An MLO, by its ID."""
+    return {"name": mlo, "digest": {"mloIdV1": hashlib.sha256(mlo.encode()).hexdigest()}}

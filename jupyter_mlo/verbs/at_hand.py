@@ -162,9 +162,19 @@ class LedgerAtHand:
 
     def revocations(self) -> Iterator[Envelope]:
         """All revocations; one that the newest checkpoint does not cover as it is, is said."""
-        for entry in self._entries(types.REVOCATION):
+        return self._all(types.REVOCATION)
+
+    def bindings(self) -> Iterator[Envelope]:
+        """All that says whose keys are whose, and who acts for which team; delegations aside."""
+        for uri in (types.ENROLMENT, types.AFFIRMATION, types.MEMBERSHIP, types.ROLE):
+            yield from self._all(uri)
+
+    def _all(self, uri: str) -> Iterator[Envelope]:
+        for entry in self._entries(uri):
             if flaw := self.ledger.flaw(entry):
-                self._damaged(f"entry {entry.index}, a revocation, is damaged: {flaw}")
+                what = types.short_name(uri)
+                article = "an" if what[0] in "ae" else "a"
+                self._damaged(f"entry {entry.index}, {article} {what}, is damaged: {flaw}")
             with contextlib.suppress(MloError):
                 yield entry.envelope
 
@@ -218,7 +228,7 @@ def at_hand(settings: Settings, now: datetime) -> AtHand:
     ledger = _ledger(settings, trust, problems)
     if ledger is not None:
         try:
-            envelopes += ledger.revocations()
+            envelopes += [*ledger.revocations(), *ledger.bindings()]
             if lacking := _unexplained(ledger.ledger, trust, now, envelopes):
                 problems.append(
                     f"the ledger lacks {lacking} of its entries; jupyter mlo ledger verify names "

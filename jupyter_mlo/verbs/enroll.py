@@ -3,6 +3,11 @@
 Asks for name, e-mail (may stay empty) and a passphrase, twice. The passphrase encrypts
 your key; nobody can recover it. Name and e-mail stay here and stand in no signed statement.
 
+Your MLO ID is made for you. --id takes one that you have: an ORCID iD or SPIFFE ID (both count only
+once a registrar enrolled your key for it), one of a scheme that your organisation declared, or
+`did:key`, which is made of your key and can never have another. If you lost the key of an earlier
+MLO ID, --succeeds says that this one takes its place; others see it as a claim.
+
 To be enrolled by a registrar, send it what --export writes, and take in its answer with
 --import. Neither is secret.
 
@@ -10,6 +15,7 @@ Examples:
   jupyter mlo enroll
   jupyter mlo enroll --name "Ada Sample" --email ada@example.org
   MLO_PASSPHRASE_FILE=/run/secrets/mlo jupyter mlo enroll --name nightly --kind service
+  jupyter mlo enroll --id https://orcid.org/0000-0002-1825-0097
   jupyter mlo enroll --export ada.enrolment.jsonl
   jupyter mlo enroll --import ada.enrolment.registered.jsonl
 """
@@ -44,6 +50,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
         default="person",
         help="what kind of MLO this is (default: person)",
     )
+    parser.add_argument("--id", metavar="ID", help="an identifier that you have, or did:key")
+    parser.add_argument(
+        "--succeeds", metavar="MLO_ID", help="your earlier MLO ID, whose key is lost"
+    )
     parser.add_argument(
         "--keyring", action="store_true", help="also keep the passphrase in the desktop's key ring"
     )
@@ -75,6 +85,8 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
         kind=arguments.kind,
         keyring=arguments.keyring,
         fd=arguments.passphrase_fd,
+        identifier=arguments.id,
+        succeeds=arguments.succeeds,
     )
     context.say("next: jupyter mlo login, or %mlo_login in a notebook")
     return 0
@@ -97,11 +109,15 @@ def enrol(
     kind: str = "person",
     keyring: bool = False,
     fd: int | None = None,
+    identifier: str | None = None,
+    succeeds: str | None = None,
 ) -> Enrolled:
     """Make an MLO, asking for what is missing, and tell what was made.
 
     Args:
         suggested: the name to take where the person just presses return.
+        identifier: an MLO ID to take instead of a new native one; ``did:key`` for the key's.
+        succeeds: the MLO ID in whose place this one stands.
 
     Raises:
         InvalidInput: a name, address or passphrase cannot be taken; nothing was made.
@@ -110,37 +126,70 @@ def enrol(
     """
     from jupyter_mlo.delegation.enrolment import enrol_oneself
     from jupyter_mlo.delegation.trust import TrustStore
-    from jupyter_mlo.identity.ids import new_mlo_id
     from jupyter_mlo.identity.keys import SigningKey
     from jupyter_mlo.identity.passphrase import store_in_keyring
     from jupyter_mlo.identity.profiles import Profile, check_email, check_name
+    from jupyter_mlo.identity.schemes import only_through_registrar, parse_id
     from jupyter_mlo.identity.store import IdentityStore
     from jupyter_mlo.verbs.home_notice import warn_of_home
     from jupyter_mlo.verbs.publishing import last_checkpoint, publish
 
+    schemes = context.settings.policy.schemes
     store, trust = IdentityStore(context.settings), TrustStore(context.settings)
     warn_of_home(context)
     trust.load()  # damaged: say so before anything is made
     name = check_name(name) if name is not None else _ask_name(context, suggested)
     _refuse_second(store.all(), name)
     email = check_email(email) if email is not None else _ask_email(context)
-    mlo, key = new_mlo_id(), SigningKey.generate()
+    key = SigningKey.generate()
+    mlo = _identifier(identifier, key, context)
+    earlier = None if succeeds is None else parse_id(succeeds, schemes=schemes)
     passphrase = new_passphrase(context, fd, whose=name)
     if keyring:
         store_in_keyring(mlo, passphrase)
-    envelope = enrol_oneself(mlo, kind, key, now=context.now(), checkpoint=last_checkpoint(context))
+    envelope = enrol_oneself(
+        mlo,
+        kind,
+        key,
+        now=context.now(),
+        checkpoint=last_checkpoint(context),
+        succeeds=earlier,
+    )
     profile = Profile(name=name, email=email, keyring=keyring)
     identity = store.create(profile, kind, key, passphrase, envelope.to_bytes(), mlo=mlo)
-    trust.add(mlo, key.key_id)
+    trust.add_also(mlo, key.key_id)
     context.say(f"enrolled {identity.label}")
     context.say(f"  MLO ID           {mlo}")
     context.say(f"  key fingerprint  {key.key_id}")
     context.say(f"  kept in          {identity.folder}")
-    context.say("  Back up that folder. Without key or passphrase nothing can be signed again.")
+    if earlier is not None:
+        context.say(f"  claimed successor of {earlier}")
+    context.say("  Back it up: jupyter mlo key backup FILE. Without key or passphrase nothing can")
+    context.say("  be signed again.")
     context.say("  Others get to know your key with:")
     context.say(f"    jupyter mlo trust add {mlo} {key.key_id}")
+    if only_through_registrar(mlo):
+        context.say("  It counts nowhere until a registrar has enrolled your key for it:")
+        context.say("    jupyter mlo enroll --export FILE")
     publish(context, [envelope])
     return Enrolled(identity, key)
+
+
+def _identifier(text: str | None, key: SigningKey, context: Context) -> str:
+    from jupyter_mlo.identity.ids import new_mlo_id
+    from jupyter_mlo.identity.schemes import did_key, parse_id
+
+    if text is None:
+        return new_mlo_id()
+    if text.strip() == "did:key":
+        return did_key(key.public)
+    mlo = parse_id(text, schemes=context.settings.policy.schemes)
+    if mlo.startswith(("mlo:", "did:")):
+        raise InvalidInput(
+            f"{mlo} is not chosen: a native MLO ID is drawn at random, a did:key is its key",
+            hint="leave --id out, or --id did:key; for a further key of yours: jupyter mlo key add",
+        )
+    return mlo
 
 
 def _ask_name(context: Context, suggested: str) -> str:
@@ -201,11 +250,15 @@ def _take_in(path: Path, context: Context) -> int:
     from jupyter_mlo.delegation.enrolment import read_lines, registrations_in
     from jupyter_mlo.delegation.trust import TrustStore
     from jupyter_mlo.identity.store import IdentityStore
+    from jupyter_mlo.statements.predicates import types
     from jupyter_mlo.verbs.publishing import publish
 
     store = IdentityStore(context.settings)
     here = {(identity.mlo, identity.key_id): identity for identity in store.all()}
-    found = registrations_in(read_lines(read_file(path), where=str(path)))
+    held = read_lines(read_file(path), where=str(path))
+    # A registrar's answer may say as well that a lost key ended: that is for the ledger.
+    ended = [one for one in held if types.REVOCATION.encode() in one.payload]
+    found = registrations_in(one for one in held if one not in ended)
     mine = [one for one in found if (one.mlo, one.key_id) in here]
     if not mine:
         named = ", ".join(f"{one.mlo} with key {one.key_id}" for one in found[:3])
@@ -218,7 +271,7 @@ def _take_in(path: Path, context: Context) -> int:
         identity = here[registration.mlo, registration.key_id]
         for envelope in registration.envelopes:
             store.add_enrolment(identity, envelope.to_bytes())
-        publish(context, registration.envelopes)
+        publish(context, [*registration.envelopes, *ended])
         registrar = registration.registrar_key_id
         context.say(f"{identity.label} is enrolled by the registrar {registrar}")
         if registrar not in trusted:

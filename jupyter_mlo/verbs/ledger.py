@@ -230,6 +230,12 @@ def _say(
             context.note(name(fault))
         if len(statements.refused) > 20:
             context.note(f"  and {len(statements.refused) - 20} more: --json names them all")
+    for fault in statements.late[:20]:
+        context.note(name(fault))
+    if len(statements.late) > 20:
+        context.note(
+            f"  and {len(statements.late) - 20} more that came late: --json names them all"
+        )
     if statements.unknown:
         context.note(
             f"{statements.unknown} statements are of kinds that only a newer version knows"
@@ -268,6 +274,7 @@ def _as_json(
         "signatures": {
             "hold": statements.hold,
             "refused": listed(statements.refused),
+            "late": listed(statements.late),
             "unknown": statements.unknown,
         },
     }

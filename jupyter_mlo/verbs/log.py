@@ -107,7 +107,7 @@ def _filter(arguments: argparse.Namespace, context: Context) -> Filter:
 
 
 def _mlo(text: str, context: Context) -> str:
-    from jupyter_mlo.identity.ids import parse_mlo_id
+    from jupyter_mlo.identity.schemes import parse_id
     from jupyter_mlo.identity.store import IdentityStore
 
     store = IdentityStore(context.settings)
@@ -115,7 +115,7 @@ def _mlo(text: str, context: Context) -> str:
         return store.find(text).mlo
     except NotFound:
         try:
-            return parse_mlo_id(text)
+            return parse_id(text, schemes=context.settings.policy.schemes)
         except InvalidInput:
             if text.strip().lower().startswith("mlo:"):
                 raise
@@ -138,7 +138,7 @@ def _predicate_type(text: str) -> str:
 def _known_types() -> list[str]:
     from jupyter_mlo.statements.predicates import types
 
-    return [types.ENROLMENT, types.DELEGATION, types.REVOCATION, *types.RECORDING]
+    return [*types.BINDING, *types.RECORDING]
 
 
 def _text_line(context: Context) -> Callable[[Entry], str]:

@@ -4,6 +4,9 @@ One login serves the notebooks, kernels and commands of this account. It lasts 8
 you say otherwise (at most 24 hours), or until: jupyter mlo logout. What is to run without
 you runs under a mandate: jupyter mlo mandate create --help
 
+--team acts for a team that you joined: what you run names you and the team. --grant is for an
+assistant's account: the file that a person made with `jupyter mlo grant` opens the session.
+
 Examples:
   jupyter mlo login
   jupyter mlo login "Ada Sample" --for 2h --activity training --model loan@3
@@ -13,6 +16,7 @@ Examples:
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -23,6 +27,7 @@ if TYPE_CHECKING:
     from jupyter_mlo.delegation.signer import Signer
     from jupyter_mlo.identity.keys import SigningKey
     from jupyter_mlo.identity.store import Identity, IdentityStore
+    from jupyter_mlo.statements.envelope import Envelope
     from jupyter_mlo.verbs.enroll import Enrolled
 
 
@@ -36,6 +41,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--activity", metavar="ACTIVITY", help="what you do (exploration)")
     parser.add_argument("--model", metavar="MODEL", help="on which model: loan or loan@3")
+    parser.add_argument("--team", metavar="MLO_ID", help="act for this team: jupyter mlo team")
+    parser.add_argument("--grant", metavar="FILE", help="open the session that a person granted")
     add_passphrase_options(parser)
 
 
@@ -47,6 +54,8 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
     from jupyter_mlo.verbs.durations import parse_duration
     from jupyter_mlo.verbs.home_notice import warn_of_home
 
+    if arguments.grant is not None:
+        return _granted(arguments, context)
     # What can be refused without the passphrase is refused before it is typed.
     duration = parse_duration(arguments.duration)
     check_duration(duration)
@@ -58,6 +67,7 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
         identity, key = enrolled.identity, enrolled.key
     else:
         identity = choose(store, arguments.who, option="login WHO")
+        _refuse_kind(identity)
         warn_of_home(context)
         key = unlock(context, store, identity, arguments.passphrase_fd)
     log_in(
@@ -68,6 +78,53 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
         duration=duration,
         activity=arguments.activity,
         model=arguments.model,
+        team=arguments.team,
+    )
+    return 0
+
+
+def _refuse_kind(identity: Identity) -> None:
+    """Teams and assistants have no sessions of their own: no verifier would accept them."""
+    from jupyter_mlo.errors import Refused
+
+    how = {
+        "team": f"a member logs in for it: jupyter mlo login WHO --team {identity.mlo}",
+        "assistant": f"a person grants it: jupyter mlo grant {identity.mlo}; then login --grant",
+    }
+    if identity.kind in how:
+        raise Refused(
+            f"{identity.label} is of kind {identity.kind!r}: a person answers for what it does",
+            hint=how[identity.kind],
+        )
+
+
+def _granted(arguments: argparse.Namespace, context: Context) -> int:
+    """Open the session of an assistant."""
+    from pathlib import Path
+
+    from jupyter_mlo.delegation.sessions import open_granted
+    from jupyter_mlo.delegation.signer import Signer
+    from jupyter_mlo.errors import InvalidInput, KeyFileError
+    from jupyter_mlo.identity.private_files import read_private
+    from jupyter_mlo.statements.strict_json import read_json
+    from jupyter_mlo.verbs.durations import show_duration
+    from jupyter_mlo.verbs.publishing import publish
+
+    if arguments.who or arguments.team:
+        raise InvalidInput("--grant names who acts, and for whom", hint="leave out WHO and --team")
+    path = Path(arguments.grant)
+    try:
+        signer = Signer.from_json(read_json(read_private(path, what="grant")))
+    except FileNotFoundError:
+        raise KeyFileError(
+            f"there is no {path}", hint="jupyter mlo grant --out writes it"
+        ) from None
+    open_granted(context.settings, signer, context.now())
+    publish(context, signer.chain)
+    left = show_duration(signer.expires - context.now())
+    context.say(
+        f"logged in as the assistant {signer.named['assistant']} for {signer.mlo}: "
+        f"{signer.activity}, for {left}"
     )
     return 0
 
@@ -81,6 +138,7 @@ def log_in(
     duration: timedelta,
     activity: str | None = None,
     model: str | None = None,
+    team: str | None = None,
 ) -> Signer:
     """Open a session under ``key``, the own key of ``identity``; tell, and publish its delegation.
 
@@ -101,12 +159,38 @@ def log_in(
         duration=duration,
         activity=activity,
         model=model,
-        enrolments=kept_enrolments(store, identity),
+        enrolments=_needed(kept_enrolments(store, identity), team),
         checkpoint=last_checkpoint(context),
+        team=team,
     )
     _tell(context, identity, signer)
     publish(context, signer.chain)
     return signer
+
+
+def _needed(kept: Sequence[Envelope], team: str | None) -> list[Envelope]:
+    """What the session carries: memberships only where it acts for that team.
+
+    Raises:
+        NotFound: there is no membership in ``team``.
+    """
+    from jupyter_mlo.errors import NotFound
+    from jupyter_mlo.statements.predicates import types
+    from jupyter_mlo.statements.strict_json import read_json
+
+    found, member = [], team is None
+    for envelope in kept:
+        if types.MEMBERSHIP.encode() in envelope.payload:
+            if read_json(envelope.payload)["predicate"]["mlo"] != team:
+                continue
+            member = True
+        found.append(envelope)
+    if not member:
+        raise NotFound(
+            f"no membership in {team} was taken in here",
+            hint="its owner makes one, and you join with it: jupyter mlo team --help",
+        )
+    return found
 
 
 def _enrol_first(arguments: argparse.Namespace, context: Context) -> Enrolled:
@@ -130,6 +214,7 @@ def _tell(context: Context, identity: Identity, signer: Signer) -> None:
 
     left = show_duration(signer.expires - context.now() + timedelta(seconds=1))
     model = f" on {signer.model}" if signer.model else ""
-    context.say(f"logged in as {identity.label}: {signer.activity}{model}, for {left}")
+    team = f" for {signer.named['onBehalfOf']}" if "onBehalfOf" in signer.named else ""
+    context.say(f"logged in as {identity.label}{team}: {signer.activity}{model}, for {left}")
     if not context.in_kernel:
         context.say("next: %load_ext jupyter_mlo in a notebook, or jupyter mlo status")

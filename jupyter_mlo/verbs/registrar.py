@@ -6,12 +6,19 @@ answer beside that file; the person takes it in with `jupyter mlo enroll --impor
 
 Before you enrol, compare the key fingerprint that is shown with what the person tells you by
 another way. One person keeps one handle: for a second key or MLO ID of someone whom you have
-enrolled, say so with --handle-of.
+enrolled, say so with --handle-of. Someone who lost a key makes another for the same MLO ID (`key
+add MLO_ID --export`); --lost enrols that one for the same person, and revokes the lost one.
+
+`revoke` takes back whom you enrolled: someone who left, or a key that is in other hands. `role`
+gives an MLO a role in the organisation.
 
 Examples:
   jupyter mlo registrar init --name "Bank, model risk"
   jupyter mlo registrar enrol ada.enrolment.jsonl
   jupyter mlo registrar enrol ada-laptop.jsonl --handle-of mlo:7K3D-9QXA-2MFB
+  jupyter mlo registrar enrol ada-again.jsonl --lost
+  jupyter mlo registrar revoke mlo:7K3D-9QXA-2MFB --reason left
+  jupyter mlo registrar role mlo:7K3D-9QXA-2MFB validator
   jupyter mlo registrar list
 """
 
@@ -24,6 +31,7 @@ from typing import TYPE_CHECKING
 
 from jupyter_mlo.errors import InvalidInput, MloError
 from jupyter_mlo.verbs.context import Context
+from jupyter_mlo.verbs.key import REASONS
 from jupyter_mlo.verbs.unlocking import add_passphrase_options, new_passphrase, unlock
 
 if TYPE_CHECKING:
@@ -35,7 +43,9 @@ if TYPE_CHECKING:
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    actions = parser.add_subparsers(dest="action", required=True, metavar="init|enrol|list")
+    actions = parser.add_subparsers(
+        dest="action", required=True, metavar="init|enrol|revoke|role|list"
+    )
     init = actions.add_parser("init", allow_abbrev=False, help="make the registrar of this home")
     init.add_argument("--name", metavar="NAME", help="what people call this registrar")
     add_passphrase_options(init)
@@ -44,8 +54,25 @@ def configure(parser: argparse.ArgumentParser) -> None:
     enrol.add_argument(
         "--handle-of", metavar="WHO", help="the same person as this MLO ID, fingerprint or handle"
     )
+    enrol.add_argument(
+        "--lost", action="store_true", help="the person's other keys are lost: revoke them"
+    )
     enrol.add_argument("--out", metavar="FILE", help="where to write the answer")
     add_passphrase_options(enrol)
+    revoke = actions.add_parser("revoke", allow_abbrev=False, help="take back whom you enrolled")
+    revoke.add_argument("who", metavar="MLO_OR_KEY", help="an MLO with all its keys, or one key")
+    revoke.add_argument("--reason", choices=REASONS, required=True, help="why")
+    revoke.add_argument(
+        "--compromised-since",
+        metavar="TIME",
+        help="since when others may have had it: a day, a time, or how long ago (2d)",
+    )
+    add_passphrase_options(revoke)
+    role = actions.add_parser("role", allow_abbrev=False, help="give an MLO a role")
+    role.add_argument("who", metavar="MLO_ID")
+    role.add_argument("role", metavar="ROLE", help="such as validator: a-z, 0-9 and -")
+    role.add_argument("--for", dest="duration", metavar="TIME", help="how long: 90d, 52w")
+    add_passphrase_options(role)
     listing = actions.add_parser(
         "list", allow_abbrev=False, help="show whom this registrar has enrolled"
     )
@@ -58,6 +85,12 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
         return _init(arguments, context)
     if arguments.action == "list":
         return _list(arguments.json, context)
+    if arguments.action in ("revoke", "role"):
+        from jupyter_mlo.verbs import registrar_acts
+
+        return (registrar_acts.revoke if arguments.action == "revoke" else registrar_acts.role)(
+            arguments, context
+        )
     return _enrol(arguments, context)
 
 
@@ -87,6 +120,7 @@ def _enrol(arguments: argparse.Namespace, context: Context) -> int:
     from jupyter_mlo.delegation.enrolment import registrations_in
     from jupyter_mlo.delegation.registrar import Registrar
     from jupyter_mlo.identity.safe_text import terminal_safe
+    from jupyter_mlo.identity.schemes import flaw
     from jupyter_mlo.identity.store import IdentityStore
     from jupyter_mlo.verbs.publishing import last_checkpoint, publish
 
@@ -94,7 +128,12 @@ def _enrol(arguments: argparse.Namespace, context: Context) -> int:
     store = IdentityStore(context.settings)
     file = Path(arguments.who)
     claim, here = _claim(arguments.who, store)
-    same_as = _person(arguments.handle_of, registrar)
+    same_as = claim.mlo if arguments.lost else _person(arguments.handle_of, registrar)
+    if why := flaw(claim.mlo, context.settings.policy.schemes):
+        raise InvalidInput(
+            f"{terminal_safe(claim.mlo, limit=80)} is no MLO ID here: {why}",
+            hint="schemes of your own are declared in mlo.toml of the home: [identity.schemes]",
+        )
     answer = _answer_path(arguments.out, file, here)
     # What cannot be done is refused before the passphrase is asked.
     registrar.check(claim, same_as=same_as)
@@ -108,11 +147,25 @@ def _enrol(arguments: argparse.Namespace, context: Context) -> int:
         same_as=same_as,
         checkpoint=last_checkpoint(context),
     )
-    publish(context, [claim.envelope, *envelopes])
     (registration,) = registrations_in(envelopes)
+    lost = [
+        registrar.revoke(
+            claim.mlo,
+            member.key_id,
+            key,
+            reason="lost",
+            now=context.now(),
+            checkpoint=last_checkpoint(context),
+        )
+        for member in registrar.roster().members
+        if arguments.lost and member.mlo == claim.mlo and member.key_id != claim.key.key_id
+    ]
+    publish(context, [claim.envelope, *envelopes, *lost])
     who = here.label if here else claim.mlo
     context.say(f"{registrar.identity.label} enrolled {who}")
     context.say(f"  person handle    {terminal_safe(registration.handle or '')}")
+    if lost:
+        context.say(f"  {len(lost)} lost keys of {claim.mlo} are revoked")
     if here is not None:
         _keep(store, here, envelopes)
         context.say(f"  kept in          {here.folder}")
@@ -120,7 +173,7 @@ def _enrol(arguments: argparse.Namespace, context: Context) -> int:
         from jupyter_mlo.delegation.enrolment import to_lines
         from jupyter_mlo.verbs.enroll import write_new
 
-        write_new(answer, to_lines(envelopes))
+        write_new(answer, to_lines([*envelopes, *lost]))
         context.say(f"  answer           {answer}")
         context.say(f"next: send it back; it is taken in with jupyter mlo enroll --import {answer}")
     return 0
@@ -134,6 +187,7 @@ def _keep(store: IdentityStore, identity: Identity, envelopes: tuple[Envelope, .
 def _person(text: str | None, registrar: Registrar) -> str | None:
     """Who was named, an MLO ID in its one form; a mistyped one is said to be mistyped."""
     from jupyter_mlo.identity.ids import one_slip_apart, parse_mlo_id
+    from jupyter_mlo.identity.schemes import parse_id
 
     if text is None:
         return None
@@ -141,7 +195,7 @@ def _person(text: str | None, registrar: Registrar) -> str | None:
     if text.lower().startswith("mlo:") or one_slip_apart(text, known):
         return parse_mlo_id(text, known)
     try:
-        return parse_mlo_id(text)
+        return parse_id(text, schemes=registrar.settings.policy.schemes)
     except InvalidInput:
         return text.strip()
 

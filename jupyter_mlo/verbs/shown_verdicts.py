@@ -40,7 +40,16 @@ def _seal(seal: SealReport) -> str:
     if seal.mlo is None:
         return "not sealed" if seal.verdict is Verdict.UNSEALED else "its seal is not valid here"
     meaning = "" if seal.meaning == "held" else f" ({seal.meaning})"
-    return f"sealed {seal.time}{meaning} by {seal.mlo} ({seal.assurance})"
+    late = ", late" if seal.remark.startswith("late") else ""
+    after = f", claimed successor of {seal.succeeds}" if seal.succeeds else ""
+    return f"sealed {seal.time}{meaning} by {acting(seal)} ({seal.assurance}{late}{after})"
+
+
+def acting(one: SealReport | CellReport) -> str:
+    """Who answers, with the assistant that acted and the team that it was for."""
+    through = f" through the assistant {one.assistant}" if one.assistant else ""
+    team = f" for {one.on_behalf_of}" if one.on_behalf_of else ""
+    return f"{one.mlo}{through}{team}"
 
 
 def _cells(report: NotebookReport) -> str:
@@ -63,6 +72,7 @@ def _details(path: Path, report: NotebookReport, demands: Demands) -> Iterator[s
         yield cell_line(cell, demands)
     if len(failing) > _MOST_CELLS:
         yield f"… and {len(failing) - _MOST_CELLS} more cells; --json names them all"
+    yield from _remarks(path, report)
     for note in report.notes:
         yield f"note: {note}"
     if report.checkpoint:
@@ -74,6 +84,25 @@ def _details(path: Path, report: NotebookReport, demands: Demands) -> Iterator[s
         )
     if any(cell.verdict is Verdict.UNSTAMPED for cell in report.cells):
         yield f"stamp what was recorded: jupyter mlo seal {shlex.quote(str(path))}"
+
+
+def _remarks(path: Path, report: NotebookReport) -> Iterator[str]:
+    """What is to be said of keys that ended, each reason once."""
+    found: dict[str, list[str]] = {}
+    if report.seal.remark:
+        found[report.seal.remark] = ["seal"]
+    for cell in report.cells:
+        if cell.remark:
+            found.setdefault(cell.remark, []).append(f"cell {cell.position + 1}")
+    everything: list[SealReport | CellReport] = [report.seal, *report.cells]
+    for remark, where in found.items():
+        more = f" and {len(where) - 8} more" if len(where) > 8 else ""
+        yield f"{', '.join(where[:8])}{more}: {remark}"
+    if any(one.remark and str(one.assurance) == "claimed" for one in everything):
+        yield (
+            "who answers for it can affirm it under a key that is in force: "
+            f"jupyter mlo reaffirm {shlex.quote(str(path))}"
+        )
 
 
 def _seal_details(seal: SealReport, demands: Demands) -> Iterator[str]:

@@ -40,6 +40,7 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
 def survey(context: Context) -> dict[str, Any]:
     """Everything that ``status`` shows, as JSON values. Names stand in it as they were typed."""
     from jupyter_mlo.identity.store import IdentityStore
+    from jupyter_mlo.verbs.autoload import is_on
     from jupyter_mlo.verbs.home_notice import home_warnings
 
     settings = context.settings
@@ -54,6 +55,7 @@ def survey(context: Context) -> dict[str, Any]:
         "home": str(settings.home),
         "sessionFile": str(settings.session_file),
         "identityRequired": settings.policy.identity_required,
+        "autoload": is_on(),
         "ledger": _ledger(context, warnings),
         "warnings": warnings,
     }
@@ -74,6 +76,8 @@ def _session(context: Context, warnings: list[str]) -> dict[str, Any] | None:
         return None
     return {
         "mlo": signer.mlo,
+        "onBehalfOf": signer.named.get("onBehalfOf"),
+        "assistant": signer.named.get("assistant"),
         "activity": signer.activity,
         "model": signer.model,
         "expires": to_text(signer.expires),
@@ -86,11 +90,11 @@ def _session(context: Context, warnings: list[str]) -> dict[str, Any] | None:
 def _identity(
     identity: Identity, store: IdentityStore, context: Context, warnings: list[str]
 ) -> dict[str, Any]:
-    assurance = handle = None
+    assurance = handle = succeeds = None
     try:
         store.key_pem(identity)  # says what is wrong with the key file, if anything is
         found = _attribution(identity, store, context)
-        assurance, handle = str(found.assurance), found.handle
+        assurance, handle, succeeds = str(found.assurance), found.handle, found.succeeds
     except MloError as error:
         warnings.append(str(error))
     return {
@@ -101,6 +105,7 @@ def _identity(
         "keyId": identity.key_id,
         "assurance": assurance,
         "handle": handle,
+        "succeeds": succeeds,
         "folder": str(identity.folder),
     }
 
@@ -153,6 +158,9 @@ def show(found: dict[str, Any], context: Context) -> None:
     else:
         mlo = terminal_safe(session["mlo"], limit=60)
         context.say(f"logged in as {names.get(session['mlo'], 'an MLO of another home')} ({mlo})")
+        for word, member in (("for the team", "onBehalfOf"), ("assistant", "assistant")):
+            if session[member]:
+                context.say(f"  {word:<15}  {terminal_safe(session[member], limit=120)}")
         model = f" on {session['model']}" if session["model"] else ""
         context.say(f"  activity         {session['activity']}{model}")
         left = show_duration(timedelta(seconds=session["secondsLeft"]))
@@ -161,11 +169,15 @@ def show(found: dict[str, Any], context: Context) -> None:
     for one in found["identities"]:
         context.say(f"{names[one['mlo']]} ({one['mlo']}), {one['kind']}")
         context.say(f"  key fingerprint  {one['keyId']}")
+        if one["succeeds"]:
+            context.say(f"  claims to succeed {terminal_safe(one['succeeds'], limit=120)}")
         context.say(f"  assurance here   {one['assurance'] or 'see the warning'}")
     context.say(f"home               {found['home']}")
     entries = "cannot be read" if ledger["entries"] is None else _counted(ledger["entries"])
     waiting = f", {ledger['waiting']} statements wait for it" if ledger["waiting"] else ""
     context.say(f"ledger             {entries}{waiting}")
+    kernels = "every kernel of this environment" if found["autoload"] else "with %load_ext"
+    context.say(f"loaded             {kernels}: jupyter mlo autoload")
     if found["identityRequired"]:
         context.say("policy             whatever nobody answers for is refused")
     for warning in found["warnings"]:

@@ -75,6 +75,7 @@ def _add(arguments: argparse.Namespace, context: Context) -> int:
     from jupyter_mlo.delegation.trust import TrustStore
     from jupyter_mlo.identity.keys import parse_key_id
     from jupyter_mlo.identity.profiles import check_name
+    from jupyter_mlo.identity.schemes import only_through_registrar
 
     store = TrustStore(context.settings)
     if arguments.registrar is not None:
@@ -91,6 +92,12 @@ def _add(arguments: argparse.Namespace, context: Context) -> int:
     if arguments.name:
         raise InvalidInput("--name goes with --registrar", hint="an MLO is pinned by its ID alone")
     mlo = _mlo(arguments.mlo, context)
+    if only_through_registrar(mlo):
+        raise InvalidInput(
+            f"{mlo} counts only through a registrar: anyone can write that identifier down",
+            hint="trust the registrar that enrolled it: jupyter mlo trust add --registrar "
+            "KEY_FINGERPRINT",
+        )
     key_id = parse_key_id(arguments.key)
     store.add(mlo, key_id, replacing=arguments.replace)
     context.say(f"{mlo} is known here by its key {key_id}")
@@ -115,11 +122,12 @@ def _remove(arguments: argparse.Namespace, context: Context) -> int:
 
 def _mlo(text: str, context: Context) -> str:
     from jupyter_mlo.delegation.trust import TrustStore
-    from jupyter_mlo.identity.ids import parse_mlo_id
+    from jupyter_mlo.identity.schemes import parse_id
     from jupyter_mlo.identity.store import IdentityStore
 
     here = [identity.mlo for identity in IdentityStore(context.settings).all()]
-    return parse_mlo_id(text, known=[*here, *TrustStore(context.settings).load().pins])
+    trust = TrustStore(context.settings).load()
+    return parse_id(text, (*here, *trust.pins), context.settings.policy.schemes)
 
 
 def _list(trust: Trust, as_json: bool, context: Context) -> int:

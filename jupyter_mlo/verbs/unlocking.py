@@ -68,31 +68,49 @@ def new_passphrase(context: Context, fd: int | None, *, whose: str) -> str:
     )
 
 
+def given_passphrase(
+    context: Context, fd: int | None, *, question: str, keyring_mlo: str | None = None
+) -> str:
+    """A passphrase that exists already, from wherever this account gives one."""
+    from jupyter_mlo.identity.passphrase import read_passphrase
+
+    return read_passphrase(
+        fd=fd,
+        environ=os.environ,
+        ask=context.ask,
+        question=question,
+        keyring_mlo=keyring_mlo,
+        note=context.note,
+    )
+
+
 def unlock(
     context: Context, store: IdentityStore, identity: Identity, fd: int | None
 ) -> SigningKey:
-    """The own key of ``identity``, with a passphrase from wherever this account gives one.
+    """The own key of ``identity``; see :func:`unlock_with`."""
+    return unlock_with(context, store, identity, fd)[0]
+
+
+def unlock_with(
+    context: Context, store: IdentityStore, identity: Identity, fd: int | None
+) -> tuple[SigningKey, str]:
+    """The own key of ``identity``, and the passphrase that opened it.
 
     Raises:
         KeyFileError: the key file cannot be used; said before anything is asked.
         WrongPassphrase: it is another one; the hint says where that came from.
         PassphraseUnavailable: there is none, and nobody to ask.
     """
-    from jupyter_mlo.identity.passphrase import read_passphrase, source_of
+    from jupyter_mlo.identity.passphrase import source_of
 
     store.key_pem(identity)
     ring = identity.mlo if identity.profile.keyring else None
     source = source_of(fd=fd, environ=os.environ, keyring_mlo=ring)
-    passphrase = read_passphrase(
-        fd=fd,
-        environ=os.environ,
-        ask=context.ask,
-        question=f"passphrase of {identity.label}",
-        keyring_mlo=ring,
-        note=context.note,
+    passphrase = given_passphrase(
+        context, fd, question=f"passphrase of {identity.label}", keyring_mlo=ring
     )
     try:
-        return store.unlock(identity, passphrase, context.now())
+        return store.unlock(identity, passphrase, context.now()), passphrase
     except WrongPassphrase as error:
         where = _SOURCES.get(source)
         hint = f"{where}; {error.hint}" if where else error.hint

@@ -137,6 +137,9 @@ def judge_export(export: Path, here: AtHand, now: datetime) -> ExportReport:
                 refused = result.message
             else:
                 assurance = receipts.raised(result.assurance, found)
+                refused = refused or (result.remark if result.lapsed else "")
+                if result.remark and not result.lapsed:
+                    report.notes.append(f"line {one.line}: {result.remark}")
         elif not refused:
             refused = "its predicate is one that only a newer version knows"
         name = one.envelope.statement_id if one.envelope is not None else ""

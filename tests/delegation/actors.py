@@ -27,6 +27,7 @@ RUN = {
     "id": "urn:uuid:11111111-1111-4111-8111-111111111111",
     "notebook": "urn:uuid:22222222-2222-4222-8222-222222222222",
 }
+HELPER = new_mlo_id()
 CODE = "c" * 64
 HEX = "a" * 64
 SHORT = "b" * 43
@@ -103,6 +104,8 @@ class Hand:
         said = {"kind": kind, "publicKey": key.public.to_text(), "scope": scope(**limits)}
         if run is not None or kind == "run":
             said["run"] = dict(run or RUN)
+        if kind == "assistant":
+            said["assistant"] = HELPER
         envelope = forge(
             types.DELEGATION,
             subject or [key_subject(key.key_id)],

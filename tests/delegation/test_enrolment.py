@@ -13,7 +13,6 @@ from jupyter_mlo.config import Settings
 from jupyter_mlo.delegation.chain import Assurance, Pool, attribute
 from jupyter_mlo.delegation.enrolment import (
     Claim,
-    claims_in,
     enrol_another,
     enrol_oneself,
     kept_enrolments,
@@ -21,6 +20,8 @@ from jupyter_mlo.delegation.enrolment import (
     read_lines,
     registrations_in,
     to_lines,
+    vouch,
+    vouches_in,
 )
 from jupyter_mlo.delegation.trust import Trust
 from jupyter_mlo.errors import InvalidInput, KeyFileError, MloError, StatementError
@@ -138,13 +139,17 @@ def test_a_claim_names_its_key_as_subject(ada: Party) -> None:
         read_claim(sign(statement, ada.key))
 
 
-def test_other_statements_and_schemes_are_no_claims(ada: Party) -> None:
-    with pytest.raises(StatementError, match="no native MLO ID"):
-        read_claim(forged(ada.enrolment, ada.key, mlo="https://orcid.org/0000-0002-1825-0097"))
-    wrong_check = ada.mlo[:-1] + ("0" if ada.mlo[-1] != "0" else "1")
-    with pytest.raises(StatementError, match="no native MLO ID"):
-        read_claim(forged(ada.enrolment, ada.key, mlo=wrong_check))
-    assert claims_in([forged(ada.enrolment, ada.key, mlo=wrong_check)]) == []
+def test_a_key_that_another_key_of_its_mlo_vouches_for_is_no_registration(ada: Party) -> None:
+    second = SigningKey.generate()
+    own = enrol_oneself(ada.mlo, "person", second, now=NOW)
+    said = vouch(ada.mlo, "person", ada.key, second.public, now=NOW)
+    assert registrations_in([ada.enrolment, own, said]) == []
+    (found,) = vouches_in([ada.enrolment, own, said])
+    assert (found.mlo, found.key_id, found.signer) == (ada.mlo, second.key_id, ada.key.public)
+    # Without the signer's own enrolment, or with another MLO's, it vouches for nothing.
+    assert vouches_in([own, said]) == []
+    with pytest.raises(StatementError):
+        vouches_in([ada.enrolment, own, Envelope(said.payload, said.key_id, b"0")])
 
 
 # Files

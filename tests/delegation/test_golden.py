@@ -139,6 +139,9 @@ def test_what_was_signed_is_still_attributed(kept: dict[str, Envelope]) -> None:
         assert answered(envelope, pool, trust, now=NOW), name
 
 
-def test_what_was_revoked_is_still_refused(kept: dict[str, Envelope]) -> None:
-    with pytest.raises(Exception, match="was revoked"):
-        answered(kept["evidence"], list(kept.values()), now=NOW)
+def test_what_was_revoked_is_still_only_claimed(kept: dict[str, Envelope]) -> None:
+    trust = pinned(Anybody(ADA, OWN))
+    found = answered(kept["evidence"], list(kept.values()), trust, now=NOW)
+    assert found.lapsed
+    assert str(found.assurance) == "claimed"
+    assert "was revoked" in found.remark

@@ -1,9 +1,10 @@
-"""Revocation: the rule as a table, who may revoke, and what is left."""
+"""Revocation: who may revoke, and what is left."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
@@ -14,9 +15,7 @@ from jupyter_mlo.delegation.revocation import (
     Logged,
     Revocations,
     make_revocation,
-    taken_away,
 )
-from jupyter_mlo.delegation.scope import CLOCK_TOLERANCE
 from jupyter_mlo.delegation.signer import Signer
 from jupyter_mlo.delegation.trust import Trust
 from jupyter_mlo.errors import MloError, Refused, StatementError
@@ -25,61 +24,6 @@ from jupyter_mlo.statements.envelope import Envelope
 from jupyter_mlo.statements.predicates import types
 from jupyter_mlo.statements.statement import read_statement
 from tests.delegation.actors import NOW, Hand, answered, hours, person, pinned, trusting
-
-BEFORE, AFTER = NOW - hours(2), NOW + hours(2)
-SINCE = NOW - hours(1)
-TICK = timedelta(milliseconds=1)
-FIRST, REVOCATION, LAST = Logged(5, BEFORE), Logged(9, NOW), Logged(11, AFTER)
-UNTIMED = Logged(5)
-
-
-@pytest.mark.parametrize(
-    ("claimed", "logged", "revocation", "since", "why"),
-    [
-        # logged before the revocation
-        (BEFORE, FIRST, REVOCATION, None, ""),
-        (BEFORE, UNTIMED, REVOCATION, None, ""),
-        (BEFORE, FIRST, None, None, ""),
-        (NOW, FIRST, REVOCATION, None, ""),
-        # logged after it, or at no provable moment
-        (BEFORE, LAST, REVOCATION, None, "came into the ledger after that"),
-        (BEFORE, REVOCATION, REVOCATION, None, "came into the ledger after that"),
-        (BEFORE, None, REVOCATION, None, "does not show"),
-        (BEFORE, None, None, None, "does not show"),
-        # by its own word after it
-        (AFTER, FIRST, REVOCATION, None, "after that"),
-        (AFTER, FIRST, None, None, "after that"),
-        (NOW + CLOCK_TOLERANCE, FIRST, REVOCATION, None, ""),
-        (NOW + CLOCK_TOLERANCE + TICK, FIRST, REVOCATION, None, "after that"),
-        # compromised since before the revocation
-        (BEFORE, FIRST, REVOCATION, SINCE, ""),
-        (BEFORE, FIRST, None, SINCE, ""),
-        (SINCE, FIRST, REVOCATION, SINCE, "other hands since"),
-        (NOW, Logged(5, NOW), REVOCATION, SINCE, "other hands since"),
-        # backdated: it says before, and the ledger had it only afterwards
-        (BEFORE, Logged(6, SINCE), REVOCATION, SINCE, "not proven to be older"),
-        (BEFORE, Logged(6, NOW), REVOCATION, SINCE, "not proven to be older"),
-        (BEFORE, UNTIMED, REVOCATION, SINCE, "not proven to be older"),
-        (BEFORE, LAST, REVOCATION, SINCE, "came into the ledger after that"),
-        (BEFORE, None, REVOCATION, SINCE, "does not show"),
-    ],
-)
-def test_the_rule(
-    claimed: datetime,
-    logged: Logged | None,
-    revocation: Logged | None,
-    since: datetime | None,
-    why: str,
-) -> None:
-    found = taken_away(
-        claimed=claimed,
-        logged=logged,
-        revoked=NOW,
-        revocation_logged=revocation,
-        compromised_since=since,
-    )
-    assert why in found
-    assert bool(found) is bool(why)
 
 
 def seen(
@@ -98,16 +42,18 @@ def test_a_stamp_logged_before_stays_and_one_logged_after_does_not() -> None:
     known = seen(pool, pinned(ada), {early: Logged(1), ended: Logged(2), late: Logged(3)})
     later = NOW + hours(3)
     assert answered(early, pool, pinned(ada), revocations=known, now=later)
-    with pytest.raises(Refused, match=r"revoked at 2026-11-22T13:00:00.000Z \(ended\)"):
-        answered(late, pool, pinned(ada), revocations=known, now=later)
+    found = answered(late, pool, pinned(ada), revocations=known, now=later)
+    assert found.late
+    assert "revoked at 2026-11-22T13:00:00.000Z (ended)" in found.remark
+    long_after = answered(late, pool, pinned(ada), revocations=known, now=later + hours(24 * 8))
+    assert long_after.lapsed
 
 
 def test_revocations_in_the_pool_count_without_being_asked_for() -> None:
     ada = person()
     session = ada.delegates()
     pool = [*session.chain, ada.revokes(session.delegation or "")]
-    with pytest.raises(Refused, match="was revoked"):
-        answered(session.says(), pool, pinned(ada))
+    assert answered(session.says(), pool, pinned(ada)).lapsed
 
 
 @pytest.mark.parametrize("what", ["session", "session key", "own key", "run", "run key"])
@@ -124,8 +70,9 @@ def test_anything_in_the_chain_can_be_revoked_by_id_or_by_key(what: str) -> None
     }[what]
     pool = [*run.chain, ada.revokes(target or "")]
     named = "key sha256:" if "key" in what else "delegation "
-    with pytest.raises(Refused, match=f"the {named}[0-9a-f]+ was revoked"):
-        answered(run.says(), pool, pinned(ada))
+    found = answered(run.says(), pool, pinned(ada))
+    assert found.lapsed
+    assert re.search(f"the {named}[0-9a-f]+ was revoked", found.remark)
 
 
 def test_a_revocation_of_something_else_takes_nothing_away() -> None:
@@ -147,8 +94,9 @@ def test_who_may_revoke() -> None:
         statement = read_statement(session.says())
         pool = Pool.of([*chain, *revocations])
         (found,) = attribute_many([statement], pool=pool, trust=trust, now=NOW)
-        assert not isinstance(found, MloError) or "was revoked" in found.message
-        return not isinstance(found, MloError)
+        assert not isinstance(found, MloError)
+        assert found.lapsed == ("was revoked" in found.remark)
+        return not found.lapsed
 
     assert not stands(ada.revokes(target))
     assert not stands(replace(registrar, mlo=ada.mlo).revokes(target))
@@ -190,8 +138,7 @@ def test_a_forged_revocation_is_none() -> None:
         assert answered(session.says(), [*session.chain, forged], pinned(ada))
     # And a broken copy does not hide the real one.
     broken = Envelope(right.payload, right.key_id, b"\0")
-    with pytest.raises(Refused):
-        answered(session.says(), [*session.chain, broken, right], pinned(ada))
+    assert answered(session.says(), [*session.chain, broken, right], pinned(ada)).lapsed
 
 
 def test_a_revocation_whose_subject_is_another_is_none() -> None:
@@ -264,8 +211,7 @@ def test_a_revocation_that_is_made_here_is_one() -> None:
         ),
     ):
         assert read_statement(made).predicate_type == types.REVOCATION
-        with pytest.raises(Refused, match="was revoked"):
-            answered(session.says(), [*session.chain, made], pinned(ada))
+        assert answered(session.says(), [*session.chain, made], pinned(ada)).lapsed
 
 
 def test_a_revocation_is_of_one_thing_and_a_compromise_says_since_when() -> None:

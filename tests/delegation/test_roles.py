@@ -33,8 +33,14 @@ def test_the_table_in_the_documentation_says_the_same() -> None:
 
 
 def test_own_keys_sign_no_everyday_records() -> None:
-    lasting = {types.ENROLMENT, types.DELEGATION, types.REVOCATION, types.ERASURE}
-    assert signable(Role.OWN) == lasting
+    assert signable(Role.OWN) == {
+        types.ENROLMENT,
+        types.DELEGATION,
+        types.REVOCATION,
+        types.AFFIRMATION,
+        types.MEMBERSHIP,
+        types.ERASURE,
+    }
     for predicate in types.RECORDING:
         assert not may_sign(Role.OWN, predicate)
 
@@ -47,7 +53,7 @@ def test_only_own_keys_issue_anything_but_runs() -> None:
     for role in Role:
         for kind in DELEGATED:
             expected = role is Role.OWN or (
-                role in (Role.SESSION, Role.MANDATE) and kind is Role.RUN
+                role in (Role.SESSION, Role.MANDATE, Role.ASSISTANT) and kind is Role.RUN
             )
             assert may_issue(role, kind) is expected, (role, kind)
     assert Role.RUN not in ISSUES

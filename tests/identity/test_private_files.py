@@ -11,7 +11,13 @@ from pathlib import Path
 import pytest
 
 from jupyter_mlo.errors import KeyFileError
-from jupyter_mlo.identity.private_files import MAX_SIZE, locked, read_private, write_private
+from jupyter_mlo.identity.private_files import (
+    MAX_SIZE,
+    locked,
+    read_mounted,
+    read_private,
+    write_private,
+)
 
 
 @pytest.fixture
@@ -147,3 +153,55 @@ def test_a_lock_excludes_other_processes(tmp_path: Path) -> None:
     assert counter.read_text() == "80"
     with locked(tmp_path / "lock"):
         pass
+
+
+# Secrets that the system mounts (Kubernetes: root's, for a group, behind links).
+
+
+@pytest.fixture
+def mounted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """As a pod sees it: whoever runs this is taken for root, and we for somebody else."""
+    folder = tmp_path / "secret"
+    (folder / "..2026_11_22").mkdir(parents=True)
+    (folder / "..data").symlink_to("..2026_11_22")
+    file = folder / "..2026_11_22" / "mandate"
+    file.write_bytes(b"x")
+    file.chmod(0o440)
+    (folder / "mandate").symlink_to("..data/mandate")
+    monkeypatch.setattr("jupyter_mlo.identity.private_files._ROOT", os.geteuid())
+    monkeypatch.setattr(os, "geteuid", lambda: 12345)
+    return folder / "mandate"
+
+
+@pytest.mark.parametrize("mode", [0o440, 0o640, 0o400, 0o600])
+def test_a_mounted_secret_is_read(mounted: Path, mode: int) -> None:
+    mounted.resolve().chmod(mode)
+    assert read_mounted(mounted, what="mandate file") == b"x"
+    assert read_mounted(mounted.resolve(), what="mandate file") == b"x"
+    with pytest.raises(KeyFileError):  # anything but a mandate
+        read_private(mounted, what="key file")
+
+
+@pytest.mark.parametrize("mode", [0o444, 0o460, 0o644, 0o441, 0o666])
+def test_a_mounted_secret_that_others_can_read_or_change_is_not(mounted: Path, mode: int) -> None:
+    mounted.resolve().chmod(mode)
+    with pytest.raises(KeyFileError, match="open to more than a group"):
+        read_mounted(mounted, what="mandate file")
+
+
+def test_only_roots_files_are_taken_for_mounted(
+    mounted: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jupyter_mlo.identity.private_files._ROOT", 54321)
+    with pytest.raises(KeyFileError, match="is a symbolic link"):
+        read_mounted(mounted, what="mandate file")
+    with pytest.raises(KeyFileError, match="belongs to user"):
+        read_mounted(mounted.resolve(), what="mandate file")
+
+
+def test_ones_own_file_is_ones_own_matter(path: Path) -> None:
+    path.chmod(0o640)
+    with pytest.raises(KeyFileError, match="read or written by others"):
+        read_mounted(path, what="mandate file")
+    path.chmod(0o600)
+    assert read_mounted(path, what="mandate file")

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from jupyter_mlo.delegation.assurance import Assurance
 from jupyter_mlo.delegation.pool import Pool
 from jupyter_mlo.notebook.blame import blame
 from jupyter_mlo.notebook.merging import with_ours, without_ours
@@ -102,9 +103,10 @@ def test_what_was_logged_before_a_revocation_goes_on_counting_after_a_merge(
     ]
     revoked = revocation(alice, NOON + HOUR, reason="superseded")
     pool = Pool.of([revoked])
-    assert verify(merged, alice, bob, pool=pool).cells[1].verdict is Verdict.INVALID
+    assert verify(merged, alice, bob, pool=pool).cells[1].assurance is Assurance.CLAIMED
     report = verify(merged, alice, bob, pool=pool, ledger=Facts([*logged, revoked]))
     assert report.cells[1].verdict is Verdict.VERIFIED
+    assert report.cells[1].assurance is Assurance.SIGNED
     assert report.problems == ()
 
 

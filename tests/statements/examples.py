@@ -8,7 +8,7 @@ from typing import Any
 from jupyter_mlo.identity.keys import SigningKey
 from jupyter_mlo.statements.envelope import Envelope, sign, statement_json
 from jupyter_mlo.statements.predicates import types
-from jupyter_mlo.statements.subjects import key_subject
+from jupyter_mlo.statements.subjects import key_subject, mlo_subject
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 MLO = "mlo:7K3D-9QXA-2MFB"
@@ -74,6 +74,16 @@ EXAMPLES: dict[str, tuple[list[dict[str, Any]], dict[str, Any]]] = {
         [{"name": HEX, "digest": {"mloStatementV1": HEX}}],
         HEADER | {"revokes": HEX, "reason": "compromised", "compromisedSince": TIME},
     ),
+    types.AFFIRMATION: ([{"name": HEX, "digest": {"mloStatementV1": HEX}}], HEADER),
+    types.MEMBERSHIP: (
+        [mlo_subject("did:key:zDnaerDaTF5BXEavCrfRZEk316dpbLsfPDZ3WJ5hRTPFU2169")],
+        HEADER
+        | {
+            "member": "did:key:zDnaerDaTF5BXEavCrfRZEk316dpbLsfPDZ3WJ5hRTPFU2169",
+            "notAfter": LATER,
+        },
+    ),
+    types.ROLE: ([mlo_subject(MLO)], HEADER | {"role": "validator", "notAfter": LATER}),
     types.RECORD: (
         [{"digest": {"mloSourceV1": HEX}}],
         HEADER

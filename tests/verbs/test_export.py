@@ -235,9 +235,17 @@ def test_a_revocation_in_an_export_counts_by_the_ledger_s_order(
         write_export(path, in_order([before, after], pool), ledger, None)
     assert "revocation" in kinds(path)
     assert trusting("trust", "add", grace.mlo, grace.key.key_id).status == 0
-    report = found(trusting, path, 1)
+    policy = Path(trusting.environ["MLO_HOME"]) / "mlo.toml"
+    policy.write_text('[time]\ngrace = "5200w"\n')
+    report = found(trusting, path, 0)
     said = {line["statement"]: line["refused"] for line in report["statements"]}
     assert said[before.statement_id] == ""
+    # Within the grace it counts, and is called late.
+    assert said[after.statement_id] == ""
+    (note,) = [note for note in report["notes"] if "late: " in note]
+    assert "revoked" in note
+    policy.write_text('[time]\ngrace = "0m"\n')
+    said = {line["statement"]: line["refused"] for line in found(trusting, path, 1)["statements"]}
     assert "revoked" in said[after.statement_id]
     shutil.rmtree(receipts_folder(path))
     said = {line["statement"]: line["refused"] for line in found(trusting, path, 1)["statements"]}

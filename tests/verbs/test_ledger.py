@@ -35,7 +35,7 @@ def test_a_ledger_that_holds(cli, backend) -> None:
 def test_as_json(cli, backend) -> None:
     found = json.loads(cli("ledger", "verify", "--json").out)
     assert (found["version"], found["holds"], found["size"], found["faults"]) == (1, True, 1, [])
-    assert found["signatures"] == {"hold": 1, "refused": [], "unknown": 0}
+    assert found["signatures"] == {"hold": 1, "refused": [], "late": [], "unknown": 0}
     with backend.open() as ledger:
         assert found["root"] == base64.b64encode(ledger.head().root).decode()
 

@@ -52,7 +52,7 @@ def test_a_registrar_is_trusted_under_a_name(cli) -> None:
         (["add", ADA, KEY, "--name", "x"], "--name goes with --registrar"),
         (["add", "--registrar", KEY, "--name", "\x1b[2J"], "control characters"),
         (["add", "mlo:7K3D-9QXA-2MFC", KEY], "check character"),
-        (["add", "spiffe://bank/ada", KEY], "not a native MLO ID"),
+        (["add", "spiffe://bank/ada", KEY], "counts only through a registrar"),
         (["remove"], "nobody was named"),
         (["add", ADA, KEY, "--repl"], "unrecognized"),
         ([], "required"),

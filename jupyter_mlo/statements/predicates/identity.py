@@ -1,4 +1,4 @@
-"""Enrolment, delegation and revocation: the statements that bind keys to MLOs."""
+"""The statements that bind keys to MLOs, and MLOs to teams and roles."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from jupyter_mlo.statements.predicates.common import (
     Activity,
     HexDigest,
     KeyId,
+    MloId,
     ModelName,
     NotebookId,
     Signed,
@@ -23,12 +24,18 @@ Everything = Literal["*"]
 
 
 class Enrolment(Signed):
-    """``mlo`` holds ``publicKey``. Signed by that key, or by a registrar (with a handle)."""
+    """``mlo`` holds ``publicKey``.
+
+    Signed by that key, by a registrar (with a handle), or by another key of the same MLO: a
+    successor, or a second device.
+    """
 
     kind: Kind
     public_key: Annotated[PublicKeyText, Field(alias="publicKey")]
     #: Opaque person handle, given by a registrar only.
     handle: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{22}$")] | None = None
+    #: The MLO ID that this one takes the place of, its key being lost: a claim.
+    succeeds: MloId | None = None
 
 
 class Scope(Strict):
@@ -63,11 +70,17 @@ class Delegation(Signed):
     public_key: Annotated[PublicKeyText, Field(alias="publicKey")]
     scope: Scope
     run: Run | None = None
+    #: The team that ``mlo`` acts for under this delegation, and below it.
+    on_behalf_of: Annotated[MloId | None, Field(alias="onBehalfOf")] = None
+    #: The assistant that acts for ``mlo`` under this grant.
+    assistant: MloId | None = None
 
     @model_validator(mode="after")
-    def _run_only_for_runs(self) -> Self:
+    def _as_its_kind_asks(self) -> Self:
         if (self.kind == "run") != (self.run is not None):
             raise ValueError("run is given exactly where kind is run")
+        if (self.kind == "assistant") != (self.assistant is not None):
+            raise ValueError("assistant is given exactly where kind is assistant")
         return self
 
 
@@ -87,3 +100,21 @@ class Revocation(Signed):
         if self.reason == "compromised" and self.compromised_since is None:
             raise ValueError("a compromise says compromisedSince")
         return self
+
+
+class Affirmation(Signed):
+    """``mlo`` answers for the statements that are its subjects, under a key that is in force."""
+
+
+class Membership(Signed):
+    """``member`` may act for the team ``mlo``. Signed by the team's own key, or a registrar."""
+
+    member: MloId
+    not_after: Annotated[Time | None, Field(alias="notAfter")] = None
+
+
+class Role(Signed):
+    """``mlo`` has a role in the organisation. Signed by a registrar."""
+
+    role: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,63}$")]
+    not_after: Annotated[Time | None, Field(alias="notAfter")] = None

@@ -12,6 +12,9 @@ OWN: Final = "https://jupyter-mlo.github.io/"
 ENROLMENT: Final = OWN + "enrolment/v1"
 DELEGATION: Final = OWN + "delegation/v1"
 REVOCATION: Final = OWN + "revocation/v1"
+AFFIRMATION: Final = OWN + "affirmation/v1"
+MEMBERSHIP: Final = OWN + "membership/v1"
+ROLE: Final = OWN + "role/v1"
 RECORD: Final = OWN + "record/v1"
 STAMP: Final = OWN + "stamp/v1"
 SEAL: Final = OWN + "seal/v1"
@@ -24,6 +27,8 @@ TEST_RESULT: Final = "https://in-toto.io/attestation/test-result/v0.1"
 #: Predicates that record what happened: all that sessions, mandates and runs may sign.
 RECORDING: Final = frozenset({RECORD, STAMP, SEAL, DATASET, EVIDENCE, PROVENANCE, TEST_RESULT})
 
+#: Predicates that bind keys to MLOs, and MLOs to teams and roles.
+BINDING: Final = frozenset({ENROLMENT, DELEGATION, REVOCATION, AFFIRMATION, MEMBERSHIP, ROLE})
 #: Our own predicates that stay for ever, by name (later releases' among them): whom keys belong
 #: to, who may do what, what was decided, and what was erased.
 LASTING: Final = frozenset(

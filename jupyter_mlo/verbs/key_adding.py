@@ -1,0 +1,172 @@
+"""``key add``: a second device's key, in three steps between the two."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from jupyter_mlo.errors import InvalidInput, NotFound
+from jupyter_mlo.verbs.context import Context
+from jupyter_mlo.verbs.unlocking import new_passphrase, unlock
+
+if TYPE_CHECKING:
+    from jupyter_mlo.delegation.enrolment import Claim
+    from jupyter_mlo.statements.envelope import Envelope
+
+
+def add(arguments: argparse.Namespace, context: Context) -> int:
+    """Export, sign or import."""
+    if arguments.export is not None:
+        return _export(arguments, context)
+    if arguments.mlo is not None:
+        raise InvalidInput("MLO_ID goes with --export", hint="jupyter mlo key --help")
+    return (_sign if arguments.sign is not None else _take_in)(arguments, context)
+
+
+def _export(arguments: argparse.Namespace, context: Context) -> int:
+    from jupyter_mlo.delegation.enrolment import enrol_oneself, to_lines
+    from jupyter_mlo.delegation.trust import TrustStore
+    from jupyter_mlo.identity.keys import SigningKey
+    from jupyter_mlo.identity.profiles import Profile, check_name
+    from jupyter_mlo.identity.schemes import DID_KEY, parse_id
+    from jupyter_mlo.identity.store import IdentityStore
+    from jupyter_mlo.verbs.enroll import write_new
+    from jupyter_mlo.verbs.home_notice import warn_of_home
+    from jupyter_mlo.verbs.publishing import last_checkpoint, publish
+
+    if arguments.mlo is None:
+        raise InvalidInput("whose key it will be was not said", hint="key add MLO_ID --export FILE")
+    mlo = parse_id(arguments.mlo, schemes=context.settings.policy.schemes)
+    if mlo.startswith(DID_KEY):
+        raise InvalidInput(f"{mlo} is its key, and has no second one", hint="jupyter mlo enroll")
+    file = Path(arguments.export)
+    if file.exists():
+        raise InvalidInput(f"{file} exists already; it was left as it is", hint="name another file")
+    warn_of_home(context)
+    trust = TrustStore(context.settings)
+    trust.load()
+    asked = arguments.name if arguments.name is not None else context.ask.text("your name")
+    name = check_name(asked)
+    key = SigningKey.generate()
+    passphrase = new_passphrase(context, arguments.passphrase_fd, whose=f"{name}'s key here")
+    envelope = enrol_oneself(
+        mlo, arguments.kind, key, now=context.now(), checkpoint=last_checkpoint(context)
+    )
+    identity = IdentityStore(context.settings).create(
+        Profile(name=name), arguments.kind, key, passphrase, envelope.to_bytes(), mlo=mlo
+    )
+    trust.add_also(mlo, key.key_id)
+    write_new(file, to_lines([envelope]))
+    publish(context, [envelope])
+    context.say(f"made a key for {identity.label}")
+    context.say(f"  key fingerprint  {key.key_id}")
+    context.say(f"next, on a device that has a key of {mlo} already:")
+    context.say(f"  jupyter mlo key add --sign {file}")
+    context.say("or, if there is none any more, at your registrar:")
+    context.say(f"  jupyter mlo registrar enrol {file} --lost")
+    return 0
+
+
+def _sign(arguments: argparse.Namespace, context: Context) -> int:
+    from jupyter_mlo.delegation.enrolment import kept_enrolments, to_lines, vouch
+    from jupyter_mlo.identity.store import IdentityStore
+    from jupyter_mlo.verbs.enroll import write_new
+    from jupyter_mlo.verbs.publishing import last_checkpoint, publish
+
+    file = Path(arguments.sign)
+    answer = Path(arguments.out) if arguments.out else file.with_name(f"{file.stem}.signed.jsonl")
+    if answer.exists():
+        raise InvalidInput(f"{answer} exists already", hint="move it away, or name another: --out")
+    store = IdentityStore(context.settings)
+    claim = _one_claim(file)
+    try:
+        identity = store.find(claim.mlo)
+    except NotFound:
+        raise NotFound(
+            f"the key in {file} is to be one of {claim.mlo}, which has no key here",
+            hint="sign it on a device that has one",
+        ) from None
+    if claim.key.key_id == identity.key_id or claim.kind != identity.kind:
+        raise InvalidInput(
+            f"{file} holds the key that is here, or calls {claim.mlo} a {claim.kind}",
+            hint="the file is made on the second device: jupyter mlo key add MLO_ID --export FILE",
+        )
+    context.note(f"a second key for {identity.label}")
+    context.note(f"  key fingerprint  {claim.key.key_id}")
+    context.note("Compare it with what the second device shows: whoever holds it will be you.")
+    key = unlock(context, store, identity, arguments.passphrase_fd)
+    said = vouch(
+        identity.mlo,
+        identity.kind,
+        key,
+        claim.key,
+        now=context.now(),
+        checkpoint=last_checkpoint(context),
+    )
+    before = kept_enrolments(store, identity)
+    write_new(answer, to_lines([*before, claim.envelope, said]))
+    for envelope in (claim.envelope, said):
+        store.add_enrolment(identity, envelope.to_bytes())
+    publish(context, [*before, claim.envelope, said])
+    context.say(f"{identity.label} has a second key: {claim.key.key_id}")
+    context.say(f"  answer           {answer}")
+    context.say(f"next, on the second device: jupyter mlo key add --import {answer}")
+    return 0
+
+
+def _take_in(arguments: argparse.Namespace, context: Context) -> int:
+    from jupyter_mlo.delegation.enrolment import vouch, vouches_in
+    from jupyter_mlo.identity.store import IdentityStore
+    from jupyter_mlo.verbs.publishing import last_checkpoint, publish
+
+    path = Path(arguments.take_in)
+    envelopes = _envelopes(path)
+    store = IdentityStore(context.settings)
+    here = {(identity.mlo, identity.key_id): identity for identity in store.all()}
+    found = [one for one in vouches_in(envelopes) if (one.mlo, one.key_id) in here]
+    if not found:
+        raise InvalidInput(
+            f"{path} vouches for no key of this home",
+            hint="it is written on the first device: jupyter mlo key add --sign FILE",
+        )
+    vouching = found[-1]
+    identity = here[vouching.mlo, vouching.key_id]
+    first = vouching.signer
+    context.note(f"{identity.label} has a key on another device")
+    context.note(f"  key fingerprint  {first.key_id}")
+    context.note("Compare it with what that device shows: from here on it is known as yours.")
+    key = unlock(context, store, identity, arguments.passphrase_fd)
+    back = vouch(
+        identity.mlo,
+        identity.kind,
+        key,
+        first,
+        now=context.now(),
+        checkpoint=last_checkpoint(context),
+    )
+    kept = [one for one in envelopes if one.key_id != identity.key_id]
+    for envelope in (*kept, back):
+        store.add_enrolment(identity, envelope.to_bytes())
+    publish(context, [*envelopes, back])
+    context.say(f"{identity.label}: both devices' keys now vouch for each other")
+    return 0
+
+
+def _one_claim(file: Path) -> Claim:
+    from jupyter_mlo.delegation.enrolment import claims_in
+
+    claims = claims_in(_envelopes(file))
+    if len(claims) != 1:
+        raise InvalidInput(
+            f"{file} holds {len(claims)} keys that enrol themselves, not one",
+            hint="the file is made on the second device: jupyter mlo key add MLO_ID --export FILE",
+        )
+    return claims[0]
+
+
+def _envelopes(path: Path) -> list[Envelope]:
+    from jupyter_mlo.delegation.enrolment import read_lines
+    from jupyter_mlo.verbs.enroll import read_file
+
+    return read_lines(read_file(path), where=str(path))

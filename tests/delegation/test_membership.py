@@ -1,0 +1,216 @@
+"""Teams, assistants, roles: who may act for whom, and that both are named."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from jupyter_mlo.delegation.assurance import Assurance, Standings
+from jupyter_mlo.delegation.membership import admit, grant
+from jupyter_mlo.delegation.pool import Pool
+from jupyter_mlo.delegation.revocation import Logged, Revocations
+from jupyter_mlo.delegation.runs import delegate_run
+from jupyter_mlo.delegation.signer import Signer
+from jupyter_mlo.errors import InvalidInput, MloError, Refused
+from jupyter_mlo.statements.envelope import Envelope
+from jupyter_mlo.statements.predicates import types
+from jupyter_mlo.statements.subjects import mlo_subject
+from jupyter_mlo.statements.times import to_text
+from tests.delegation.actors import (
+    HELPER,
+    NOW,
+    RUN,
+    Hand,
+    answered,
+    forge,
+    hours,
+    person,
+    pinned,
+    trusting,
+)
+
+
+def team() -> Hand:
+    hand = person()
+    return replace(hand, chain=(hand.enrols(hand, kind="team"),))
+
+
+def own(hand: Hand) -> Signer:
+    return Signer.own(hand.mlo, hand.key, hand.chain)
+
+
+def for_team(member: Hand, of: Hand, **more: Any) -> Hand:
+    return member.delegates(header={"onBehalfOf": of.mlo, **more})
+
+
+def test_a_member_acts_for_the_team_and_both_are_named() -> None:
+    ada, credit = person(), team()
+    session = for_team(ada, credit)
+    run = session.delegates("run", time=NOW)
+    membership = admit(own(credit), ada.mlo, now=NOW - hours(1))
+    pool = [*run.chain, *credit.chain, membership]
+    for hand in (session, run):
+        found = answered(hand.says(), pool, pinned(ada, credit))
+        assert (found.mlo, found.on_behalf_of) == (ada.mlo, credit.mlo)
+        assert found.assurance is Assurance.SIGNED
+    # As sure as the team is known.
+    assert answered(session.says(), pool, pinned(ada)).assurance is Assurance.CLAIMED
+
+
+def test_without_a_membership_nobody_acts_for_a_team() -> None:
+    ada, bob, credit, other = person(), person(), team(), team()
+    session = for_team(ada, credit)
+    base = [*session.chain, *credit.chain, *other.chain, *bob.chain]
+    head = bob.header(mlo=credit.mlo) | {"member": ada.mlo}
+    whole = admit(own(credit), ada.mlo, now=NOW - hours(1))
+    wrong = {
+        "none": [],
+        "another's": [admit(own(credit), bob.mlo, now=NOW - hours(1))],
+        "of another team": [admit(own(other), ada.mlo, now=NOW - hours(1))],
+        "by herself": [forge(types.MEMBERSHIP, [mlo_subject(ada.mlo)],
+                             ada.header(mlo=credit.mlo, member=ada.mlo), ada.key)],
+        "by a stranger": [forge(types.MEMBERSHIP, [mlo_subject(ada.mlo)], head, bob.key)],
+        "by a broken signature": [Envelope(whole.payload, whole.key_id, b"\0" * 70)],
+        "later": [admit(own(credit), ada.mlo, now=NOW + hours(1))],
+        "ended": [admit(own(credit), ada.mlo, now=NOW - hours(2), until=NOW - hours(1))],
+        "another subject": [forge(types.MEMBERSHIP, [mlo_subject(bob.mlo)],
+                                  credit.header(NOW - hours(1), member=ada.mlo), credit.key)],
+    }  # fmt: skip
+    for name, said in wrong.items():
+        pool = [*base, *said]
+        with pytest.raises(Refused, match="no membership in it"):
+            assert answered(session.says(), pool, pinned(ada, credit, other)) is None, name
+    right = admit(own(credit), ada.mlo, now=NOW - hours(1), until=NOW + hours(1))
+    assert answered(session.says(), [*base, right], pinned(ada, credit)).on_behalf_of == credit.mlo
+
+
+def test_a_registrar_gives_memberships_too() -> None:
+    ada, credit, registrar = person(), team(), person()
+    session = for_team(ada, credit)
+    said = forge(
+        types.MEMBERSHIP,
+        [mlo_subject(ada.mlo)],
+        registrar.header(NOW - hours(1), mlo=credit.mlo, member=ada.mlo),
+        registrar.key,
+    )
+    pool = [*session.chain, *registrar.chain, said]
+    trust = trusting(registrar, pins=pinned(ada))
+    assert answered(session.says(), pool, trust).assurance is Assurance.SIGNED
+    with pytest.raises(Refused, match="no membership"):
+        answered(session.says(), pool, pinned(ada))
+
+
+def test_who_leaves_a_team_keeps_what_was_logged_before() -> None:
+    ada, credit = person(), team()
+    session = for_team(ada, credit)
+    membership = admit(own(credit), ada.mlo, now=NOW - hours(1))
+    before, after = session.says(time=NOW - hours(0.5)), session.says(time=NOW + hours(0.5))
+    left = credit.revokes(membership.statement_id, reason="left")
+    pool = [*session.chain, *credit.chain, membership, left]
+    trust = pinned(ada, credit)
+    places = {before.statement_id: Logged(1), left.statement_id: Logged(2)}
+    known = Revocations(Pool.of(pool), trust, places)
+    later = NOW + hours(1)
+    assert answered(before, pool, trust, revocations=known, now=later).remark == ""
+    with pytest.raises(Refused, match="after that"):
+        answered(after, pool, trust, revocations=known, now=later)
+
+
+def test_a_delegation_below_does_not_change_the_team() -> None:
+    ada, credit, other = person(), team(), team()
+    session = for_team(ada, credit)
+    pool = [*credit.chain, *other.chain,
+            admit(own(credit), ada.mlo, now=NOW - hours(1)),
+            admit(own(other), ada.mlo, now=NOW - hours(1))]  # fmt: skip
+    for above in (session, ada.delegates()):
+        run = above.delegates("run", time=NOW, header={"onBehalfOf": other.mlo})
+        with pytest.raises(Refused, match="is on behalf of"):
+            answered(run.says(), [*pool, *run.chain], pinned(ada, credit, other))
+
+
+@pytest.mark.parametrize("kind", ["team", "assistant"])
+@pytest.mark.parametrize("role", ["session", "mandate"])
+def test_teams_and_assistants_do_not_act_by_themselves(kind: str, role: str) -> None:
+    hand = person()
+    hand = replace(hand, chain=(hand.enrols(hand, kind=kind),))
+    session = hand.delegates(role)
+    with pytest.raises(Refused, match="a person answers for what it does"):
+        answered(session.says(), session.chain, pinned(hand))
+
+
+def test_what_a_registrar_calls_it_counts_more_than_what_it_calls_itself() -> None:
+    hand, registrar = person(), person()
+    session = hand.delegates()
+    pool = [*session.chain, *registrar.chain, registrar.enrols(hand, kind="assistant")]
+    assert answered(session.says(), session.chain, pinned(hand))
+    with pytest.raises(Refused, match="a person answers"):
+        answered(session.says(), pool, trusting(registrar))
+
+
+def test_an_assistant_acts_under_a_grant_and_both_are_named() -> None:
+    ada = person()
+    granted = grant(
+        own(ada),
+        HELPER,
+        activities=["training"],
+        models=["loan"],
+        now=NOW - hours(1),
+        lasts=timedelta(hours=8),
+    )
+    assert granted.named == {"assistant": HELPER}
+    again = Signer.from_json(granted.to_json())
+    hand = Hand(ada.mlo, again.key, again.delegation, again.chain)
+    found = answered(hand.says(), hand.chain, pinned(ada))
+    assert (found.mlo, found.assistant, str(found.kind)) == (ada.mlo, HELPER, "assistant")
+    run = delegate_run(again, RUN["id"], RUN["notebook"], NOW, timedelta(hours=1))
+    below = Hand(ada.mlo, run.key, run.delegation, run.chain)
+    assert answered(below.says(), below.chain, pinned(ada)).assistant == HELPER
+    for members in ({"activity": "deployment"}, {"model": "other"}):
+        with pytest.raises(Refused, match="outside the scope"):
+            answered(hand.says(**members), hand.chain, pinned(ada))
+    for lasts in (timedelta(), timedelta(days=31)):
+        with pytest.raises(InvalidInput):
+            grant(own(ada), HELPER, activities=["training"], models=[], now=NOW, lasts=lasts)
+
+
+def test_only_persons_grant_and_a_grant_names_its_assistant() -> None:
+    service = person()
+    service = replace(service, chain=(service.enrols(service, kind="service"),))
+    hand = service.delegates("assistant")
+    with pytest.raises(Refused, match="which is of kind 'service'"):
+        answered(hand.says(), hand.chain, pinned(service))
+    for kind, named in (("assistant", None), ("session", HELPER)):
+        wrong = person().delegates(kind, header={"assistant": named})
+        with pytest.raises(MloError, match="cannot be read"):
+            answered(wrong.says(), wrong.chain)
+
+
+def roles_of(mlo: str, pool: list[Envelope], *registrars: Hand) -> frozenset[str]:
+    trust = trusting(*registrars)
+    known = Pool.of(pool)
+    return Standings(known, trust, Revocations(known, trust)).roles(mlo, NOW)
+
+
+def test_roles_are_a_trusted_registrars_to_give() -> None:
+    ada, registrar, other = person(), person(), person()
+
+    def role(by: Hand, name: str, subject: str = ada.mlo, **members: Any) -> Envelope:
+        head = by.header(NOW - hours(1), mlo=ada.mlo, role=name) | members
+        return forge(types.ROLE, [mlo_subject(subject)], head, by.key)
+
+    given = role(registrar, "validator")
+    pool = [*ada.chain, *registrar.chain, *other.chain, given,
+            role(other, "approver"), role(ada, "owner"),
+            role(registrar, "past", notAfter=to_text(NOW - hours(0.5))),
+            role(registrar, "future", time=to_text(NOW + hours(2))),
+            role(registrar, "anothers", subject=other.mlo)]  # fmt: skip
+    assert roles_of(ada.mlo, pool, registrar) == {"validator"}
+    assert roles_of(ada.mlo, pool) == frozenset()
+    assert answered(given, pool, trusting(registrar)).assurance is Assurance.ENROLLED
+    with pytest.raises(Refused, match="may not sign role"):
+        answered(role(ada, "owner"), pool, trusting(registrar))
+    back = replace(registrar, mlo=ada.mlo).revokes(given.statement_id)
+    assert roles_of(ada.mlo, [*pool, back], registrar) == frozenset()
