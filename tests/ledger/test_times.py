@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from jupyter_mlo.delegation.revocation import Logged, taken_away
+from jupyter_mlo.delegation.in_time import Logged, after_revocation
 from jupyter_mlo.ledger.checkpoint import Checkpoint
 from jupyter_mlo.ledger.note_keys import NoteSigner
 from jupyter_mlo.ledger.store import Ledger
@@ -212,13 +212,15 @@ def test_what_was_logged_before_a_compromise_stays_good(three: BackEnd) -> None:
         places = view.logged(wanted)
         since = NOON + timedelta(minutes=90)
         said = [
-            taken_away(
+            after_revocation(
                 claimed=NOON - timedelta(minutes=5),
                 logged=places[name],
                 revoked=NOON + timedelta(hours=5),
                 revocation_logged=Logged(3),
                 compromised_since=since,
-            )
+                grace=timedelta(days=7),
+                now=NOON + timedelta(days=1),
+            ).why
             for name in wanted
         ]
     assert said[:2] == ["", ""]
