@@ -56,7 +56,7 @@ def measure() -> Iterator[Figure]:
     with tempfile.TemporaryDirectory() as folder:
         for megabytes, cells, rounds in SIZES:
             picture = max(1000, megabytes * MEGABYTE // cells * 3 // 4 - 6000)
-            path, trust = _write(Path(folder, f"{megabytes}.ipynb"), cells, picture)
+            path, trust = write_sealed(Path(folder, f"{megabytes}.ipynb"), cells, picture)
             ours, peer = _both(path, trust, rounds)
             yield Figure(
                 f"verify a notebook of {megabytes} MB, against nbformat read and validate",
@@ -75,7 +75,7 @@ def measure() -> Iterator[Figure]:
                     at_most=2.5,
                 )
             path.unlink()
-        path, trust = _write(Path(folder, "small.ipynb"), 1000, 60)
+        path, trust = write_sealed(Path(folder, "small.ipynb"), 1000, 60)
         ours, peer = _both(path, trust, 3)
         yield Figure(
             "verify a notebook of 1,000 small cells, against nbformat read and validate",
@@ -133,9 +133,11 @@ def _verify(path: Path, trust: Trust) -> None:
     assert report.holds(Demands())
 
 
-def _write(path: Path, cells: int, picture: int) -> tuple[Path, Trust]:
+def write_sealed(
+    path: Path, cells: int, picture: int, session: tuple[Signer, Trust] | None = None
+) -> tuple[Path, Trust]:
     """A notebook with so many code cells, executed, stamped and sealed by somebody known."""
-    signer, trust = _session()
+    signer, trust = session or new_session()
     value = _notebook(cells, picture)
     stamps = {}
     for cell in notebook_from_json(value).cells:
@@ -207,7 +209,7 @@ def _notebook(cells: int, picture: int) -> dict[str, Any]:
     }
 
 
-def _session() -> tuple[Signer, Trust]:
+def new_session() -> tuple[Signer, Trust]:
     own, key = SigningKey.generate(), SigningKey.generate()
     enrolment = enrol_oneself(MLO, "person", own, now=NOON)
     scope = {

@@ -7,6 +7,7 @@ has. It proves what is in it, and not that nothing was left out.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -132,7 +133,9 @@ class _Chain:
 def write_export(
     export: Path, envelopes: Iterable[Envelope], ledger: Ledger | None, clock: Clock | None
 ) -> tuple[int, int]:
-    """Write an export and its receipts; how many statements, and how many have one.
+    """Write an export and its receipts, both or neither; how many statements and receipts.
+
+    The folder of the receipts must not be there.
 
     Raises:
         LedgerError: what the ledger has of them does not hold.
@@ -140,14 +143,22 @@ def write_export(
     """
     count = receipts = 0
     folder = receipts_folder(export)
+    unfinished = export.with_name(f".{export.name}.unfinished")
     if ledger is not None:
-        folder.mkdir(exist_ok=True)
-    with export.open("wb") as file:
-        for envelope in envelopes:
-            file.write(to_bundle(envelope) + b"\n")
-            count += 1
-            if ledger is not None and _write_receipt(folder, envelope, ledger, clock):
-                receipts += 1
+        folder.mkdir()
+    try:
+        with unfinished.open("wb") as file:
+            for envelope in envelopes:
+                file.write(to_bundle(envelope) + b"\n")
+                count += 1
+                if ledger is not None and _write_receipt(folder, envelope, ledger, clock):
+                    receipts += 1
+        unfinished.replace(export)
+    except BaseException:
+        unfinished.unlink(missing_ok=True)
+        if ledger is not None:
+            shutil.rmtree(folder, ignore_errors=True)
+        raise
     return count, receipts
 
 

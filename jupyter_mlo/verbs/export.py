@@ -58,11 +58,16 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
             hint="name notebooks, or one of --run RUN_ID and --all",
         )
     out = Path(arguments.out)
-    if receipts_folder(out).exists():
+    if out.suffix != ".jsonl":
         raise InvalidInput(
-            f"{receipts_folder(out)} is there already",
-            hint="name another file, or move what was exported before away",
+            f"{out} is no name for an export", hint="name a file that ends in .jsonl"
         )
+    for path in (out, receipts_folder(out)):
+        if path.exists():
+            raise InvalidInput(
+                f"{path} is there already",
+                hint="name another file, or move what was exported before away",
+            )
     with contextlib.closing(at_hand(context.settings, context.now())) as here:
         for problem in here.said:
             context.note(f"note: {problem}")

@@ -12,11 +12,13 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from jupyter_mlo.delegation.in_time import Logged, after_revocation
+from jupyter_mlo.delegation.trust import Trust
 from jupyter_mlo.ledger.checkpoint import Checkpoint
-from jupyter_mlo.ledger.note_keys import NoteSigner
+from jupyter_mlo.ledger.note_keys import NoteSigner, NoteVerifier
 from jupyter_mlo.ledger.store import Ledger
 from jupyter_mlo.ledger.times import Clock
 from jupyter_mlo.ledger.view import LedgerView
+from jupyter_mlo.ledger.witnesses import clock_of
 from jupyter_mlo.statements.envelope import Envelope
 from tests.ledger.conftest import BackEnd, make_envelope
 
@@ -225,6 +227,15 @@ def test_what_was_logged_before_a_compromise_stays_good(three: BackEnd) -> None:
         ]
     assert said[:2] == ["", ""]
     assert "not proven to be older" in said[2]
+
+
+def test_the_log_itself_is_no_witness_of_its_own() -> None:
+    log = NoteSigner("log.example", bytes(32))
+    posing = NoteVerifier("w.example", log.verifier.public).cosigner
+    honest = NoteSigner("v.example", bytes(range(32))).verifier.cosigner
+    trust = Trust(witnesses={one.name: one.vkey for one in (posing, honest)}, quorum=1)
+    assert clock_of(trust, log.verifier).cosigners == (honest,)
+    assert clock_of(Trust(), log.verifier).cosigners == (log.verifier.cosigner,)
 
 
 def test_a_quorum_takes_so_many_witnesses_and_the_last_of_them_says_the_time() -> None:

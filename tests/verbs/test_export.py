@@ -10,11 +10,18 @@ from typing import Any
 
 import pytest
 
+from jupyter_mlo.ledger.checkpoint import Checkpoint
 from jupyter_mlo.ledger.exports import receipts_folder
+from jupyter_mlo.ledger.last_seen import named
+from jupyter_mlo.ledger.leaf import entry_hash
+from jupyter_mlo.ledger.merkle import inclusion_proof, root_of, tree_of
+from jupyter_mlo.ledger.note_keys import NoteSigner
+from jupyter_mlo.ledger.proofs import TlogProof
 from jupyter_mlo.ledger.store import open_ledger
 from jupyter_mlo.statements.bundle import from_bundle, to_bundle
 from jupyter_mlo.statements.predicates import types
-from tests.delegation.actors import NOW, hours, person
+from tests.delegation.actors import NOW, RUN, hours, person
+from tests.ledger.conftest import BackEnd
 from tests.verbs.conftest import Cli
 from tests.verbs.workshop import Workshop
 
@@ -120,9 +127,40 @@ def test_all_of_the_ledger_and_all_of_a_run(
     assert nothing.told("nothing to export")
     assert cli("export", "--out", tmp_path / "x.jsonl").status == 2
     assert cli("export", "--all", "--run", "x", "--out", tmp_path / "x.jsonl").status == 2
+    before = every.read_bytes()
     again = cli("export", "--all", "--out", every)
     assert again.status == 2
     assert again.told("there already")
+    notebook = shop.folder / "train.ipynb"
+    assert cli("export", "--all", "--out", notebook).told("ends in .jsonl")
+    assert every.read_bytes() == before
+
+
+def test_an_export_that_fails_leaves_nothing(
+    cli: Cli, shop: Workshop, settings: Any, tmp_path: Path
+) -> None:
+    BackEnd(settings).attack("UPDATE contents SET salt = zeroblob(32) WHERE leaf_index = 1")
+    done = cli("export", "--all", "--out", tmp_path / "all.jsonl")
+    assert done.status == 2
+    assert done.told("does not lead from this envelope")
+    assert not [path for path in tmp_path.iterdir() if "jsonl" in path.name]
+
+
+def test_what_one_run_put_on_record_and_nothing_else(
+    cli: Cli, trusting: Cli, settings: Any, tmp_path: Path
+) -> None:
+    grace = person()
+    session = grace.delegates("session")
+    run = session.delegates("run")
+    kept, other = run.says(types.EVIDENCE), session.says(types.SEAL)
+    with open_ledger(settings) as ledger:
+        ledger.append([*run.chain, kept, other])
+    path = tmp_path / "run.jsonl"
+    assert cli("export", "--run", RUN["id"], "--out", path).status == 0
+    assert kinds(path) == ["enrolment", "delegation", "delegation", "evidence"]
+    assert trusting("trust", "add", grace.mlo, grace.key.key_id).status == 0
+    report = found(trusting, path, 0)
+    assert report["statements"][-1]["statement"] == kept.statement_id
 
 
 ALTERED: dict[str, Callable[[dict[str, Any]], Any]] = {
@@ -212,6 +250,30 @@ def test_a_revocation_in_an_export_counts_by_the_ledger_s_order(
     shutil.rmtree(receipts_folder(path))
     said = {line["statement"]: line["refused"] for line in found(trusting, path, 1)["statements"]}
     assert "revoked" in said[before.statement_id]
+
+
+def test_a_log_that_signed_two_histories_is_shown_with_both_heads(
+    trusting: Cli, export: Path, settings: Any
+) -> None:
+    """Another entry with a receipt of a checkpoint of the same size: the key's holder forked."""
+    key = NoteSigner.from_text((settings.ledger / "checkpoint.key").read_text().strip())
+    seal = from_bundle(export.read_bytes().splitlines()[-1])
+    path = receipts_folder(export) / f"{seal.statement_id}.tlog-proof"
+    whole = TlogProof.from_bytes(path.read_bytes())
+    head = named(whole.checkpoint)
+    enrolment = from_bundle(export.read_bytes().splitlines()[0])
+    leaves = [entry_hash(bytes(32), enrolment.to_bytes()), *([bytes(32)] * (head.size - 1))]
+    other = Checkpoint(head.origin, head.size, root_of(leaves))
+    proof = inclusion_proof(0, head.size, tree_of(leaves))
+    forged = TlogProof(0, tuple(proof), other.sign(key), bytes(32))
+    (receipts_folder(export) / f"{enrolment.statement_id}.tlog-proof").write_bytes(
+        forged.to_bytes()
+    )
+    report = found(trusting, export, 1)
+    (problem,) = report["problems"]
+    for one in (head, other):
+        assert one.quoted()["root"] in problem
+    assert "has forked" in trusting("verify", export).out
 
 
 def test_a_bundle_is_read_as_it_was_written(export: Path) -> None:
