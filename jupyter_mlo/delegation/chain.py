@@ -16,7 +16,7 @@ from jupyter_mlo.delegation.binding import check_binding, check_kind
 from jupyter_mlo.delegation.in_time import Outcome, Timeliness, after_expiry, worst
 from jupyter_mlo.delegation.links import MAX_DEPTH, KeyCache, Link, delegate, require, signing_key
 from jupyter_mlo.delegation.pool import Pool
-from jupyter_mlo.delegation.revocation import Links, Revocations, taken_away
+from jupyter_mlo.delegation.revocation import Links, Revocations, refusal
 from jupyter_mlo.delegation.roles import Role, may_sign
 from jupyter_mlo.delegation.scope import FUTURE_TOLERANCE, Scope
 from jupyter_mlo.errors import MloError, Refused
@@ -191,7 +191,7 @@ def _judge(statement: Statement, link: Link, standings: Standings, now: datetime
         claimed = from_text(statement.time)
         timely = worst(timely, standings.revocations.timeliness(statement, claimed, team, now))
     if timely.outcome is Outcome.REFUSED:
-        raise taken_away(timely)
+        raise refusal(timely)
     if link.role is Role.REGISTRAR:
         found = _registrars_standing(statement, link, standings)
     else:

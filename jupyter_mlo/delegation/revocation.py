@@ -112,7 +112,7 @@ class Revocations:
         """Raise :class:`Refused` unless ``statement`` still counts, late or not."""
         found = self.timeliness(statement, claimed, links, now)
         if found.outcome in (Outcome.CLAIMED, Outcome.REFUSED):
-            raise taken_away(found)
+            raise refusal(found)
 
     def _after(
         self, revocation: Statement, statement: Statement, claimed: datetime, now: datetime
@@ -212,7 +212,7 @@ class Revocations:
         return (math.inf if logged is None else logged.index, revocation.time)
 
 
-def taken_away(found: Timeliness) -> Refused:
+def refusal(found: Timeliness) -> Refused:
     """The refusal of what ended, was logged too late, or after it was revoked."""
     return Refused(
         found.why, hint="ask who answers for it to affirm it under a key that is in force"
