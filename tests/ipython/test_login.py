@@ -170,7 +170,8 @@ def test_errors_are_one_clean_message_and_stop_a_run(ada: tuple[Home, FrontEnd])
         assert words in line
         assert "hint:" in line
         assert "magics.py" not in line
-    failing = frontend.send("%mlo_login nobody")
+    # Slow enough for the next request to be in the queue when it fails.
+    failing = frontend.send("import time\ntime.sleep(1)\n%mlo_login nobody")
     queued = frontend.send("print('must not run')")
     frontend.wait(failing)
     frontend.wait(queued)
