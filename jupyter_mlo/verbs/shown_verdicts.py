@@ -55,9 +55,12 @@ def acting(one: SealReport | CellReport) -> str:
 def _cells(report: NotebookReport) -> str:
     counts = report.counts()
     parts = [f"{counts[verdict]} {verdict}" for verdict in Verdict if counts[verdict]]
-    idle = sum(cell.kind == "code" and cell.execution is None for cell in report.cells)
-    if idle and report.seal.mlo is not None:
-        parts.append(f"{idle} of the code cells without a known execution")
+    idle = sum(
+        cell.verdict is Verdict.VERIFIED and cell.kind == "code" and cell.execution is None
+        for cell in report.cells
+    )
+    if idle:
+        parts.append(f"{idle} of the code cells never executed")
     return f"{len(report.cells)} cells: {', '.join(parts)}" if parts else "no cells"
 
 

@@ -324,7 +324,7 @@ def test_code_cells_that_nobody_is_known_to_have_executed_are_counted(cli, shop)
     assert cli("seal", path).status == 0
     done = cli("verify", path)
     assert done.status == 0
-    assert "4 cells: 4 verified, 1 of the code cells without a known execution" in done.out
+    assert "4 cells: 4 verified, 1 of the code cells never executed" in done.out
 
 
 def test_a_fault_of_ours_in_one_notebook_leaves_the_others_their_verdicts(
