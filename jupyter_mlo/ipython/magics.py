@@ -151,7 +151,7 @@ class MloMagics(Magics):
         from jupyter_mlo.verbs.status import show, survey
 
         text = io.StringIO()
-        context = self._context(text, io.StringIO())  # warnings stand in what is shown
+        context = self._context(text, text)
         found = survey(context)
         if self._recorder is not None and self._recorder.lost:
             found["warnings"].append(
