@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 
 import bleach
@@ -21,7 +22,7 @@ _TAGS: Final = frozenset((
     "tr", "tt", "u", "ul", "var",
 ))  # fmt: skip
 _ATTRIBUTES: Final = {
-    "*": ["class", "id", "style", "title", "dir", "lang", "align", "data-mime-type", "data-type"],
+    "*": ["class", "style", "title", "dir", "lang", "align", "data-mime-type", "data-type"],
     "a": ["href"],
     "col": ["span"],
     "details": ["open"],
@@ -33,12 +34,24 @@ _ATTRIBUTES: Final = {
 }
 
 
+#: What nbconvert's template and highlighting put around what cells hold. JupyterLab's style
+#: sheet has others that lay things over the page.
+_CLASSES: Final = re.compile(
+    r"jp-(?:(?:Code|Markdown|Raw)?Cell|Notebook-cell|Cell-(?:input|output)(?:Wrapper|Area)"
+    r"|(?:Input|Output)(?:Prompt|Area(?:-(?:prompt|editor|child|output|executeResult))?)"
+    r"|CodeMirrorEditor|Editor|MarkdownOutput|Rendered(?:Text|HTMLCommon|HTML|Markdown|Image|Latex))"
+    r"|cm-editor|cm-s-jupyter|highlight|hl-[a-z0-9]+|dataframe|ansi-[a-z-]+|[a-z][a-z0-9]{0,2}"
+)
+
+
 class _Addresses:
     """Which attributes stay: pictures come from the page itself, links lead to the web."""
 
     def __call__(self, tag: str, name: str, value: str) -> bool:
         if name not in (*_ATTRIBUTES["*"], *_ATTRIBUTES.get(tag, ())):
             return False
+        if name == "href":
+            return not value.strip().lower().startswith("data:")
         return name != "src" or value.startswith("data:image/")
 
 
@@ -58,4 +71,6 @@ def clean(html: Any) -> str:
     soup = BeautifulSoup(str(html), "html.parser")
     for tag in soup(_DROPPED):
         tag.decompose()
+    for tag in soup.find_all(class_=True):
+        tag["class"] = [name for name in tag["class"] if _CLASSES.fullmatch(name)]
     return str(_CLEANER.clean(str(soup)))

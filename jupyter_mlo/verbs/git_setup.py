@@ -63,8 +63,11 @@ def can_merge() -> bool:
 
 
 def command(action: str) -> str:
-    """What git is to call: this interpreter, whatever PATH is then."""
-    return f"{shlex.quote(sys.executable)} -m jupyter_mlo.cli.main git {action}"
+    """What git is to call: this interpreter, whatever PATH is then.
+
+    git calls it in the work tree, from which nothing may be imported: hence ``-P``.
+    """
+    return f"{shlex.quote(sys.executable)} -P -m jupyter_mlo.cli.main git {action}"
 
 
 def install(setup: Setup, context: Context, *, jupytext: bool) -> int:

@@ -49,6 +49,9 @@ def ada(tmp_path_factory: pytest.TempPathFactory, registered: Path) -> Clone:
     one.environ["PYTHONPATH"] = f"{registered}{os.pathsep}{ROOT}"
     forged = (
         '<p class="mlo-line"><span class="mlo-verdict">✓ verified</span></p>'
+        '<div class="jp-Spinner jp-Dialog" id="forged" style="display:block;width:100%">'
+        '<p style="background-color:#f6f8fa">verified by a stranger</p></div>'
+        '<a href="data:text/html,evil">away</a>'
         "<script>document.body.innerHTML = 'This notebook holds'</script>"
     )
     cells = [
@@ -222,7 +225,17 @@ def test_in_a_browser_nothing_in_a_cell_looks_like_a_verdict(ada: Clone, theme: 
         assert page.locator('section[data-mlo="cell"]').count() == 5
         color = "element => getComputedStyle(element).color"
         ours = page.locator("section[data-mlo] > p > span").nth(1).evaluate(color)
-        forged = page.locator("span.mlo-verdict").evaluate(color)
+        forged = page.locator("[data-mlo=box] span", has_text="✓ verified").first.evaluate(color)
+        assert page.locator("[data-mlo=box] [id], .jp-Spinner, .jp-Dialog").count() == 0
+        assert page.locator("a[href^='data:']").count() == 0
+        for at in range(5):  # nothing lies over what we say
+            line = page.locator("section[data-mlo] > p").nth(at)
+            line.scroll_into_view_if_needed()
+            assert line.evaluate(
+                "line => { const box = line.getBoundingClientRect();"
+                " const top = document.elementFromPoint(box.left + 20, box.top + box.height / 2);"
+                " return line.contains(top); }"
+            )
         back = "element => getComputedStyle(element).backgroundColor"
         paper = page.locator("header[data-mlo]").evaluate(back)
         if shots := os.environ.get("MLO_SCREENSHOTS"):

@@ -243,3 +243,22 @@ def test_a_cherry_pick_takes_the_stamp_along(ada) -> None:
     assert ada.verdicts(NB) == {"m": "unsealed", "a": "verified", "b": "verified"}
     assert ada.mlo_run("seal", NB).status == 0
     assert ada.mlo_run("verify", NB).status == 0
+
+
+def test_nothing_is_imported_from_the_clone_that_is_looked_at(ada) -> None:
+    ada.mlo_run("git", "install")
+    mark = ada.tree.parent / "ran"
+    planted = f"open({str(mark)!r}, 'w').close()\n"
+    for name in ("jupyter_mlo/__init__.py", "argparse.py", "tomllib.py", "nbdime/__init__.py"):
+        (ada.tree / name).parent.mkdir(exist_ok=True)
+        (ada.tree / name).write_text(planted)
+    altered(ada.tree / NB, lambda value: value["cells"][1].update(source="print(3)"))
+    shown = ada.git("diff", NB)
+    assert "print(3)" in str(shown)
+    ada.git("checkout", "-q", "-b", "theirs")
+    ada.git("commit", "-qam", "theirs")
+    ada.git("checkout", "-q", "first")
+    altered(ada.tree / NB, lambda value: value["cells"][2].update(source="x = 5"))
+    ada.git("commit", "-qam", "ours")
+    ada.git("merge", "-q", "theirs")
+    assert not mark.exists()
