@@ -72,5 +72,5 @@ def clean(html: Any) -> str:
     for tag in soup(_DROPPED):
         tag.decompose()
     for tag in soup.find_all(class_=True):
-        tag["class"] = [name for name in tag["class"] if _CLASSES.fullmatch(name)]
+        tag["class"] = " ".join(name for name in tag["class"] if _CLASSES.fullmatch(name))
     return str(_CLEANER.clean(str(soup)))
