@@ -92,12 +92,13 @@ def read_plain(part: Part) -> PlainCell | None:
         source = _joined(cell.source)
         members += len(cell.__struct_fields__) + 1 + source.count(":")
         head = {"cell_type": cell.__struct_config__.tag, "id": cell.id, "metadata": cell.metadata}
-        texts, marks = [], ()
+        texts: list[bytes] = []
+        marks: list[tuple[int, Any]] = []
         if isinstance(cell, _Code):
             members += sum(map(_members, cell.outputs))
             head["execution_count"] = cell.execution_count
             texts = list(_texts(cell.outputs))
-            marks = tuple(_marks(cell.outputs))
+            marks.extend(_marks(cell.outputs))
         if not has_colons(part, members) or len(texts) > MAX_OUTPUTS:
             return None  # a member was dropped, for there was another of its name
     except (*REFUSALS, Undigestable, StatementError):
@@ -105,10 +106,8 @@ def read_plain(part: Part) -> PlainCell | None:
     text = _text(canonical_source(source))
     outputs = b',"outputs":[%b]' % b",".join(texts) if isinstance(cell, _Code) else b""
     whole = b'{"cell_type":"%b"%b,"source":%b}' % (head["cell_type"].encode(), outputs, text)
-    digests = CellDigests(
-        hashlib.sha256(whole).digest(), hashlib.sha256(text).digest(), len(texts)
-    )
-    return PlainCell(head, digests, marks)
+    digests = CellDigests(hashlib.sha256(whole).digest(), hashlib.sha256(text).digest(), len(texts))
+    return PlainCell(head, digests, tuple(marks))
 
 
 def _joined(text: Text) -> str:
@@ -127,7 +126,8 @@ def _members(output: _Output) -> int:
 
 def _texts(outputs: Sequence[_Output]) -> Iterator[bytes]:
     """The canonical text of each output, adjacent streams of one name merged."""
-    name, lines = "", []
+    name = ""
+    lines: list[str] = []
     for output in outputs:
         if lines and not (isinstance(output, _Stream) and output.name == name):
             yield _stream(name, lines)

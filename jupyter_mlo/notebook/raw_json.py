@@ -83,8 +83,7 @@ def has_colons(part: Part, count: int) -> bool:
     """Whether a part has exactly so many colons, none of them escaped."""
     data, start, end = part.data, part.start, part.end
     return (
-        count_of(b":", data, start, end) == count
-        and find_in(data, _COLON_ESCAPE, start, end) < 0
+        count_of(b":", data, start, end) == count and find_in(data, _COLON_ESCAPE, start, end) < 0
     )
 
 

@@ -19,6 +19,7 @@ from jupyter_mlo.statements.predicates import identity, lifecycle, notebook, pri
 from jupyter_mlo.statements.predicates.common import Signed
 from jupyter_mlo.statements.predicates.lifecycle import ResourceDescriptor, Standard
 from jupyter_mlo.statements.strict_json import read_json
+from jupyter_mlo.statements.written_stamps import made, read_written
 
 #: The model of every predicate that this version reads.
 MODELS: Mapping[str, type[Signed] | type[Standard]] = {
@@ -40,6 +41,10 @@ class Subject(ResourceDescriptor):
     """What a statement is about: always named by digest."""
 
     digest: Annotated[dict[str, str], Field(min_length=1)]
+
+
+#: What a subject says where it says no more than name and digest.
+_SILENT = dict.fromkeys(Subject.model_fields)
 
 
 class _Wire(BaseModel):
@@ -117,6 +122,16 @@ def read_statement(envelope: Envelope) -> Statement:
         StatementError: the payload is not a statement of a known predicate in the form
             that ``docs/formats.md`` gives, or its predicate names another key than the envelope.
     """
+    written = read_written(envelope.payload)
+    if written and written[0].key_id == envelope.key_id and envelope.payload_type == PAYLOAD_TYPE:
+        stamp, digest, name = written
+        subject = made(Subject, {"name": name, "digest": {"mloCellV1": digest}}, _SILENT, {})
+        return Statement(envelope, types.STAMP, (subject,), stamp)
+    return read_by_models(envelope)
+
+
+def read_by_models(envelope: Envelope) -> Statement:
+    """:func:`read_statement`, whatever the statement's form."""
     where = f"statement {envelope.statement_id[:12]}"
     if envelope.payload_type != PAYLOAD_TYPE:
         raise StatementError(
