@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -35,6 +35,8 @@ MODELS: Mapping[str, type[Signed] | type[Standard]] = {
     types.PROVENANCE: lifecycle.Provenance,
     types.TEST_RESULT: lifecycle.TestResult,
 }
+#: Those whose own members begin with ``mlo_``.
+_STANDARD = frozenset(uri for uri, model in MODELS.items() if issubclass(model, Standard))
 
 
 class Subject(ResourceDescriptor):
@@ -73,7 +75,7 @@ class Statement:
     @property
     def mlo(self) -> str:
         """The MLO ID for which the signer speaks."""
-        return self.predicate.mlo if isinstance(self.predicate, Signed) else self.predicate.mlo_id
+        return cast(str, self._member("id" if self.predicate_type in _STANDARD else "mlo"))
 
     @property
     def key_id(self) -> str:
@@ -95,24 +97,20 @@ class Statement:
         """The run to which the statement belongs, if it names one."""
         return self._member("run") if self.predicate_type != types.DELEGATION else None
 
-    def _member(self, name: str) -> str | None:
-        prefix = "" if isinstance(self.predicate, Signed) else "mlo_"
-        value: str | None = getattr(self.predicate, prefix + name, None)
-        return value
-
     @property
     def time(self) -> str:
         """The time that the signer claims."""
-        return (
-            self.predicate.time if isinstance(self.predicate, Signed) else self.predicate.mlo_time
-        )
+        return cast(str, self._member("time"))
 
     @property
     def delegation(self) -> str | None:
         """Statement ID of the delegation acted under; None for an MLO's own key."""
-        if isinstance(self.predicate, Signed):
-            return self.predicate.delegation
-        return self.predicate.mlo_delegation
+        return self._member("delegation")
+
+    def _member(self, name: str) -> str | None:
+        name = f"mlo_{name}" if self.predicate_type in _STANDARD else name
+        value: str | None = getattr(self.predicate, name, None)
+        return value
 
 
 def read_statement(envelope: Envelope) -> Statement:
