@@ -181,7 +181,7 @@ class Cell:
     def _open(self) -> None:
         """Read the small members; of a short cell also the digests, as it is decoded anyway."""
         self._head = {}
-        if self._part is not None and len(self._part) <= raw_json.SMALL:
+        if self._part is not None and (self._part.sound or len(self._part) <= raw_json.SMALL):
             plain = read_plain(self._part)
             if plain is not None:
                 self._head, self._digests, self._marks = plain.head, plain.digests, plain.marks

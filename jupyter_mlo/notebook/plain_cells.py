@@ -24,7 +24,8 @@ from jupyter_mlo.notebook.canonical_cell import (
 from jupyter_mlo.notebook.canonical_text import value_json
 from jupyter_mlo.notebook.digests import CellDigests
 from jupyter_mlo.notebook.parts import REFUSALS, Part
-from jupyter_mlo.notebook.raw_json import colons, has_colons
+from jupyter_mlo.notebook.pictures import Pictures
+from jupyter_mlo.notebook.raw_json import SMALL, colons, has_colons
 from jupyter_mlo.notebook.streams import terminal_text
 
 Text = str | list[str]
@@ -86,8 +87,11 @@ class PlainCell:
 
 def read_plain(part: Part) -> PlainCell | None:
     """Read a cell; None where anything about it is out of the ordinary."""
+    pictures = Pictures(part)
+    if len(pictures.text) > SMALL:
+        return None
     try:
-        cell = _decode(part.view)
+        cell = _decode(pictures.text)
         members = colons(cell.metadata, 2) + cell.id.count(":")
         source = _joined(cell.source)
         members += len(cell.__struct_fields__) + 1 + source.count(":")
@@ -99,14 +103,18 @@ def read_plain(part: Part) -> PlainCell | None:
             head["execution_count"] = cell.execution_count
             texts = list(_texts(cell.outputs))
             marks.extend(_marks(cell.outputs))
-        if not has_colons(part, members) or len(texts) > MAX_OUTPUTS:
+        whole = Part(pictures.text, 0, len(pictures.text))
+        if not has_colons(whole, members) or len(texts) > MAX_OUTPUTS:
             return None  # a member was dropped, for there was another of its name
     except (*REFUSALS, Undigestable, StatementError):
         return None
     text = _text(canonical_source(source))
     outputs = b',"outputs":[%b]' % b",".join(texts) if isinstance(cell, _Code) else b""
-    whole = b'{"cell_type":"%b"%b,"source":%b}' % (head["cell_type"].encode(), outputs, text)
-    digests = CellDigests(hashlib.sha256(whole).digest(), hashlib.sha256(text).digest(), len(texts))
+    kind = head["cell_type"].encode()
+    digest = pictures.digest(b'{"cell_type":"%b"%b,"source":%b}' % (kind, outputs, text))
+    if digest is None:
+        return None
+    digests = CellDigests(digest, hashlib.sha256(text).digest(), len(texts))
     return PlainCell(head, digests, tuple(marks))
 
 
