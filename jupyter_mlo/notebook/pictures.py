@@ -15,8 +15,8 @@ from jupyter_mlo.notebook.parts import Part, find_in
 
 #: Bytes from which a picture is worth it.
 _LONG = 1 << 10
-#: Bytes that are hashed at a time: few enough to stay in the processor's cache.
-_WINDOW = 1 << 18
+#: Bytes that are copied at a time: few enough to stay in the processor's cache.
+_WINDOW = 1 << 16
 #: Bytes at the beginning of a cell in which its first picture is looked for.
 _AHEAD = 1 << 16
 _KEY = b'"image/'
@@ -36,7 +36,8 @@ class Pictures:
     def __init__(self, part: Part) -> None:
         self._data = part.data
         self._places: list[tuple[int, int]] = []
-        pieces, start = [], part.start
+        pieces: list[bytes] = []
+        start = part.start
         if part.sound:
             for begin, stop in _pictures(part):
                 pieces += part.data[start:begin], b"%b-%d-" % (_SECRET, len(self._places))
@@ -60,11 +61,9 @@ class Pictures:
         whole = hashlib.sha256(first)
         for mark, rest in zip(marks, others[1::2], strict=True):
             begin, stop = self._places[mark]
-            for at in range(begin, stop, _WINDOW):
-                window = self._data[at : min(at + _WINDOW, stop)]
-                if not window.isascii():
-                    return None
-                whole.update(window)
+            if not _is_ascii(self._data, begin, stop):
+                return None
+            whole.update(memoryview(self._data)[begin:stop])
             whole.update(rest)
         return whole.digest()
 
@@ -72,6 +71,11 @@ class Pictures:
 def begins_with_picture(part: Part) -> bool:
     """Whether a cell has a picture near its beginning."""
     return part.data.find(_KEY, part.start, min(part.start + _AHEAD, part.end)) >= 0
+
+
+def _is_ascii(data: bytes, start: int, end: int) -> bool:
+    windows = range(start, end, _WINDOW)
+    return all(data[at : min(at + _WINDOW, end)].isascii() for at in windows)
 
 
 def _pictures(part: Part) -> list[tuple[int, int]]:

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -76,8 +75,7 @@ _decode = msgspec.json.Decoder(_Code | _Prose | _Raw).decode
 _text = msgspec.json.Encoder().encode
 
 
-@dataclass(frozen=True, slots=True)
-class PlainCell:
+class PlainCell(NamedTuple):
     """What is kept of a cell: its small members, its digests, its outputs' light references."""
 
     head: dict[str, Any]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from jupyter_mlo.errors import NotebookError
 from jupyter_mlo.notebook.cells import Cell
@@ -17,12 +17,11 @@ from jupyter_mlo.statements.envelope import Envelope
 
 #: Longest name of a kernelspec that statements take over.
 MAX_NAME = 256
-#: Bytes of notebook from which threads are worth their start.
-_MUCH = 4_000_000
+#: Bytes of notebook from which threads are worth their start, and their waiting for each other.
+_MUCH = 64_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class PresentCell:
+class PresentCell(NamedTuple):
     """One cell as it is now."""
 
     cell: Cell
