@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from jupyter_mlo.errors import StatementError
+from jupyter_mlo.notebook import raw_json
 from jupyter_mlo.notebook.canonical_cell import (
     MAX_OUTPUTS,
     OUTPUT_LEVEL,
@@ -24,7 +25,7 @@ from jupyter_mlo.notebook.canonical_text import value_json
 from jupyter_mlo.notebook.digests import CellDigests
 from jupyter_mlo.notebook.parts import REFUSALS, Part
 from jupyter_mlo.notebook.pictures import Pictures
-from jupyter_mlo.notebook.raw_json import SMALL, colons, has_colons
+from jupyter_mlo.notebook.raw_json import colons, has_colons
 from jupyter_mlo.notebook.streams import terminal_text
 
 Text = str | list[str]
@@ -86,7 +87,7 @@ class PlainCell(NamedTuple):
 def read_plain(part: Part) -> PlainCell | None:
     """Read a cell; None where anything about it is out of the ordinary."""
     pictures = Pictures(part)
-    if len(pictures.text) > SMALL:
+    if len(pictures.text) > raw_json.SMALL:
         return None
     try:
         cell = _decode(pictures.text)
