@@ -6,6 +6,7 @@ import base64
 import binascii
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple, Protocol
 
 from jupyter_mlo.errors import StatementError
@@ -52,6 +53,7 @@ class CellContent(Protocol):
         """Outputs as in the file."""
 
 
+@lru_cache(maxsize=4096)
 def short(digest: bytes) -> str:
     """base64url without padding: the form inside our own predicates."""
     return binascii.b2a_base64(digest, newline=False).translate(_URL_SAFE, b"=").decode()
