@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from jupyter_mlo.delegation.assurance import Assurance, Standing, Standings
 from jupyter_mlo.delegation.binding import check_binding, check_kind
@@ -21,7 +21,7 @@ from jupyter_mlo.delegation.roles import Role, may_sign
 from jupyter_mlo.delegation.scope import FUTURE_TOLERANCE, Scope
 from jupyter_mlo.errors import MloError, Refused
 from jupyter_mlo.statements.predicates import types
-from jupyter_mlo.statements.predicates.identity import Delegation, Revocation
+from jupyter_mlo.statements.predicates.identity import Revocation
 from jupyter_mlo.statements.predicates.notebook import Record
 from jupyter_mlo.statements.statement import Statement
 from jupyter_mlo.statements.times import from_text, to_text
@@ -155,27 +155,29 @@ def _judge(statement: Statement, link: Link, standings: Standings, now: datetime
             f"{where} speaks for {statement.mlo}, and its key acts for {link.mlo}",
             hint="one MLO stands in a whole chain; this one was put together from two",
         )
-    predicate = statement.predicate
-    if not may_sign(link.role, statement.predicate_type):
+    kind = statement.predicate_type
+    if not may_sign(link.role, kind):
         raise Refused(
             f"{where} is signed by a key of role {link.role.value!r}, which may not sign "
             f"{types.short_name(statement.predicate_type)} statements",
             hint="docs/formats.md, 'Predicates', says which key may sign what",
         )
-    made = from_text(predicate.started if isinstance(predicate, Record) else statement.time)
-    if max(made, from_text(statement.time)) > now + FUTURE_TOLERANCE:
+    signed = made = from_text(statement.time)
+    if kind == types.RECORD:
+        made = from_text(cast(Record, statement.predicate).started)
+    if max(made, signed) > now + FUTURE_TOLERANCE:
         raise Refused(
             f"{where} says it was made at {statement.time}, and it is {to_text(now)}",
             hint="one of the two clocks is wrong",
         )
-    if isinstance(predicate, Delegation):
+    if kind == types.DELEGATION:
         delegate(statement, link)
-    elif statement.predicate_type in types.BINDING:
+    elif kind in types.BINDING:
         check_binding(statement, link)
     elif link.scope is not None:
         require(
             link.scope.permits(
-                predicate=statement.predicate_type,
+                predicate=kind,
                 activity=statement.activity,
                 model=statement.model,
                 at=made,
@@ -188,8 +190,7 @@ def _judge(statement: Statement, link: Link, standings: Standings, now: datetime
     membership = Assurance.WITNESSED
     if link.on_behalf_of is not None:
         membership, team = standings.membership(link.mlo, link.on_behalf_of, made)
-        claimed = from_text(statement.time)
-        timely = worst(timely, standings.revocations.timeliness(statement, claimed, team, now))
+        timely = worst(timely, standings.revocations.timeliness(statement, signed, team, now))
     if timely.outcome is Outcome.REFUSED:
         raise refusal(timely)
     if link.role is Role.REGISTRAR:

@@ -9,6 +9,7 @@ import msgspec
 
 from jupyter_mlo.notebook import raw_json, scanning
 from jupyter_mlo.notebook.parts import REFUSALS, Part
+from jupyter_mlo.notebook.pictures import begins_with_picture
 from jupyter_mlo.notebook.scanning import NotJson
 
 Raw = msgspec.Raw
@@ -62,9 +63,8 @@ def find_cell_parts(part: Part) -> bool:
 
 def look_into(part: Part) -> bool:
     """Whether a cell is one JSON value; notes the parts of long ones on the way."""
-    if len(part) > raw_json.SMALL and part.has_long_members() and find_cell_parts(part):
-        return True
-    return part.is_sound()
+    long = len(part) > raw_json.SMALL and not begins_with_picture(part)
+    return (long and part.has_long_members() and find_cell_parts(part)) or part.is_sound()
 
 
 def _walk(whole: Part, start: int, value: Any) -> Part:

@@ -16,6 +16,7 @@ from jupyter_mlo.notebook.canonical_cell import (
 from jupyter_mlo.notebook.digests import CellDigests, cell_digests, output_digests
 from jupyter_mlo.notebook.long_cells import HEAD, LongCell
 from jupyter_mlo.notebook.parts import Part
+from jupyter_mlo.notebook.plain_cells import read_plain
 
 Marks = tuple[tuple[int, Any], ...]
 
@@ -180,6 +181,12 @@ class Cell:
     def _open(self) -> None:
         """Read the small members; of a short cell also the digests, as it is decoded anyway."""
         self._head = {}
+        if self._part is not None and (self._part.sound or len(self._part) <= raw_json.SMALL):
+            plain = read_plain(self._part)
+            if plain is not None:
+                self._head, self._digests, self._marks = plain.head, plain.digests, plain.marks
+                self._reason = ""
+                return
         try:
             value = self._loaded()
             if isinstance(value, LongCell):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import base64
+import binascii
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, Protocol
+from functools import lru_cache
+from typing import Any, NamedTuple, Protocol
 
 from jupyter_mlo.errors import StatementError
 from jupyter_mlo.notebook.canonical_cell import (
@@ -21,9 +22,10 @@ from jupyter_mlo.notebook.canonical_cell import (
 )
 from jupyter_mlo.notebook.canonical_text import value_json
 
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
 
-@dataclass(frozen=True)
-class CellDigests:
+
+class CellDigests(NamedTuple):
     """The two digests of one cell, and how many outputs there are after merging streams."""
 
     cell: bytes
@@ -51,9 +53,10 @@ class CellContent(Protocol):
         """Outputs as in the file."""
 
 
+@lru_cache(maxsize=4096)
 def short(digest: bytes) -> str:
     """base64url without padding: the form inside our own predicates."""
-    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+    return binascii.b2a_base64(digest, newline=False).translate(_URL_SAFE, b"=").decode()
 
 
 def from_short(text: str) -> bytes:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Container, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from itertools import chain
+from typing import NamedTuple
 
 from jupyter_mlo.errors import NotebookError
 from jupyter_mlo.notebook.cells import Cell
@@ -17,12 +18,11 @@ from jupyter_mlo.statements.envelope import Envelope
 
 #: Longest name of a kernelspec that statements take over.
 MAX_NAME = 256
-#: Bytes of notebook from which threads are worth their start.
+#: Bytes of notebook from which threads are worth their start, and their waiting for each other.
 _MUCH = 4_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class PresentCell:
+class PresentCell(NamedTuple):
     """One cell as it is now."""
 
     cell: Cell
@@ -74,9 +74,15 @@ def present_cells(notebook: Notebook, workers: int = 1) -> list[PresentCell]:
         workers: threads, of use where much is hashed: hashing lets go of the interpreter's lock.
     """
     if workers > 1 and notebook.text is not None and len(notebook.text) > _MUCH:
+        cells, size = notebook.cells, max(1, len(notebook.cells) // (4 * workers))
+        some = (cells[at : at + size] for at in range(0, len(cells), size))
         with ThreadPoolExecutor(workers) as threads:
-            return list(threads.map(present_cell, notebook.cells))
-    return [present_cell(cell) for cell in notebook.cells]
+            return list(chain.from_iterable(threads.map(_present, some)))
+    return _present(notebook.cells)
+
+
+def _present(cells: Sequence[Cell]) -> list[PresentCell]:
+    return [present_cell(cell) for cell in cells]
 
 
 def present_cell(cell: Cell) -> PresentCell:

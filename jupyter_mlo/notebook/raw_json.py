@@ -56,19 +56,13 @@ def decode(text: bytes, level: int = 1) -> Any:
 
 def decode_part(part: Part, level: int = 1) -> Any:
     """The same for a part of a longer text."""
-    data, start, end = part.data, part.start, part.end
     try:
         value = _decode(part.view)
     except REFUSALS:
         return decode_slowly(part.text, level)
     if type(value) in _SCALARS:
         return value  # has no members that could have been dropped
-    if (
-        colons(value, level) != count_of(b":", data, start, end)
-        or find_in(data, _COLON_ESCAPE, start, end) >= 0
-    ):
-        return decode_slowly(part.text, level)
-    return value
+    return value if has_colons(part, colons(value, level)) else decode_slowly(part.text, level)
 
 
 def decode_slowly(text: bytes, level: int = 1) -> Any:
@@ -83,6 +77,14 @@ def decode_slowly(text: bytes, level: int = 1) -> Any:
         raise Undigestable(f"it is not JSON text ({error.msg})") from None
     colons(value, level)
     return value
+
+
+def has_colons(part: Part, count: int) -> bool:
+    """Whether a part has exactly so many colons, none of them escaped."""
+    data, start, end = part.data, part.start, part.end
+    return (
+        count_of(b":", data, start, end) == count and find_in(data, _COLON_ESCAPE, start, end) < 0
+    )
 
 
 def colons(value: Any, level: int) -> int:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from jupyter_mlo.delegation.assurance import Assurance
 from jupyter_mlo.notebook.verdicts import Verdict
@@ -23,8 +24,7 @@ class Demands:
     sealed: bool = False
 
 
-@dataclass(frozen=True)
-class CellReport:
+class CellReport(NamedTuple):
     """The verdict on one cell."""
 
     #: From 0.
@@ -149,12 +149,16 @@ class NotebookReport:
         }
 
 
+def _members(report: CellReport | SealReport) -> Iterable[tuple[str, Any]]:
+    return (report._asdict() if isinstance(report, CellReport) else asdict(report)).items()
+
+
 _CAMEL = {"key_id": "keyId", "statement_id": "statementId", "on_behalf_of": "onBehalfOf"}
 
 
 def _json(report: CellReport | SealReport) -> dict[str, Any]:
     value = {}
-    for name, member in asdict(report).items():
+    for name, member in _members(report):
         if isinstance(member, Assurance):
             member = str(member)
         value[_CAMEL.get(name, name)] = list(member) if isinstance(member, tuple) else member

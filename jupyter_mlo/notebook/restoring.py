@@ -7,7 +7,7 @@ as it stands comes back. Pure; whoever has stamps hands them in.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -250,7 +250,7 @@ def _entry(
     if not seals and seal is not None and not seal.refused and seal.seal.notebook == notebook:
         parent = seal.seal.parent
         listed = [
-            replace(cell.listed, stamp=bytes.fromhex(restored[at].statement_id))
+            cell.listed._replace(stamp=bytes.fromhex(restored[at].statement_id))
             if (at := cell.cell.position) in restored
             else cell.listed
             for cell in examined.cells

@@ -9,7 +9,7 @@ from __future__ import annotations
 import uuid
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -205,7 +205,7 @@ def _listed(cell: PresentCell, stamps: Mapping[int, Envelope]) -> SealedCell:
     stamp = stamps.get(cell.cell.position)
     if stamp is None:
         return cell.listed
-    return replace(cell.listed, stamp=bytes.fromhex(stamp.statement_id))
+    return cell.listed._replace(stamp=bytes.fromhex(stamp.statement_id))
 
 
 def _remaining(

@@ -13,7 +13,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from jupyter_mlo.errors import NotebookError
 from jupyter_mlo.ledger.merkle import (
@@ -57,8 +57,7 @@ def from_b64u(text: str) -> bytes:
     return binascii.a2b_base64(text.translate(_STANDARD) + padding, strict_mode=True)
 
 
-@dataclass(frozen=True, slots=True)
-class SealedCell:
+class SealedCell(NamedTuple):
     """A cell as a seal lists it: what it was, what it held, which stamp it carried.
 
     ``id`` is None where there is none, and where it cannot be signed (:func:`is_name`).

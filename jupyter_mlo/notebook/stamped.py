@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from jupyter_mlo.notebook.alignment import Alignment
 from jupyter_mlo.notebook.claims import FORGED, Claim, Verifier
@@ -17,8 +17,7 @@ from jupyter_mlo.statements.envelope import Envelope
 from jupyter_mlo.statements.predicates import types
 
 
-@dataclass(frozen=True)
-class Stamped:
+class Stamped(NamedTuple):
     """A cell's stamp: the claim, how it compares with the cell, and the facts for the rule."""
 
     claim: Claim

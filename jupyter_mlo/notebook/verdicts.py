@@ -5,8 +5,8 @@ DESIGN, "Verdicts"; what each means to a reader stands in ``docs/verdicts.md``.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class Verdict(StrEnum):
@@ -21,8 +21,7 @@ class Verdict(StrEnum):
     INVALID = "not valid here"
 
 
-@dataclass(frozen=True)
-class Ruling:
+class Ruling(NamedTuple):
     """A verdict with its reason, and for ``changed since`` what changed."""
 
     verdict: Verdict
@@ -30,8 +29,7 @@ class Ruling:
     changed: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class StampFacts:
+class StampFacts(NamedTuple):
     """What is known of the stamp that a cell carries."""
 
     #: Why it is not valid here; empty where an MLO answers for it and it belongs to this cell.
@@ -51,8 +49,7 @@ class StampFacts:
     time: str = ""
 
 
-@dataclass(frozen=True)
-class SealFacts:
+class SealFacts(NamedTuple):
     """What the newest seal says of a cell. Without a believed seal: nothing (``time`` is empty)."""
 
     time: str = ""
@@ -64,8 +61,7 @@ class SealFacts:
     stamp: str = ""
 
 
-@dataclass(frozen=True)
-class CellFacts:
+class CellFacts(NamedTuple):
     """All that the rule asks of a cell."""
 
     #: ``code``, ``markdown``, ``raw`` or empty.
@@ -75,7 +71,7 @@ class CellFacts:
     #: Why it cannot be digested.
     undigestable: str = ""
     stamp: StampFacts | None = None
-    seal: SealFacts = field(default=SealFacts())
+    seal: SealFacts = SealFacts()
     #: A record here vouches for the cell as it stands, newer than its stamp: what to do.
     record: str = ""
     #: Why records here that speak of the cell do not vouch for it; or what its outputs claim.

@@ -168,10 +168,10 @@ def _decode(text: object, member: str) -> bytes:
     if not isinstance(text, str):
         raise _malformed(f"its {member} is not a string")
     try:
-        data = base64.b64decode(text, validate=True)
+        data = binascii.a2b_base64(text, strict_mode=True)
     except (binascii.Error, ValueError):
         raise _malformed(f"its {member} is not base64") from None
-    if base64.b64encode(data).decode() != text:
+    if binascii.b2a_base64(data, newline=False) != text.encode():
         # Unused bits of the last character, surplus padding: two texts of one envelope.
         raise _malformed(f"its {member} is not in the one base64 form of its bytes")
     return data

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -19,6 +19,7 @@ from jupyter_mlo.statements.predicates import identity, lifecycle, notebook, pri
 from jupyter_mlo.statements.predicates.common import Signed
 from jupyter_mlo.statements.predicates.lifecycle import ResourceDescriptor, Standard
 from jupyter_mlo.statements.strict_json import read_json
+from jupyter_mlo.statements.written_stamps import made, read_written
 
 #: The model of every predicate that this version reads.
 MODELS: Mapping[str, type[Signed] | type[Standard]] = {
@@ -37,12 +38,18 @@ MODELS: Mapping[str, type[Signed] | type[Standard]] = {
     types.PROVENANCE: lifecycle.Provenance,
     types.TEST_RESULT: lifecycle.TestResult,
 }
+#: Those whose own members begin with ``mlo_``.
+_STANDARD = frozenset(uri for uri, model in MODELS.items() if issubclass(model, Standard))
 
 
 class Subject(ResourceDescriptor):
     """What a statement is about: always named by digest."""
 
     digest: Annotated[dict[str, str], Field(min_length=1)]
+
+
+#: What a subject says where it says no more than name and digest.
+_SILENT = dict.fromkeys(Subject.model_fields)
 
 
 class _Wire(BaseModel):
@@ -71,7 +78,7 @@ class Statement:
     @property
     def mlo(self) -> str:
         """The MLO ID for which the signer speaks."""
-        return self.predicate.mlo if isinstance(self.predicate, Signed) else self.predicate.mlo_id
+        return cast(str, self._member("id" if self.predicate_type in _STANDARD else "mlo"))
 
     @property
     def key_id(self) -> str:
@@ -93,24 +100,20 @@ class Statement:
         """The run to which the statement belongs, if it names one."""
         return self._member("run") if self.predicate_type != types.DELEGATION else None
 
-    def _member(self, name: str) -> str | None:
-        prefix = "" if isinstance(self.predicate, Signed) else "mlo_"
-        value: str | None = getattr(self.predicate, prefix + name, None)
-        return value
-
     @property
     def time(self) -> str:
         """The time that the signer claims."""
-        return (
-            self.predicate.time if isinstance(self.predicate, Signed) else self.predicate.mlo_time
-        )
+        return cast(str, self._member("time"))
 
     @property
     def delegation(self) -> str | None:
         """Statement ID of the delegation acted under; None for an MLO's own key."""
-        if isinstance(self.predicate, Signed):
-            return self.predicate.delegation
-        return self.predicate.mlo_delegation
+        return self._member("delegation")
+
+    def _member(self, name: str) -> str | None:
+        name = f"mlo_{name}" if self.predicate_type in _STANDARD else name
+        value: str | None = getattr(self.predicate, name, None)
+        return value
 
 
 def read_statement(envelope: Envelope) -> Statement:
@@ -120,6 +123,16 @@ def read_statement(envelope: Envelope) -> Statement:
         StatementError: the payload is not a statement of a known predicate in the form
             that ``docs/formats.md`` gives, or its predicate names another key than the envelope.
     """
+    written = read_written(envelope.payload)
+    if written and written[0].key_id == envelope.key_id and envelope.payload_type == PAYLOAD_TYPE:
+        stamp, digest, name = written
+        subject = made(Subject, {"name": name, "digest": {"mloCellV1": digest}}, _SILENT, {})
+        return Statement(envelope, types.STAMP, (subject,), stamp)
+    return read_by_models(envelope)
+
+
+def read_by_models(envelope: Envelope) -> Statement:
+    """:func:`read_statement`, whatever the statement's form."""
     where = f"statement {envelope.statement_id[:12]}"
     if envelope.payload_type != PAYLOAD_TYPE:
         raise StatementError(

@@ -23,7 +23,8 @@ from jupyter_mlo.notebook.reading import notebook_from_json, read_notebook
 from tests.notebook.generated import odd_notebooks, valid_notebooks
 
 PLACES = "jupyter_mlo.notebook."
-#: Names of limits, and values that make short things long; the second set has no quick ways.
+#: Names of limits, and values that make short things long; the second set has no quick ways,
+#: the third takes every picture out.
 LOW: list[dict[str, int]] = [
     {
         "raw_json.SMALL": 20,
@@ -51,6 +52,7 @@ LOW: list[dict[str, int]] = [
         "notebook_metadata.SMALL_METADATA": 4,
         "reading.SMALL_METADATA": 0,
     },
+    {"pictures._LONG": 2, "pictures._WINDOW": 3},
 ]
 LAYOUTS: list[dict[str, Any]] = [
     {"indent": 1, "ensure_ascii": False},
@@ -137,7 +139,7 @@ def reasons(text: bytes) -> list[str]:
     return [cell.undigestable or "" for cell in notebook.cells]
 
 
-@pytest.mark.parametrize("limits", LOW, ids=["low", "lowest"])
+@pytest.mark.parametrize("limits", LOW, ids=["low", "lowest", "pictures"])
 @pytest.mark.parametrize("layout", LAYOUTS, ids=range(len(LAYOUTS)))
 @pytest.mark.parametrize(
     "member",
@@ -170,7 +172,7 @@ def test_what_is_amiss_is_found_in_long_cells_too(
         assert Cell(0, cell).undigestable
 
 
-@pytest.mark.parametrize("limits", LOW, ids=["low", "lowest"])
+@pytest.mark.parametrize("limits", LOW, ids=["low", "lowest", "pictures"])
 def test_a_mime_value_that_is_no_text_after_all_is_data(limits: dict[str, int]) -> None:
     data = {"text/plain": ["line\n" * 20, 5, "x" * 40], "image/png": {"a": ["x" * 50]}}
     cell = {
