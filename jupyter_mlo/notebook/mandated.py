@@ -25,6 +25,9 @@ from jupyter_mlo.notebook.sealed import Sealed
 OUTSIDE: Final = "out of scope"
 #: Characters of injected parameters that are read.
 _LONGEST: Final = 1_000_000
+#: Where IPython ends a line as well (``str.splitlines``), and Python does not: what is one comment
+#: to the one may hold a command to the other. papermill writes none of them.
+_OTHER_ENDS: Final = "\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029"
 _FLOATS: Final = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 
 
@@ -134,7 +137,7 @@ def _foreign_parameters(scope: Scope, source: str) -> str:
 
 def python_parameters(source: str) -> dict[str, Any] | None:
     """The parameters in a cell that papermill has injected; None if there is more in it."""
-    if len(source) > _LONGEST:
+    if len(source) > _LONGEST or any(end in source for end in _OTHER_ENDS):
         return None
     found = {}
     try:

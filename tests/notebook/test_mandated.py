@@ -123,6 +123,9 @@ def test_what_was_changed_since_is_named_and_the_rest_stands() -> None:
         ({"x": "*"}, "x.y = 1", "more than parameters"),
         ({"x": "*"}, "x = " + "[" * 5000, "more than parameters"),
         ({"x": "*"}, "x = {[]: 1}", "more than parameters"),
+        ({}, '# Parameters\u2028!:\u2028import os; os.system("touch x")\n', "more than parameters"),
+        ({}, "# Parameters\x0c!touch x\n", "more than parameters"),
+        ({}, "# Parameters\r!touch x", "more than parameters"),
         ({}, "limit = 5", "does not permit the parameter 'limit'"),
     ],
 )
