@@ -25,13 +25,18 @@ class Workshop:
     def executed(self, name: str = "train.ipynb", *, recorded: bool = True) -> Path:
         """Prose, a cell that prints and one that shows."""
         value = notebook(text("# Loans", "m"), code("print(1)", "a"), code("show()", "b"))
-        now = datetime.now(UTC)
-        kernel = Kernel(load_session(self._settings, now) if recorded else None, now)
-        kernel.step = timedelta(milliseconds=10)
+        kernel = self.kernel(recorded=recorded)
         kernel.run(value["cells"][1], stream("1\n"))
         kernel.run(value["cells"][2], shows("picture"))
         self.keep(kernel, value)
         return self.write(name, value)
+
+    def kernel(self, *, recorded: bool = True) -> Kernel:
+        """A kernel of whoever is logged in."""
+        now = datetime.now(UTC)
+        kernel = Kernel(load_session(self._settings, now) if recorded else None, now)
+        kernel.step = timedelta(milliseconds=10)
+        return kernel
 
     def keep(self, kernel: Kernel, value: dict[str, Any]) -> None:
         """Put the kernel's records where kernels put them."""
