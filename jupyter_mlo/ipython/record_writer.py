@@ -137,9 +137,11 @@ class RecordWriter:
 
         So a cell that takes its kernel down takes no record but its own with it.
         """
+        if not self._owed:
+            return
         # An interrupt here would leave the request without any reply.
         with contextlib.suppress(KeyboardInterrupt):
-            if self._owed and not self._paid.wait(MAX_SETTLE):
+            if not self._paid.wait(MAX_SETTLE):
                 self._behind = True
                 self._owed.clear()
 

@@ -49,7 +49,8 @@ class Recorder:
         self._clock = clock
         self._pid = os.getpid()
         self._executions: dict[str, Execution] = {}
-        self._running: set[str] = set()
+        #: A cell runs, or what it sent is still on its way.
+        self._busy = False
         self._notices: deque[str] = deque(maxlen=8)
         self._said: set[str] = set()
         #: What is said once, at the first cell that nobody answers for; nothing where empty.
@@ -132,7 +133,7 @@ class Recorder:
         if code.strip():
             request_id = _id_of(request)
             cell = (request.get("metadata") or {}).get("cellId")
-            self._running.add(request_id)
+            self._busy = True
             self._executions[request_id] = Execution(
                 request=request_id,
                 cell=cell if isinstance(cell, str) and cell else None,
@@ -154,7 +155,6 @@ class Recorder:
         self._writer.shown(Shown(request_id, "stream", content))
 
     def replied(self, request_id: str, content: Mapping[str, Any]) -> None:
-        self._running.discard(request_id)
         execution = self._executions.get(request_id)
         if execution is None:
             return
@@ -173,7 +173,10 @@ class Recorder:
             return
         idle = len(content) < 64 and b"idle" in content
         # Without a running cell this is late output of a thread, and no idle will follow it.
-        self._writer.passed(Passed(header, parent, content), wake=idle or not self._running)
+        wake = idle or not self._busy
+        if idle:
+            self._busy = False
+        self._writer.passed(Passed(header, parent, content), wake=wake)
 
     def _page(self, request_id: str, payload: list[Mapping[str, Any]]) -> None:
         for page in payload:

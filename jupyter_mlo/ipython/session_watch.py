@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jupyter_mlo.errors import MloError
@@ -23,7 +22,7 @@ class SessionWatch:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self._path: Path = settings.session_file
+        self._path = str(settings.session_file)
         self._seen: tuple[int, int, int] | None = None
         self._signer: Signer | None = None
         #: Why there is no session although there is a file; None where all is well.
