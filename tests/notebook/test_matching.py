@@ -294,6 +294,14 @@ CASES: dict[str, tuple[list[Present], list[Recorded], dict[int, Any]]] = {
         ],
         {0: ("e1", (0,), Tie.ID)},
     ),
+    "of two that showed one display again, that which is named": (
+        [present(outputs="a", refs=(f"{ME}#e1",))],
+        [
+            record("e1", outputs="a", displays={0: "d"}, updates={"d": "a"}, at=1),
+            record("e2", outputs="a", displays={0: "d"}, updates={"d": "a"}, at=2),
+        ],
+        {0: ("e1", (0,), Tie.ID)},
+    ),
     # Copies of one notebook, and restarts: the same ids in several kernels.
     "an id in two kernels, and nothing that tells them apart": (
         [present(outputs="a")],
@@ -351,6 +359,25 @@ CASES: dict[str, tuple[list[Present], list[Recorded], dict[int, Any]]] = {
         ],
         {0: ("a1", (), Tie.ID), 1: ("a3", (0,), Tie.ID)},
     ),
+    "what only one kernel fits in part proves nothing": (
+        [present(), present(1, "u", "z", id="c3", count=3)],
+        [*RUN_A, record("a3", "u", "q", count=3, cell="c3", at=3, kernel="ka"), *RUN_B],
+        {0: AMBIGUOUS, 1: ("a3", (), Tie.ID)},
+    ),
+    "an only fit by id proves more than one by content": (
+        [
+            present(),
+            present(1, "u", "q", id="c3", count=3),
+            present(2, "v", "r", id="c4", count=4),
+        ],
+        [
+            *RUN_A,
+            record("a3", "u", "q", count=3, cell="c3", at=3, kernel="ka"),
+            *RUN_B,
+            record("b4", "v", "r", count=4, cell=None, at=9, kernel="kb"),
+        ],
+        {0: ("a1", (), Tie.ID), 1: ("a3", (0,), Tie.ID), 2: ("b4", (0,), Tie.CONTENT)},
+    ),
     "a reference proves more than an only fit": (
         [
             present(),
@@ -385,6 +412,19 @@ CASES: dict[str, tuple[list[Present], list[Recorded], dict[int, Any]]] = {
             *RUN_B,
         ],
         {0: ("a1", (), Tie.CONTENT), 1: ("a2", (0,), Tie.REFERENCE)},
+    ),
+    "an execution that has its cell by content does not outweigh another's id": (
+        [
+            present(),
+            present(1, "t", "p", id="c2", count=2, refs=(f"{ME}#a2",)),
+            present(2, id="c3"),
+        ],
+        [
+            record("a1", cell=None, at=1, kernel="ka"),
+            record("a2", "t", "p", count=2, cell=None, at=2, kernel="ka"),
+            *RUN_B,
+        ],
+        {0: ("b1", (), Tie.ID), 1: ("a2", (0,), Tie.REFERENCE), 2: ("a1", (), Tie.CONTENT)},
     ),
     "without ids, a reference elsewhere proves the kernel": (
         [present(id=None), present(1, "t", "p", id=None, count=2, refs=(f"{ME}#a2",))],
