@@ -1,15 +1,26 @@
 """Which record vouches for which cell.
 
-The rule (``docs/formats.md``, "Notebook"; DESIGN: "Living with other tools"): a cell id that
-a front end sent counts only if the notebook has it with that source; else source, outputs and
-count must match, and what stays ambiguous stays unstamped. A match never lends a record to
-outputs that differ: it says which of the present outputs the record holds. Pure.
+The rule (``docs/formats.md``, "Which record is of which cell"; DESIGN: "Living with other tools"):
+a cell id that a front end sent counts only if the notebook has it with that source; else source,
+outputs and count must match, and what stays ambiguous stays unstamped.
+
+- Light references in a cell's outputs must be the record's or those of executions that updated
+  its displays: all of them where the record holds every output, else one at least. Outputs
+  without references say nothing.
+- Of several runs in one kernel the latest that fits counts. Where records of several kernels fit
+  equally (copies of a notebook, restarts), those of a kernel that is proven for this notebook
+  count: by a cell tied by reference, else by a cell that only its records fit whole, by id or
+  else by content. Several kernels proven alike are one notebook's, after a restart: the latest.
+  Where none is proven, the cell stays unstamped.
+
+A match never lends a record to outputs that differ: it says which of the present outputs the
+record holds. Pure.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
@@ -78,20 +89,31 @@ def match(cells: Sequence[Present], recorded: Iterable[Recorded]) -> dict[int, M
     by_source: defaultdict[str, list[Recorded]] = defaultdict(list)
     for one in executions:
         by_source[one.source].append(one)
-    ids = [cell.id for cell in cells if cell.id is not None]
-    unique = _once(ids)
+    unique = _once([cell.id for cell in cells if cell.id is not None])
     found: dict[int, Match | str] = {}
+    fitting: dict[int, list[Match]] = {}
     taken: set[str] = set()
     for cell in cells:
-        if cell.id in unique:
-            own = [one for one in by_source.get(cell.source, ()) if one.cell == cell.id]
-            result = _by_id(cell, own, displays)
-            if result is not None:
-                found[cell.position] = result
-                taken.update(one.execution for one in own)
-    candidates = [cell for cell in cells if not isinstance(found.get(cell.position), Match)]
-    proven = Counter(one.recorded.kernel_id for one in found.values() if isinstance(one, Match))
-    found.update(_by_content(candidates, by_source, taken, displays, proven))
+        if cell.id not in unique:
+            continue
+        own = [one for one in by_source.get(cell.source, ()) if one.cell == cell.id]
+        if not own:
+            continue
+        taken.update(one.execution for one in own)
+        fits = _by_id(cell, own, displays)
+        if isinstance(fits, str):
+            found[cell.position] = fits
+        else:
+            fitting[cell.position] = fits
+    others = [cell for cell in cells if cell.position not in fitting]
+    for position, fits in _by_content(others, by_source, taken, displays).items():
+        if isinstance(fits, str):
+            found[position] = fits
+        else:
+            fitting[position] = fits
+    proofs = _proofs(cells, fitting)
+    fitting.update(_outweighing(cells, fitting, proofs, by_source, taken, displays))
+    found.update({position: _surest(fits, proofs) for position, fits in fitting.items()})
     return found
 
 
@@ -103,27 +125,31 @@ def _once(ids: Sequence[str]) -> set[str]:
     return seen - twice
 
 
-def _by_id(cell: Present, own: Sequence[Recorded], displays: Displays) -> Match | str | None:
-    """Of several records of one cell: that whose outputs and count are there, else the latest.
+def _by_id(cell: Present, own: Sequence[Recorded], displays: Displays) -> list[Match] | str:
+    """Of each kernel's records of one cell the best; of several kernels, those that fit best.
 
-    A count that a tool took away is any count; another one is another execution.
+    In a kernel that is the record whose outputs and count are there, else the latest. A count
+    that a tool took away is any count; another one is another execution.
     """
-    if not own:
-        return None
-    best: tuple[tuple[bool, bool, int], Match] | None = None
-    for at, one in enumerate(own):
-        for state in one.states:
-            fits = _hold(cell, one, state, displays, Tie.ID)
-            rank = (fits.whole, one.count == cell.count, at)
-            if not _same_count(cell, one):
-                # Run again since, by somebody who left no record here, even if it came out alike.
-                continue
-            if best is None or rank >= best[0]:
-                best = rank, fits
-    if best is None:
+    # Run again since, by somebody who left no record here, even if it came out alike.
+    counted = [one for one in own if _same_count(cell, one)]
+    if not counted:
         counts = ", ".join(sorted({str(one.count) for one in own}))
         return f"it was recorded as [{counts}], and stands here as [{cell.count}]"
-    return best[1]
+    best: dict[str, tuple[tuple[bool, bool, bool], Match]] = {}
+    for one in counted:
+        for state in one.states:
+            fits = _hold(cell, one, state, displays, Tie.ID)
+            if not _as_named(cell, fits):
+                continue
+            rank = (_reference(one) in cell.references, fits.whole, one.count == cell.count)
+            if one.kernel_id not in best or rank >= best[one.kernel_id][0]:
+                best[one.kernel_id] = rank, fits
+    if not best:
+        return "its outputs name other executions than those recorded"
+    ranked = [((*rank, len(fits.observed)), fits) for rank, fits in best.values()]
+    top = max(rank for rank, _ in ranked)
+    return [fits for rank, fits in ranked if rank == top]
 
 
 def _by_content(
@@ -131,8 +157,8 @@ def _by_content(
     by_source: Mapping[str, Sequence[Recorded]],
     taken: set[str],
     displays: Displays,
-    proven: Counter[str],
-) -> dict[int, Match | str]:
+) -> dict[int, list[Match] | str]:
+    """What fits each cell whole and no other cell as well, of the surest tie."""
     fitting: dict[int, list[Match]] = {}
     claims: defaultdict[str, list[tuple[Tie, int]]] = defaultdict(list)
     for cell in cells:
@@ -146,32 +172,105 @@ def _by_content(
                 claims[one.execution].append((fits.tie, cell.position))
         if matches:
             fitting[cell.position] = matches
-    # Boilerplate fits executions in other notebooks too: the kernel of most cells tells which.
-    cells_of = proven + Counter(
-        kernel
-        for matches in fitting.values()
-        for kernel in {fits.recorded.kernel_id for fits in matches}
-    )
-    found: dict[int, Match | str] = {}
+    found: dict[int, list[Match] | str] = {}
     for position, matches in fitting.items():
         own = [fits for fits in matches if _claimed_by(claims[fits.recorded.execution]) == position]
-        found[position] = _surest(own, cells_of)
+        surest = max((fits.tie for fits in own), default=None)
+        found[position] = [
+            fits for fits in own if fits.tie == surest
+        ] or "records match it, but other cells as well"
     return found
 
 
-def _surest(own: Sequence[Match], cells_of: Counter[str]) -> Match | str:
-    """Of executions that all fit one cell: of the kernel of most cells, the last."""
-    if not own:
-        return "records match it, but other cells as well"
+class _Proof(IntEnum):
+    """What says that a kernel ran cells of this notebook, from the weakest to the surest."""
 
-    def rank(fits: Match) -> tuple[Tie, int]:
-        return fits.tie, cells_of[fits.recorded.kernel_id]
+    NOTHING = 0
+    ONLY_CONTENT = 1
+    ONLY_ID = 2
+    REFERENCE = 3
 
-    best = max(map(rank, own))
-    last = [fits for fits in own if rank(fits) == best]
+
+def _proofs(cells: Sequence[Present], fitting: Mapping[int, Sequence[Match]]) -> dict[str, _Proof]:
+    """Of each kernel that is the only one to fit some cell: how that cell proves it."""
+    proofs: dict[str, _Proof] = {}
+    for cell in cells:
+        own = fitting.get(cell.position, ())
+        kernels = {fits.recorded.kernel_id for fits in own}
+        if len(kernels) != 1:
+            continue
+        if cell.references:
+            proof = _Proof.REFERENCE  # nothing fits that its references do not name
+        elif own[0].whole:
+            proof = _Proof.ONLY_ID if own[0].tie is Tie.ID else _Proof.ONLY_CONTENT
+        else:
+            continue
+        (kernel,) = kernels
+        proofs[kernel] = max(proof, proofs.get(kernel, _Proof.NOTHING))
+    return proofs
+
+
+def _outweighing(
+    cells: Sequence[Present],
+    fitting: Mapping[int, Sequence[Match]],
+    proofs: Mapping[str, _Proof],
+    by_source: Mapping[str, Sequence[Recorded]],
+    taken: set[str],
+    displays: Displays,
+) -> dict[int, list[Match]]:
+    """What fits by content in kernels proven by reference, where others only fit by id.
+
+    So it is where one front end sent ids and the other, which ran a copy, sent none.
+    """
+    proven = {kernel for kernel, proof in proofs.items() if proof is _Proof.REFERENCE}
+    outweighed = [
+        cell
+        for cell in cells
+        if (own := fitting.get(cell.position))
+        and own[0].tie is Tie.ID
+        and proven.isdisjoint(fits.recorded.kernel_id for fits in own)
+    ]
+    if not (proven and outweighed):
+        return {}
+    theirs = {
+        cell.source: [one for one in by_source[cell.source] if one.kernel_id in proven]
+        for cell in outweighed
+    }
+    used = {fits.recorded.execution for own in fitting.values() for fits in own}
+    found = _by_content(outweighed, theirs, taken | used, displays)
+    return {position: own for position, own in found.items() if not isinstance(own, str)}
+
+
+def _surest(own: Sequence[Match], proofs: Mapping[str, _Proof]) -> Match | str:
+    """Of executions that all fit one cell: of the kernels that are proven best, the last."""
+
+    def proof(fits: Match) -> _Proof:
+        return proofs.get(fits.recorded.kernel_id, _Proof.NOTHING)
+
+    best = max(map(proof, own))
+    last = [fits for fits in own if proof(fits) == best]
     if len({fits.recorded.mlo for fits in last}) > 1:
         return "records of several MLOs match it equally well"
+    if best is _Proof.NOTHING and len({fits.recorded.kernel_id for fits in last}) > 1:
+        return (
+            "executions in several kernels match it equally well, as of copies of a notebook: "
+            "run it again, or restore its stamp"
+        )
     return max(last, key=lambda fits: fits.recorded.started)
+
+
+def _reference(one: Recorded) -> str:
+    return f"{one.mlo}#{one.execution}"
+
+
+def _as_named(cell: Present, fits: Match) -> bool:
+    """Whether the references in the outputs, if there are any, are those of what fits."""
+    mlo = fits.recorded.mlo
+    own = {_reference(fits.recorded), *(f"{mlo}#{update}" for update in fits.updated_by)}
+    if fits.whole:
+        return cell.references <= own
+    # An output that no record holds may well carry another execution's reference.
+    return not cell.references or bool(cell.references & own)
 
 
 def _claimed_by(claims: Sequence[tuple[Tie, int]]) -> int | None:
@@ -182,11 +281,11 @@ def _claimed_by(claims: Sequence[tuple[Tie, int]]) -> int | None:
 
 
 def _first_whole(cell: Present, one: Recorded, displays: Displays) -> Match | None:
-    tie = Tie.REFERENCE if f"{one.mlo}#{one.execution}" in cell.references else Tie.CONTENT
+    tie = Tie.REFERENCE if _reference(one) in cell.references else Tie.CONTENT
     for state in reversed(one.states):
         if len(state.outputs) == len(cell.outputs):
             fits = _hold(cell, one, state, displays, tie)
-            if fits.whole:
+            if fits.whole and _as_named(cell, fits):
                 return fits
     return None
 

@@ -71,6 +71,20 @@ def present(
     return Present(position, id, source, tuple(outputs), count, frozenset(refs))
 
 
+AMBIGUOUS = (
+    "executions in several kernels match it equally well, as of copies of a notebook: "
+    "run it again, or restore its stamp"
+)
+#: Two copies of one notebook, each run in a kernel of its own.
+RUN_A = [
+    record("a1", at=1, kernel="ka"),
+    record("a2", "t", "p", count=2, cell="c2", at=2, kernel="ka"),
+]
+RUN_B = [
+    record("b1", at=7, kernel="kb"),
+    record("b2", "t", "p", count=2, cell="c2", at=8, kernel="kb"),
+]
+
 #: Cells, records → for each cell: the execution, which outputs it holds, and by what tie.
 CASES: dict[str, tuple[list[Present], list[Recorded], dict[int, Any]]] = {
     "the id that the front end sent": (
@@ -200,10 +214,15 @@ CASES: dict[str, tuple[list[Present], list[Recorded], dict[int, Any]]] = {
             1: ("e", (0,), Tie.REFERENCE),
         },
     ),
-    "two executions, one cell: the last": (
+    "two executions in one kernel, one cell: the last": (
+        [present(id=None)],
+        [record("e1", cell=None, at=1), record("e2", cell=None, at=2)],
+        {0: ("e2", (), Tie.CONTENT)},
+    ),
+    "two executions in two kernels, one cell": (
         [present(id=None)],
         [record("e1", cell=None, at=1, kernel="k1"), record("e2", cell=None, at=2, kernel="k2")],
-        {0: ("e2", (), Tie.CONTENT)},
+        {0: AMBIGUOUS},
     ),
     "an execution that has its cell by id is not another's by content": (
         [present(0), present(1, id="c2")], [record("e")], {0: ("e", (), Tie.ID)},
@@ -224,6 +243,198 @@ CASES: dict[str, tuple[list[Present], list[Recorded], dict[int, Any]]] = {
             record("e2", cell=None, at=2, kernel="k2", mlo="mlo:another"),
         ],
         {0: "records of several MLOs match it equally well"},
+    ),
+    # References in the outputs.
+    "the reference of another execution, by id": (
+        [present(outputs="a", refs=(f"{ME}#elsewhere",))], [record("e", outputs="a")],
+        {0: "its outputs name other executions than those recorded"},
+    ),
+    "the reference of another execution, and altered outputs": (
+        [present(outputs="x", refs=(f"{ME}#elsewhere",))], [record("e", outputs="a")],
+        {0: "its outputs name other executions than those recorded"},
+    ),
+    "the reference of another execution, by content": (
+        [present(id=None, outputs="a", refs=(f"{ME}#elsewhere",))],
+        [record("e", outputs="a", cell=None)],
+        {},
+    ),
+    "the reference of another MLO": (
+        [present(outputs="a", refs=("mlo:another#e",))], [record("e", outputs="a")],
+        {0: "its outputs name other executions than those recorded"},
+    ),
+    "two references, one of another execution, on outputs that the record holds": (
+        [present(outputs="ab", refs=(f"{ME}#e", f"{ME}#elsewhere"))], [record("e", outputs="ab")],
+        {0: "its outputs name other executions than those recorded"},
+    ),
+    "two references, one of another execution, on an output that no record holds": (
+        [present(outputs="ax", refs=(f"{ME}#e", f"{ME}#elsewhere"))], [record("e", outputs="a")],
+        {0: ("e", (0,), Tie.ID)},
+    ),
+    "the reference of the execution that updated the display": (
+        [present(outputs="n", refs=(f"{ME}#e2",))],
+        [
+            record("e1", outputs="o", displays={0: "d"}, at=1),
+            record("e2", "t", cell="c2", updates={"d": "n"}, at=2),
+        ],
+        {0: ("e1", (0,), Tie.ID)},
+    ),
+    "by content, the reference of the execution that updated the display": (
+        [present(id=None, outputs="n", refs=(f"{ME}#e2",))],
+        [
+            record("e1", outputs="o", cell=None, displays={0: "d"}, at=1),
+            record("e2", "t", cell=None, updates={"d": "n"}, at=2),
+        ],
+        {0: ("e1", (0,), Tie.CONTENT)},
+    ),
+    "an earlier execution that is named, though a later one fits": (
+        [present(outputs="a", refs=(f"{ME}#e1",))],
+        [
+            record("e1", outputs="a", at=1, kernel="k1"),
+            record("e2", outputs="a", at=2, kernel="k2"),
+        ],
+        {0: ("e1", (0,), Tie.ID)},
+    ),
+    "of two that showed one display again, that which is named": (
+        [present(outputs="a", refs=(f"{ME}#e1",))],
+        [
+            record("e1", outputs="a", displays={0: "d"}, updates={"d": "a"}, at=1),
+            record("e2", outputs="a", displays={0: "d"}, updates={"d": "a"}, at=2),
+        ],
+        {0: ("e1", (0,), Tie.ID)},
+    ),
+    # Copies of one notebook, and restarts: the same ids in several kernels.
+    "an id in two kernels, and nothing that tells them apart": (
+        [present(outputs="a")],
+        [
+            record("e1", outputs="a", at=1, kernel="k1"),
+            record("e2", outputs="a", at=2, kernel="k2"),
+        ],
+        {0: AMBIGUOUS},
+    ),
+    "what is ambiguous by id is not decided by content": (
+        [present(outputs="a")],
+        [
+            record("e1", outputs="a", at=1, kernel="k1"),
+            record("e2", outputs="a", at=2, kernel="k2"),
+            record("e3", outputs="a", at=3, kernel="k3", cell=None),
+        ],
+        {0: AMBIGUOUS},
+    ),
+    "an id in two kernels, the outputs of one": (
+        [present(outputs="a")],
+        [
+            record("e1", outputs="a", at=1, kernel="k1"),
+            record("e2", outputs="b", at=2, kernel="k2"),
+        ],
+        {0: ("e1", (0,), Tie.ID)},
+    ),
+    "an id in two kernels, the count of one": (
+        [present(outputs="a")],
+        [
+            record("e1", outputs="a", at=1, kernel="k1"),
+            record("e2", outputs="a", at=2, kernel="k2", count=2),
+        ],
+        {0: ("e1", (0,), Tie.ID)},
+    ),
+    "an id in two kernels, more of the outputs in one": (
+        [present(outputs="abx")],
+        [
+            record("e1", outputs="ab", at=1, kernel="k1"),
+            record("e2", outputs="ac", at=2, kernel="k2"),
+        ],
+        {0: ("e1", (0, 1), Tie.ID)},
+    ),
+    "a reference elsewhere proves the kernel": (
+        [present(), present(1, "t", "p", id="c2", count=2, refs=(f"{ME}#a2",))],
+        [*RUN_A, *RUN_B],
+        {0: ("a1", (), Tie.ID), 1: ("a2", (0,), Tie.ID)},
+    ),
+    "a cell elsewhere that only one kernel fits proves it": (
+        [present(), present(1, "u", "q", id="c3", count=3)],
+        [
+            *RUN_A,
+            record("a3", "u", "q", count=3, cell="c3", at=3, kernel="ka"),
+            *RUN_B,
+            record("b3", "u", "r", count=3, cell="c3", at=9, kernel="kb"),
+        ],
+        {0: ("a1", (), Tie.ID), 1: ("a3", (0,), Tie.ID)},
+    ),
+    "what only one kernel fits in part proves nothing": (
+        [present(), present(1, "u", "z", id="c3", count=3)],
+        [*RUN_A, record("a3", "u", "q", count=3, cell="c3", at=3, kernel="ka"), *RUN_B],
+        {0: AMBIGUOUS, 1: ("a3", (), Tie.ID)},
+    ),
+    "an only fit by id proves more than one by content": (
+        [
+            present(),
+            present(1, "u", "q", id="c3", count=3),
+            present(2, "v", "r", id="c4", count=4),
+        ],
+        [
+            *RUN_A,
+            record("a3", "u", "q", count=3, cell="c3", at=3, kernel="ka"),
+            *RUN_B,
+            record("b4", "v", "r", count=4, cell=None, at=9, kernel="kb"),
+        ],
+        {0: ("a1", (), Tie.ID), 1: ("a3", (0,), Tie.ID), 2: ("b4", (0,), Tie.CONTENT)},
+    ),
+    "a reference proves more than an only fit": (
+        [
+            present(),
+            present(1, "t", "p", id="c2", count=2, refs=(f"{ME}#a2",)),
+            present(2, "u", "r", id="c3", count=3),
+        ],
+        [*RUN_A, *RUN_B, record("b3", "u", "r", count=3, cell="c3", at=9, kernel="kb")],
+        {0: ("a1", (), Tie.ID), 1: ("a2", (0,), Tie.ID), 2: ("b3", (0,), Tie.ID)},
+    ),
+    "after a restart, both kernels proven: the last": (
+        [
+            present(),
+            present(1, "t", "p", id="c2", count=2, refs=(f"{ME}#b2",)),
+            present(2, "u", "q", id="c3", count=3, refs=(f"{ME}#a3",)),
+        ],
+        [*RUN_A, record("a3", "u", "q", count=3, cell="c3", at=3, kernel="ka"), *RUN_B],
+        {0: ("b1", (), Tie.ID), 1: ("b2", (0,), Tie.ID), 2: ("a3", (0,), Tie.ID)},
+    ),
+    "after a restart, what only the kernel that is not proven fits": (
+        [
+            present(outputs="new"),
+            present(1, "t", "p", id="c2", count=2, refs=(f"{ME}#a2",)),
+        ],
+        [*RUN_A, record("b1", outputs="new", at=7, kernel="kb")],
+        {0: ("b1", (0, 1, 2), Tie.ID), 1: ("a2", (0,), Tie.ID)},
+    ),
+    "a copy whose front end sent ids, while mine sent none": (
+        [present(), present(1, "t", "p", id="c2", count=2, refs=(f"{ME}#a2",))],
+        [
+            record("a1", cell=None, at=1, kernel="ka"),
+            record("a2", "t", "p", count=2, cell=None, at=2, kernel="ka"),
+            *RUN_B,
+        ],
+        {0: ("a1", (), Tie.CONTENT), 1: ("a2", (0,), Tie.REFERENCE)},
+    ),
+    "an execution that has its cell by content does not outweigh another's id": (
+        [
+            present(),
+            present(1, "t", "p", id="c2", count=2, refs=(f"{ME}#a2",)),
+            present(2, id="c3"),
+        ],
+        [
+            record("a1", cell=None, at=1, kernel="ka"),
+            record("a2", "t", "p", count=2, cell=None, at=2, kernel="ka"),
+            *RUN_B,
+        ],
+        {0: ("b1", (), Tie.ID), 1: ("a2", (0,), Tie.REFERENCE), 2: ("a1", (), Tie.CONTENT)},
+    ),
+    "without ids, a reference elsewhere proves the kernel": (
+        [present(id=None), present(1, "t", "p", id=None, count=2, refs=(f"{ME}#a2",))],
+        [
+            record("a1", cell=None, at=1, kernel="ka"),
+            record("a2", "t", "p", count=2, cell=None, at=2, kernel="ka"),
+            record("b1", cell=None, at=7, kernel="kb"),
+            record("b2", "t", "p", count=2, cell=None, at=8, kernel="kb"),
+        ],
+        {0: ("a1", (), Tie.CONTENT), 1: ("a2", (0,), Tie.REFERENCE)},
     ),
     "an id that stands there twice says nothing": (
         [present(0), present(1)], [record("e")],

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+from base64 import b64decode
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import nbformat
 import pytest
 from nbformat.sign import NotebookNotary
 
+from jupyter_mlo.delegation.sessions import load_session
 from jupyter_mlo.ledger.store import open_ledger
 from jupyter_mlo.statements.predicates.types import short_name
 from jupyter_mlo.statements.statement import read_statement
@@ -54,6 +57,42 @@ def test_again_it_makes_no_new_seal(cli, shop, settings) -> None:
     assert done.out == f"{path}: nothing has changed since your last seal; 2 stamps hold\n"
     assert path.read_bytes() == text
     assert len(logged(settings)) == count
+
+
+def kernels(path: Path) -> list[str]:
+    """The kernel that each stamp names."""
+    stamps = [cell["metadata"]["mlo"]["stamp"] for cell in read(path)["cells"][1:]]
+    return [json.loads(b64decode(one["payload"]))["predicate"]["kernel"]["id"] for one in stamps]
+
+
+def test_copies_of_a_notebook_are_stamped_with_their_own_executions(cli, shop) -> None:
+    one, other = shop.executed("one.ipynb"), shop.executed("other.ipynb")
+    for path in (one, other):
+        assert "2 cells stamped" in cli("seal", path).out
+    assert cli("verify", one, other).status == 0
+    assert len(set(kernels(one))) == len(set(kernels(other))) == 1
+    assert kernels(one) != kernels(other)
+
+
+def test_copies_that_nothing_tells_apart_stay_unstamped(cli, shop, settings) -> None:
+    paths = []
+    for name in ("one.ipynb", "other.ipynb"):
+        value = notebook(code("print(1)", "a"))
+        now = datetime.now(UTC)
+        kernel = Kernel(load_session(settings, now), now)
+        kernel.step = timedelta(milliseconds=10)
+        kernel.run(value["cells"][0], stream("1\n"))
+        shop.keep(kernel, value)
+        paths.append(shop.write(name, value))
+    for path in paths:
+        done = cli("seal", path)
+        assert "0 cells stamped" in done.out
+        assert "executions in several kernels match it equally well" in done.out
+    # As the reason says: run again, in the kernel that is there.
+    kernel.records.clear()
+    kernel.run(value["cells"][0], stream("1\n"))
+    shop.keep(kernel, value)
+    assert "1 cells stamped" in cli("seal", shop.write("other.ipynb", value)).out
 
 
 def test_a_seal_that_did_not_reach_the_ledger_reaches_it_the_next_time(cli, shop, settings) -> None:
