@@ -11,7 +11,8 @@ outputs and count must match, and what stays ambiguous stays unstamped.
   equally (copies of a notebook, restarts), those of a kernel that is proven for this notebook
   count: by a cell tied by reference, else by a cell that only its records fit whole, by id or
   else by content. Several kernels proven alike are one notebook's, after a restart: the latest.
-  Where none is proven, the cell stays unstamped.
+  Where none is proven, a front end's cell id is enough for the latest, and without one the cell
+  stays unstamped.
 
 A match never lends a record to outputs that differ: it says which of the present outputs the
 record holds. Pure.
@@ -251,7 +252,9 @@ def _surest(own: Sequence[Match], proofs: Mapping[str, _Proof]) -> Match | str:
     last = [fits for fits in own if proof(fits) == best]
     if len({fits.recorded.mlo for fits in last}) > 1:
         return "records of several MLOs match it equally well"
-    if best is _Proof.NOTHING and len({fits.recorded.kernel_id for fits in last}) > 1:
+    by_id = all(fits.tie is Tie.ID for fits in last)  # "restart and run all", if nothing is shown
+    several = len({fits.recorded.kernel_id for fits in last}) > 1
+    if best is _Proof.NOTHING and several and not by_id:
         return (
             "executions in several kernels match it equally well, as of copies of a notebook: "
             "run it again, or restore its stamp"
