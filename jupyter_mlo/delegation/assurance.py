@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from enum import IntEnum
 from typing import TYPE_CHECKING, cast
 
+from jupyter_mlo.delegation.in_time import Timeliness, after_expiry, rank, worst
 from jupyter_mlo.delegation.pool import Pool, binds, bound_key, names_mlo
 from jupyter_mlo.delegation.revocation import Links, Revocations
 from jupyter_mlo.delegation.scope import CLOCK_TOLERANCE, FUTURE_TOLERANCE
@@ -178,11 +179,13 @@ class Standings:
             return False
         return True
 
-    def affirmation(self, statement: Statement, now: datetime) -> tuple[str, Assurance] | None:
-        """When, and under how well known a key, its MLO affirmed ``statement`` anew."""
+    def affirmation(
+        self, statement: Statement, by: str, now: datetime
+    ) -> tuple[str, Assurance] | None:
+        """When, and under how well known a key, the MLO ``by`` affirmed ``statement`` anew."""
         found = []
         for said in self.pool.affirmations.get(statement.statement_id, ()):
-            if said.mlo != statement.mlo or said.delegation is not None:
+            if said.mlo != by or said.delegation is not None:
                 continue
             try:
                 key = own_enrolment(self.pool, said.mlo, said.key_id)[1]
@@ -195,16 +198,21 @@ class Standings:
                 found.append((said.time, standing.assurance))
         return max(found, key=lambda one: one[1], default=None)
 
-    def membership(self, mlo: str, team: str, at: datetime) -> tuple[Assurance, Links]:
-        """How sure it is that ``mlo`` was a member of ``team``, and what may take that back.
+    def membership(
+        self, statement: Statement, mlo: str, team: str, at: datetime, now: datetime
+    ) -> tuple[Assurance, Timeliness]:
+        """How sure it is that ``mlo`` was a member of ``team``, and what its end leaves.
+
+        Args:
+            statement: what was said for the team.
+            at: when it claims to have been done.
 
         Raises:
             Refused: no membership that was in force then is at hand.
         """
         found = []
         for said in self.pool.memberships.get(mlo, ()):
-            predicate = cast(Membership, said.predicate)
-            ends = predicate.not_after
+            ends = cast(Membership, said.predicate).not_after
             if (
                 said.mlo == team
                 and said.delegation is None
@@ -214,15 +222,28 @@ class Standings:
                 and (level := self._vouched_by(said)) is not None
             ):
                 links = Links(team, said.key_id, (), (said.statement_id,))
-                found.append((not self.revocations.concerning(links), level, links))
+                found.append((level, self._since(statement, links, ends, now)))
         if not found:
             raise Refused(
                 f"{mlo} acts here for {team}, and no membership in it that was in force then is "
                 "at hand",
                 hint="the team's owner or a registrar gives one: jupyter mlo team add --help",
             )
-        _, level, links = max(found, key=lambda one: one[:2])
-        return level, links
+        return min(found, key=lambda one: (rank(one[1]), -one[0]))
+
+    def _since(
+        self, statement: Statement, links: Links, ends: str | None, now: datetime
+    ) -> Timeliness:
+        """What the revocations of a membership, and its time, leave of a statement."""
+        claimed = from_text(statement.time)
+        timely = self.revocations.timeliness(statement, claimed, links, now)
+        if ends is None or not self.revocations.timed:
+            return timely
+        logged = self.revocations.logged.get(statement.statement_id)
+        expired = after_expiry(
+            logged=logged, ended=from_text(ends), grace=self.trust.grace, what="membership"
+        )
+        return worst(timely, expired)
 
     def roles(self, mlo: str, at: datetime) -> frozenset[str]:
         """The roles that registrars who are trusted here gave ``mlo``, and that last."""
