@@ -301,3 +301,46 @@ def test_what_is_proven_to_come_after_a_membership_was_not_made_within_it(
     assert bool(found) == bool(remark)
     assert lapsed == remark.startswith("its")
     assert judge(ended, lasting) == judge(lasting, ended) == ("", False)
+
+
+@pytest.mark.parametrize("kind", ["team", "assistant"])
+def test_a_team_is_no_person_by_enrolling_itself_once_more(kind: str) -> None:
+    hand, registrar, second = person(), person(), person()
+    other = person(hand.mlo)
+    as_person, as_kind = hand.enrols(hand, kind="person"), hand.enrols(hand, kind=kind)
+    session, by_other = hand.delegates(), other.delegates()
+    theirs = [*other.chain, hand.enrols(other, kind="person")]
+    both = [registrar.enrols(hand, kind="person"), second.enrols(hand, kind=kind)]
+    for here, pool, trust in (
+        (session, [as_person, as_kind], pinned(hand)),
+        (session, [as_kind, as_person], pinned(hand)),
+        # Another key of the same MLO, which is a person by its own word and by the team's.
+        (by_other, [as_kind, *theirs], pinned(hand)),
+        (by_other, [as_kind, *theirs], pinned(hand).pin_also(hand.mlo, other.key.key_id)),
+        (by_other, [as_kind, *theirs, other.enrols(hand)], pinned(other)),
+        (session, [as_person, *other.chain, hand.enrols(other, kind=kind)], pinned(hand)),
+        (by_other, [*registrar.chain, both[0], second.enrols(hand, kind=kind), *second.chain,
+                    as_person, *theirs], trusting(registrar, second)),
+        (session, [*session.chain, *registrar.chain, *second.chain, *both],
+         trusting(registrar, second)),
+        (session, [*session.chain, *registrar.chain, *second.chain, *reversed(both)],
+         trusting(registrar, second)),
+    ):  # fmt: skip
+        whole = [*pool, *(one for one in here.chain if one not in hand.chain)]
+        with pytest.raises(Refused, match="a person answers for what it does"):
+            answered(here.says(), whole, trust)
+
+
+def test_a_stranger_makes_no_team_of_a_person() -> None:
+    ada, bob = person(), person()
+    impostor = person(ada.mlo)
+    said = [
+        impostor.enrols(impostor, kind="team"),
+        impostor.enrols(ada, kind="team"),
+        replace(bob, mlo=ada.mlo).enrols(ada, kind="team"),
+        bob.enrols(ada, kind="team"),
+    ]
+    session = ada.delegates()
+    pool = [*said, *session.chain, *bob.chain]
+    found = answered(session.says(), pool, pinned(ada))
+    assert (found.mlo_kind, found.assurance) == ("person", Assurance.SIGNED)
