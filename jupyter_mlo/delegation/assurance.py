@@ -7,15 +7,17 @@ conflict, unless a trusted registrar enrolled it.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Set
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import IntEnum
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Final, cast
 
+from jupyter_mlo.delegation.in_time import Timeliness, after_expiry, rank, worst
 from jupyter_mlo.delegation.pool import Pool, binds, bound_key, names_mlo
 from jupyter_mlo.delegation.revocation import Links, Revocations
 from jupyter_mlo.delegation.scope import CLOCK_TOLERANCE, FUTURE_TOLERANCE
-from jupyter_mlo.delegation.succession import backers
+from jupyter_mlo.delegation.succession import MAX_KEYS, backers, vouched
 from jupyter_mlo.errors import MloError, Refused, StatementError
 from jupyter_mlo.identity.keys import PublicKey
 from jupyter_mlo.identity.schemes import check_rules
@@ -52,7 +54,7 @@ class Standing:
     """What the enrolments in a pool say of one key of one MLO, to one verifier."""
 
     assurance: Assurance
-    #: ``person``, ``team``, ``service`` or ``assistant``, as the MLO says itself.
+    #: ``person``, ``team``, ``service`` or ``assistant``: the strictest that is said of it.
     mlo_kind: str
     #: Opaque person handle, from a trusted registrar only.
     handle: str | None = None
@@ -74,6 +76,15 @@ class Registered:
             other.registrar,
             other.handle,
         )
+
+
+#: Kinds of MLO, each permitted no more than those before it.
+_STRICTER: Final = ("person", "service", "assistant", "team")
+
+
+def strictest(*kinds: str) -> str:
+    """The kind that counts where an MLO was called several."""
+    return max(kinds, key=_STRICTER.index)
 
 
 def own_enrolment(pool: Pool, mlo: str, key_id: str) -> tuple[Enrolment, PublicKey]:
@@ -153,13 +164,43 @@ class Standings:
                 raise _conflict(mlo, key_id, min(pinned), "that one is pinned here")
             if not enrolled and rivals:
                 raise _conflict(mlo, key_id, rivals[0], "a registrar trusted here enrolled it")
+        kind = self._kind(mlo, {key_id, *pinned, *registered}, registered.values())
         if enrolled:
-            return Standing(
-                Assurance.ENROLLED, registered[key_id].kind, registered[key_id].handle, own.succeeds
-            )
+            return Standing(Assurance.ENROLLED, kind, registered[key_id].handle, own.succeeds)
         known = key_id in pinned or bool(backed & (pinned | registered.keys()))
         level = Assurance.SIGNED if known else Assurance.CLAIMED
-        return Standing(level, own.kind, succeeds=own.succeeds)
+        return Standing(level, kind, succeeds=own.succeeds)
+
+    def _kind(self, mlo: str, known: Set[str], registered: Iterable[Registered]) -> str:
+        """What an MLO is by all that is said of it: the strictest.
+
+        By registrars, by its keys themselves, and by these of one another: else a team would
+        become a person by enrolling itself once more. Strangers who vouch for them say nothing.
+        """
+        said = [by.kind for by in registered]
+        edges = [
+            (one, other, cast(Enrolment, enrolment.predicate).kind)
+            for one, other, enrolment in vouched(self.pool, mlo)
+            if self._stands(enrolment)
+        ]
+        seen: set[str] = set()
+        open_ = sorted(known)
+        while open_:
+            key_id = open_.pop()
+            if key_id in seen:
+                continue
+            seen.add(key_id)
+            said += [
+                cast(Enrolment, own.predicate).kind
+                for own in self.pool.own_enrolments(key_id)
+                if own.mlo == mlo
+            ]
+            for one, other, kind in edges:
+                if one == key_id:
+                    said.append(kind)
+                    if len(seen) < MAX_KEYS:
+                        open_.append(other)
+        return strictest(*said)
 
     def _backers(self, mlo: str, key_id: str) -> frozenset[str]:
         """Other keys of ``mlo`` that say that this one is its too."""
@@ -178,11 +219,13 @@ class Standings:
             return False
         return True
 
-    def affirmation(self, statement: Statement, now: datetime) -> tuple[str, Assurance] | None:
-        """When, and under how well known a key, its MLO affirmed ``statement`` anew."""
+    def affirmation(
+        self, statement: Statement, by: str, now: datetime
+    ) -> tuple[str, Assurance] | None:
+        """When, and under how well known a key, the MLO ``by`` affirmed ``statement`` anew."""
         found = []
         for said in self.pool.affirmations.get(statement.statement_id, ()):
-            if said.mlo != statement.mlo or said.delegation is not None:
+            if said.mlo != by or said.delegation is not None:
                 continue
             try:
                 key = own_enrolment(self.pool, said.mlo, said.key_id)[1]
@@ -195,16 +238,21 @@ class Standings:
                 found.append((said.time, standing.assurance))
         return max(found, key=lambda one: one[1], default=None)
 
-    def membership(self, mlo: str, team: str, at: datetime) -> tuple[Assurance, Links]:
-        """How sure it is that ``mlo`` was a member of ``team``, and what may take that back.
+    def membership(
+        self, statement: Statement, mlo: str, team: str, at: datetime, now: datetime
+    ) -> tuple[Assurance, Timeliness]:
+        """How sure it is that ``mlo`` was a member of ``team``, and what its end leaves.
+
+        Args:
+            statement: what was said for the team.
+            at: when it claims to have been done.
 
         Raises:
             Refused: no membership that was in force then is at hand.
         """
         found = []
         for said in self.pool.memberships.get(mlo, ()):
-            predicate = cast(Membership, said.predicate)
-            ends = predicate.not_after
+            ends = cast(Membership, said.predicate).not_after
             if (
                 said.mlo == team
                 and said.delegation is None
@@ -214,15 +262,28 @@ class Standings:
                 and (level := self._vouched_by(said)) is not None
             ):
                 links = Links(team, said.key_id, (), (said.statement_id,))
-                found.append((not self.revocations.concerning(links), level, links))
+                found.append((level, self._since(statement, links, ends, now)))
         if not found:
             raise Refused(
                 f"{mlo} acts here for {team}, and no membership in it that was in force then is "
                 "at hand",
                 hint="the team's owner or a registrar gives one: jupyter mlo team add --help",
             )
-        _, level, links = max(found, key=lambda one: one[:2])
-        return level, links
+        return min(found, key=lambda one: (rank(one[1]), -one[0]))
+
+    def _since(
+        self, statement: Statement, links: Links, ends: str | None, now: datetime
+    ) -> Timeliness:
+        """What the revocations of a membership, and its time, leave of a statement."""
+        claimed = from_text(statement.time)
+        timely = self.revocations.timeliness(statement, claimed, links, now)
+        if ends is None or not self.revocations.timed:
+            return timely
+        logged = self.revocations.logged.get(statement.statement_id)
+        expired = after_expiry(
+            logged=logged, ended=from_text(ends), grace=self.trust.grace, what="membership"
+        )
+        return worst(timely, expired)
 
     def roles(self, mlo: str, at: datetime) -> frozenset[str]:
         """The roles that registrars who are trusted here gave ``mlo``, and that last."""
@@ -279,7 +340,9 @@ class Standings:
                 by_another = key_id != statement.key_id and binds(statement, key_id)
                 if by_another and self.registrar_holds(statement):
                     said = cast(Enrolment, statement.predicate)
-                    found[key_id] = Registered(statement.key_id, said.kind, said.handle)
+                    before = found.get(key_id)
+                    kind = strictest(said.kind, *([before.kind] if before else []))
+                    found[key_id] = Registered(statement.key_id, kind, said.handle)
         return found
 
     def _ended(self, mlo: str, key_id: str) -> bool:

@@ -186,11 +186,14 @@ def _judge(statement: Statement, link: Link, standings: Standings, now: datetime
         )
         _check_run(statement, link, where)
     links = Links(link.mlo, link.own_key_id, link.key_ids, link.delegation_ids)
-    timely = _timeliness(statement, link, links, standings, now)
+    # What ended with whom: each of them can answer anew for their own part only.
+    ended = [(link.mlo, _timeliness(statement, link, links, standings, now))]
     membership = Assurance.WITNESSED
     if link.on_behalf_of is not None:
-        membership, team = standings.membership(link.mlo, link.on_behalf_of, made)
-        timely = worst(timely, standings.revocations.timeliness(statement, signed, team, now))
+        team = link.on_behalf_of
+        membership, left = standings.membership(statement, link.mlo, team, made, now)
+        ended.append((team, left))
+    timely = worst(*(part for _, part in ended))
     if timely.outcome is Outcome.REFUSED:
         raise refusal(timely)
     if link.role is Role.REGISTRAR:
@@ -198,15 +201,16 @@ def _judge(statement: Statement, link: Link, standings: Standings, now: datetime
     else:
         found = standings.of(link.mlo, link.own_key_id)
         check_kind(link, found.mlo_kind)
-    assurance, remark, lapsed = found.assurance, timely.why, False
-    if timely.outcome is Outcome.CLAIMED:
-        affirmed = standings.affirmation(statement, now)
+    assurance, remark, lapsed = min(found.assurance, membership), timely.why, False
+    for mlo, part in ended:
+        if part.outcome is not Outcome.CLAIMED:
+            continue
+        affirmed = standings.affirmation(statement, mlo, now)
         if affirmed is None:
-            assurance, lapsed = Assurance.CLAIMED, True
-        else:
-            at, level = affirmed
-            assurance, remark = min(assurance, level), f"{remark}; affirmed anew at {at}"
-    assurance = min(assurance, membership)
+            assurance, remark, lapsed = Assurance.CLAIMED, part.why, True
+            break
+        at, level = affirmed
+        assurance, remark = min(assurance, level), f"{part.why}; affirmed anew at {at}"
     return Attribution(
         mlo=link.mlo,
         key_id=link.own_key_id,

@@ -54,9 +54,14 @@ IN_TIME: Final = Timeliness(Outcome.STANDS)
 _ORDER: Final = list(Outcome)
 
 
+def rank(one: Timeliness) -> int:
+    """The higher, the less is left."""
+    return _ORDER.index(one.outcome)
+
+
 def worst(*found: Timeliness) -> Timeliness:
     """The one that decides, where several things ended in one chain."""
-    return max(found, key=lambda one: _ORDER.index(one.outcome), default=IN_TIME)
+    return max(found, key=rank, default=IN_TIME)
 
 
 def after_revocation(
@@ -113,8 +118,10 @@ def _perhaps_anothers(claimed: datetime, logged: Logged, since: datetime) -> str
     return ""
 
 
-def after_expiry(*, logged: Logged | None, ended: datetime, grace: timedelta) -> Timeliness:
-    """What the end of a delegation's time leaves of a statement that was made within it.
+def after_expiry(
+    *, logged: Logged | None, ended: datetime, grace: timedelta, what: str = "delegation"
+) -> Timeliness:
+    """What the end of a delegation's or membership's time leaves of a statement made within it.
 
     A statement is late only where that is proven: that nobody proves when an entry was
     logged is so in every ledger without witnesses, and is no fault of the entry.
@@ -122,7 +129,7 @@ def after_expiry(*, logged: Logged | None, ended: datetime, grace: timedelta) ->
     if logged is None or logged.after is None or logged.after <= ended + CLOCK_TOLERANCE:
         return IN_TIME
     where = (
-        f"its delegation ended at {to_text(ended)}, and at {to_text(logged.after)} the ledger "
+        f"its {what} ended at {to_text(ended)}, and at {to_text(logged.after)} the ledger "
         "did not have it yet"
     )
     if logged.at is not None and logged.at <= ended + grace:

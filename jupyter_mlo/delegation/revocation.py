@@ -92,6 +92,8 @@ class Revocations:
     #: Whether ``logged`` may hold proven times: else nobody is asked for each statement's.
     timed: bool = True
     _found: dict[tuple[str, str, str], list[Statement]] = field(default_factory=dict, repr=False)
+    #: (MLO, key ID) → where that key ended.
+    _ends: dict[tuple[str, str], tuple[float, str] | None] = field(default_factory=dict, repr=False)
 
     def timeliness(
         self, statement: Statement, claimed: datetime, links: Links, now: datetime
@@ -131,7 +133,11 @@ class Revocations:
         if not found.why:
             return found
         what = f"the {_what(predicate)} was revoked at {predicate.time} ({predicate.reason})"
-        return Timeliness(found.outcome, f"{what}, and {found.why}")
+        outcome = found.outcome
+        if outcome is Outcome.REFUSED and self._tightens(revocation):
+            # Whatever date it bears: only the key's first end refuses, and that is another's.
+            outcome = Outcome.CLAIMED if self._had_ended(revocation) else outcome
+        return Timeliness(outcome, f"{what}, and {found.why}")
 
     def check_in_force(self, links: Links, what: str) -> None:
         """Raise :class:`Refused` where anything in the chain is revoked: for acts still to come."""
@@ -171,14 +177,19 @@ class Revocations:
         return key is not None and self.pool.holds(revocation, key)
 
     def _may_revoke(self, revocation: Statement, links: Links) -> bool:
+        if not self._entitled(revocation, links.mlo, links.own_key_id):
+            return False
+        return self._tightens(revocation) or not self._had_ended(revocation)
+
+    def _entitled(self, revocation: Statement, mlo: str, own_key_id: str) -> bool:
+        """Whether its signer may revoke what hangs on that key, unless it had itself ended."""
         key_id = revocation.key_id
-        if self._enrolled_by(key_id, links.mlo, links.own_key_id):
-            return True
         return (
-            key_id == links.own_key_id
-            or key_id in self.trust.pins.get(links.mlo, ())
-            or related(self.pool, links.mlo, key_id, links.own_key_id)
-        ) and not self._had_ended(revocation)
+            key_id == own_key_id
+            or key_id in self.trust.pins.get(mlo, ())
+            or self._enrolled_by(key_id, mlo, own_key_id)
+            or related(self.pool, mlo, key_id, own_key_id)
+        )
 
     def _enrolled_by(self, registrar_id: str, mlo: str, key_id: str) -> bool:
         registrar = self.pool.key(registrar_id) if registrar_id in self.trust.registrars else None
@@ -189,22 +200,66 @@ class Revocations:
             for enrolment in self.pool.enrolments.get(mlo, ())
         )
 
+    def _tightens(self, revocation: Statement) -> bool:
+        """Whether a key says of itself that it was compromised.
+
+        That counts even after its end: else a thief who ends a stolen key, without a word of
+        theft, forestalls its owner. It takes away from that key alone, and nothing for good.
+        """
+        predicate = cast(Revocation, revocation.predicate)
+        return predicate.revokes_key == revocation.key_id and bool(predicate.compromised_since)
+
     def _had_ended(self, revocation: Statement) -> bool:
-        """Whether the key that signs it was revoked before, by itself or by its registrar.
+        """Whether the key that signs it was revoked before, by whoever may.
 
         Who finds a key that was given up years ago must not be able to burn with it what its
-        owner signed since, nor what he signed before.
+        owner signed since, nor a device that was revoked the device that revoked it.
         """
-        key_id, mlo = revocation.key_id, revocation.mlo
+        place = self._place(revocation)
         return any(
-            self._place(other) < self._place(revocation)
-            and other.mlo == mlo
-            and names_key(other, key_id)
-            and (other.key_id == key_id or self._enrolled_by(other.key_id, mlo, key_id))
-            and self._signed(other)
-            for other in self.pool.revocations.get(key_id, ())
-            if other.statement_id != revocation.statement_id
+            end is not None and end < place for end in map(self._end, self._bearers(revocation))
         )
+
+    def _bearers(self, revocation: Statement) -> list[tuple[str, str]]:
+        """As whose key its signer's may have ended: the MLO's, and as a registrar its own."""
+        key_id = revocation.key_id
+        named = {revocation.mlo, *(own.mlo for own in self.pool.own_enrolments(key_id))}
+        if key_id not in self.trust.registrars:
+            named = {revocation.mlo}
+        return [(mlo, key_id) for mlo in sorted(named)]
+
+    def _end(self, bearer: tuple[str, str]) -> tuple[float, str] | None:
+        """Where the key of an MLO ended first; None where it did not.
+
+        All that this hangs on is gathered, and then gone through once in the ledger's order:
+        of two keys that revoke each other the first one is right.
+        """
+        if bearer in self._ends:
+            return self._ends[bearer]
+        known: set[tuple[str, str]] = set()
+        open_ = [bearer]
+        said: list[tuple[tuple[float, str], tuple[str, str], list[tuple[str, str]]]] = []
+        while open_:
+            mlo, key_id = one = open_.pop()
+            if one in known:
+                continue
+            known.add(one)
+            for revocation in self.pool.revocations.get(key_id, ()):
+                if (
+                    revocation.mlo == mlo
+                    and revocation.delegation is None
+                    and names_key(revocation, key_id)
+                    and self._entitled(revocation, mlo, key_id)
+                    and self._signed(revocation)
+                ):
+                    said.append((self._place(revocation), one, self._bearers(revocation)))
+                    open_ += said[-1][2]
+        ends: dict[tuple[str, str], tuple[float, str]] = {}
+        for place, one, signers in sorted(said):
+            if not any(signer in ends and ends[signer] < place for signer in signers):
+                ends.setdefault(one, place)
+        self._ends.update({one: ends.get(one) for one in known})
+        return self._ends[bearer]
 
     def _place(self, revocation: Statement) -> tuple[float, str]:
         """The ledger's order; after it, by what they say themselves."""

@@ -54,7 +54,8 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
     lines = [f"statement {text}" for text in named]
     paths = [text for text in arguments.what if text not in named]
     for path, where, claim in _lapsed(paths, context) if paths else ():
-        if claim.attribution is None or claim.attribution.mlo != identity.mlo:
+        found = claim.attribution
+        if found is None or identity.mlo not in (found.mlo, found.on_behalf_of):
             continue
         named.append(claim.envelope.statement_id)
         lines.append(f"{path}, {where}: {claim.envelope.statement_id[:12]}")

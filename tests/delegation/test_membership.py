@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from jupyter_mlo.delegation.affirmation import affirm
 from jupyter_mlo.delegation.assurance import Assurance, Standings
 from jupyter_mlo.delegation.membership import admit, grant
 from jupyter_mlo.delegation.pool import Pool
@@ -214,3 +215,132 @@ def test_roles_are_a_trusted_registrars_to_give() -> None:
         answered(role(ada, "owner"), pool, trusting(registrar))
     back = replace(registrar, mlo=ada.mlo).revokes(given.statement_id)
     assert roles_of(ada.mlo, [*pool, back], registrar) == frozenset()
+
+
+def days(count: float) -> timedelta:
+    return timedelta(days=count)
+
+
+def long_ago(member: Hand, of: Hand, until: timedelta = timedelta()) -> Hand:
+    """A session for a team, begun 31 days ago and still open ``until`` before now."""
+    return member.delegates(
+        time=NOW - days(31),
+        header={"onBehalfOf": of.mlo},
+        notBefore=to_text(NOW - days(31)),
+        notAfter=to_text(NOW - until),
+    )
+
+
+def test_who_left_a_team_does_not_affirm_herself_back_in() -> None:
+    ada, credit, other = person(), team(), team()
+    membership = admit(own(credit), ada.mlo, now=NOW - days(60))
+    left = credit.revokes(membership.statement_id, reason="left", time=NOW - days(30))
+    session = long_ago(ada, credit)
+    ended = ada.revokes(session.delegation or "", time=NOW - days(30))
+    said = session.says(time=NOW - days(30.5))
+    hers, theirs, anothers = (affirm(own(by), [said.statement_id], now=NOW)
+                              for by in (ada, credit, other))  # fmt: skip
+
+    def judge(*more: Envelope) -> tuple[bool, Assurance]:
+        pool = [*session.chain, *credit.chain, *other.chain, membership, left, *more]
+        order = [membership, left, ended, said, hers, theirs, anothers]
+        places = {one.statement_id: Logged(at) for at, one in enumerate(order)}
+        trust = pinned(ada, credit, other)
+        known = Revocations(Pool.of(pool), trust, places)
+        found = answered(said, pool, trust, revocations=known)
+        assert found.on_behalf_of == credit.mlo
+        return found.lapsed, found.assurance
+
+    lapsed, counts = (True, Assurance.CLAIMED), (False, Assurance.SIGNED)
+    assert judge() == judge(hers) == judge(anothers) == lapsed
+    assert judge(theirs) == counts
+    # Where her own session ended as well, each answers for their own part.
+    assert judge(ended, hers) == judge(ended, theirs) == lapsed
+    assert judge(ended, hers, theirs) == counts
+
+
+def test_a_team_of_oneself_hides_nothing_that_ended() -> None:
+    ada = person()
+    session = for_team(ada, ada)
+    membership = admit(own(ada), ada.mlo, now=NOW - hours(1))
+    ended = ada.revokes(session.delegation or "")
+    pool = [*session.chain, membership]
+    assert not answered(session.says(), pool, pinned(ada)).lapsed
+    assert answered(session.says(), [*pool, ended], pinned(ada)).lapsed
+
+
+@pytest.mark.parametrize(
+    ("logged", "remark"),
+    [
+        (Logged(1), ""),
+        (Logged(1, NOW - days(30.2), NOW - days(30.4)), ""),
+        (Logged(1, NOW - days(25), NOW - days(29)), "late: its membership ended at 2026-10-23"),
+        (Logged(1, NOW, NOW - days(1)), "its membership ended at 2026-10-23"),
+    ],
+)
+def test_what_is_proven_to_come_after_a_membership_was_not_made_within_it(
+    logged: Logged, remark: str
+) -> None:
+    ada, credit = person(), team()
+    session = long_ago(ada, credit)
+    said = session.says(time=NOW - days(30.5))
+    ended = admit(own(credit), ada.mlo, now=NOW - days(60), until=NOW - days(30))
+    lasting = admit(own(credit), ada.mlo, now=NOW - days(60), until=NOW + days(30))
+    trust = pinned(ada, credit)
+    base = [*session.chain, *credit.chain]
+    places = {said.statement_id: logged}
+
+    def judge(*memberships: Envelope) -> tuple[str, bool]:
+        pool = [*base, *memberships]
+        known = Revocations(Pool.of(pool), trust, places)
+        found = answered(said, pool, trust, revocations=known)
+        return found.remark, found.lapsed
+
+    found, lapsed = judge(ended)
+    assert found.startswith(remark)
+    assert bool(found) == bool(remark)
+    assert lapsed == remark.startswith("its")
+    assert judge(ended, lasting) == judge(lasting, ended) == ("", False)
+
+
+@pytest.mark.parametrize("kind", ["team", "assistant"])
+def test_a_team_is_no_person_by_enrolling_itself_once_more(kind: str) -> None:
+    hand, registrar, second = person(), person(), person()
+    other = person(hand.mlo)
+    as_person, as_kind = hand.enrols(hand, kind="person"), hand.enrols(hand, kind=kind)
+    session, by_other = hand.delegates(), other.delegates()
+    theirs = [*other.chain, hand.enrols(other, kind="person")]
+    both = [registrar.enrols(hand, kind="person"), second.enrols(hand, kind=kind)]
+    for here, pool, trust in (
+        (session, [as_person, as_kind], pinned(hand)),
+        (session, [as_kind, as_person], pinned(hand)),
+        # Another key of the same MLO, which is a person by its own word and by the team's.
+        (by_other, [as_kind, *theirs], pinned(hand)),
+        (by_other, [as_kind, *theirs], pinned(hand).pin_also(hand.mlo, other.key.key_id)),
+        (by_other, [as_kind, *theirs, other.enrols(hand)], pinned(other)),
+        (session, [as_person, *other.chain, hand.enrols(other, kind=kind)], pinned(hand)),
+        (by_other, [*registrar.chain, both[0], second.enrols(hand, kind=kind), *second.chain,
+                    as_person, *theirs], trusting(registrar, second)),
+        (session, [*session.chain, *registrar.chain, *second.chain, *both],
+         trusting(registrar, second)),
+        (session, [*session.chain, *registrar.chain, *second.chain, *reversed(both)],
+         trusting(registrar, second)),
+    ):  # fmt: skip
+        whole = [*pool, *(one for one in here.chain if one not in hand.chain)]
+        with pytest.raises(Refused, match="a person answers for what it does"):
+            answered(here.says(), whole, trust)
+
+
+def test_a_stranger_makes_no_team_of_a_person() -> None:
+    ada, bob = person(), person()
+    impostor = person(ada.mlo)
+    said = [
+        impostor.enrols(impostor, kind="team"),
+        impostor.enrols(ada, kind="team"),
+        replace(bob, mlo=ada.mlo).enrols(ada, kind="team"),
+        bob.enrols(ada, kind="team"),
+    ]
+    session = ada.delegates()
+    pool = [*said, *session.chain, *bob.chain]
+    found = answered(session.says(), pool, pinned(ada))
+    assert (found.mlo_kind, found.assurance) == ("person", Assurance.SIGNED)

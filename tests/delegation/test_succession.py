@@ -167,7 +167,8 @@ def test_whoever_finds_a_key_that_was_given_up_burns_nothing_with_it() -> None:
     logged = [said, *pool, superseded]
     burning = [
         old.revokes(new.key.key_id, reason="compromised", since=NOW - hours(9)),
-        old.revokes(old.key.key_id, reason="compromised", since=NOW - hours(9)),
+        old.revokes(session.delegation or "", reason="compromised", since=NOW - hours(9)),
+        old.revokes(old.key.key_id, reason="ended", time=NOW - hours(3)),
     ]
     whole = [*pool, *session.chain, superseded, *burning]
     known = seen(whole, [*logged, *burning], trust)
@@ -178,3 +179,99 @@ def test_whoever_finds_a_key_that_was_given_up_burns_nothing_with_it() -> None:
     whole.append(rightly)
     known = seen(whole, [*logged, rightly], trust)
     assert answered(said, whole, trust, revocations=known).lapsed
+
+
+def test_a_device_that_was_revoked_revokes_no_other() -> None:
+    ada, laptop, phone = (one := person()), person(one.mlo), person(one.mlo)
+    pool = [*linked(ada, laptop), *phone.chain, ada.enrols(phone), phone.enrols(ada)]
+    said = (session := ada.delegates()).says(time=NOW - hours(0.9))
+    lost = ada.revokes(laptop.key.key_id, reason="lost", time=NOW - hours(0.5))
+    burns = [
+        laptop.revokes(what, reason="compromised", since=NOW - hours(9), time=NOW - hours(0.6))
+        for what in (ada.key.key_id, phone.key.key_id, session.delegation or "")
+    ]
+    # What it hangs on may be long: the phone is revoked by the laptop, after the laptop's end.
+    chained = phone.revokes(ada.key.key_id, reason="compromised", since=NOW - hours(9))
+    whole = [*pool, *session.chain, lost, *burns]
+    for trust in (pinned(ada), pinned(laptop)):
+        known = seen(whole, [*pool, said, lost, *burns], trust)
+        found = answered(said, whole, trust, revocations=known)
+        assert (found.assurance, found.remark) == (Assurance.SIGNED, "")
+        # Before its end it may, and what it revoked revokes nothing in turn.
+        first = seen(whole, [*pool, said, *burns, lost], trust)
+        assert answered(said, whole, trust, revocations=first).lapsed
+        known = seen([*whole, chained], [*pool, said, lost, *burns, chained], trust)
+        assert answered(said, [*whole, chained], trust, revocations=known).lapsed
+        stopped = [*pool, said, burns[1], lost, chained]
+        known = seen([*pool, *session.chain, *stopped], stopped, trust)
+        found = answered(said, [*pool, *session.chain, *stopped], trust, revocations=known)
+        assert (found.assurance, found.remark) == (Assurance.SIGNED, "")
+
+
+@pytest.mark.parametrize("by", ["itself", "a sibling", "another registrar"])
+def test_a_registrar_whose_key_was_revoked_revokes_nobody(by: str) -> None:
+    ada, registrar, second = person(), person(), person()
+    sibling = person(registrar.mlo)
+    said = (session := ada.delegates()).says(time=NOW - hours(0.9))
+    ender = {"itself": registrar, "a sibling": sibling, "another registrar": second}[by]
+    ended = replace(ender, mlo=registrar.mlo).revokes(
+        registrar.key.key_id, reason="compromised", since=NOW - hours(0.7), time=NOW - hours(0.5)
+    )
+    burns = replace(registrar, mlo=ada.mlo).revokes(
+        ada.key.key_id, reason="compromised", since=NOW - hours(9)
+    )
+    pool = [*linked(registrar, sibling), *second.chain, *session.chain, registrar.enrols(ada),
+            second.enrols(registrar)]  # fmt: skip
+    trust = trusting(registrar, second, pins=pinned(ada))
+    whole = [*pool, ended, burns]
+    known = seen(whole, [*pool, said, ended, burns], trust)
+    found = answered(said, whole, trust, revocations=known)
+    assert (found.assurance, found.remark) == (Assurance.SIGNED, "")
+    known = seen(whole, [*pool, said, burns, ended], trust)
+    assert answered(said, whole, trust, revocations=known).lapsed
+
+
+def test_many_revocations_of_each_other_are_gone_through_once() -> None:
+    ada = person()
+    laptop = person(ada.mlo)
+    said = (session := ada.delegates()).says(time=NOW - hours(0.9))
+    pool = [*linked(ada, laptop), *session.chain]
+    many = [
+        one.revokes(other.key.key_id, reason="lost")
+        for _ in range(200)
+        for one, other in ((ada, laptop), (laptop, ada))
+    ]
+    known = seen([*pool, *many], [*pool, said, *many], pinned(ada))
+    assert not answered(said, [*pool, *many], pinned(ada), revocations=known).lapsed
+
+
+@pytest.mark.parametrize("reason", ["ended", "superseded", "left", "lost", "compromised"])
+@pytest.mark.parametrize("date", [9.0, 0.2])
+def test_a_thief_who_ends_a_stolen_key_does_not_forestall_its_owner(
+    reason: str, date: float
+) -> None:
+    ada = person()
+    other = person(ada.mlo)
+    thiefs = (session := ada.delegates()).says(time=NOW - hours(0.5))
+    older = session.says(time=NOW - hours(0.9))
+    since = NOW - hours(0.01) if reason == "compromised" else None
+    forestalls = ada.revokes(ada.key.key_id, reason=reason, time=NOW - hours(0.3), since=since)
+    theft = ada.revokes(
+        ada.key.key_id, reason="compromised", time=NOW - hours(date), since=NOW - hours(0.7)
+    )
+    looser = ada.revokes(ada.key.key_id, reason="compromised", since=NOW - hours(0.01))
+    trust = pinned(ada)
+    order = [older, thiefs, forestalls, theft, looser]
+    places = {
+        one.statement_id: Logged(at, NOW - hours(0.8 if one is older else 0.4))
+        for at, one in enumerate(order)
+    }
+    pool = [*session.chain, *other.chain, forestalls, theft, looser]
+    known = Revocations(Pool.of(pool), trust, places)
+    found = answered(thiefs, pool, trust, revocations=known)
+    assert found.lapsed
+    # What is proven older stays, and never is anything refused for good by its second word.
+    if date < 9:
+        assert answered(older, pool, trust, revocations=known).assurance is Assurance.SIGNED
+    else:
+        assert answered(older, pool, trust, revocations=known).lapsed
