@@ -7,7 +7,9 @@ has. It proves what is in it, and not that nothing was left out.
 
 from __future__ import annotations
 
+import os
 import shutil
+import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -231,7 +233,10 @@ def read_receipt(export: Path, envelope: Envelope) -> tuple[TlogProof, bytes] | 
 
 def _bytes(path: Path) -> bytes | None:
     try:
-        with path.open("rb") as file:
+        # Whoever made the export may have put a pipe there, which would be waited for.
+        with open(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise LedgerError(f"{path} is no regular file", hint="ask for a new export")
             data = file.read(_MOST + 1)
     except FileNotFoundError:
         return None
