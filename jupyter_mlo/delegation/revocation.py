@@ -6,14 +6,20 @@ What a revocation leaves of a statement is the rule of
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, cast
 
+from jupyter_mlo.delegation.in_time import (
+    ELSEWHERE,
+    Outcome,
+    Timeliness,
+    after_revocation,
+    is_before,
+    worst,
+)
 from jupyter_mlo.delegation.in_time import Logged as Logged
-from jupyter_mlo.delegation.in_time import Outcome, Timeliness, after_revocation, worst
 from jupyter_mlo.delegation.pool import Pool, binds, names_key, names_statement
 from jupyter_mlo.delegation.signer import Signer
 from jupyter_mlo.delegation.succession import related
@@ -91,6 +97,9 @@ class Revocations:
     logged: Mapping[str, Logged] = field(default_factory=dict)
     #: Whether ``logged`` may hold proven times: else nobody is asked for each statement's.
     timed: bool = True
+    #: The ledgers that are known whole: a revocation that is not there comes after all that is.
+    #: None where ``logged`` is of one such ledger only.
+    whole: frozenset[str] | None = None
     _found: dict[tuple[str, str, str], list[Statement]] = field(default_factory=dict, repr=False)
 
     def timeliness(
@@ -119,11 +128,20 @@ class Revocations:
     ) -> Timeliness:
         predicate = cast(Revocation, revocation.predicate)
         since = predicate.compromised_since
+        logged = self.logged.get(statement.statement_id)
+        revoked = self.logged.get(revocation.statement_id)
+        if (
+            revoked is None
+            and logged is not None
+            and self.whole is not None
+            and logged.origin not in self.whole
+        ):
+            revoked = ELSEWHERE
         found = after_revocation(
             claimed=claimed,
-            logged=self.logged.get(statement.statement_id),
+            logged=logged,
             revoked=from_text(predicate.time),
-            revocation_logged=self.logged.get(revocation.statement_id),
+            revocation_logged=revoked,
             compromised_since=None if since is None else from_text(since),
             grace=self.trust.grace,
             now=now,
@@ -197,7 +215,7 @@ class Revocations:
         """
         key_id, mlo = revocation.key_id, revocation.mlo
         return any(
-            self._place(other) < self._place(revocation)
+            self._is_before(other, revocation)
             and other.mlo == mlo
             and names_key(other, key_id)
             and (other.key_id == key_id or self._enrolled_by(other.key_id, mlo, key_id))
@@ -206,10 +224,14 @@ class Revocations:
             if other.statement_id != revocation.statement_id
         )
 
-    def _place(self, revocation: Statement) -> tuple[float, str]:
-        """The ledger's order; after it, by what they say themselves."""
-        logged = self.logged.get(revocation.statement_id)
-        return (math.inf if logged is None else logged.index, revocation.time)
+    def _is_before(self, one: Statement, other: Statement) -> bool:
+        """The ledger's order; after it, and between ledgers, by what they say themselves."""
+        first, second = (self.logged.get(each.statement_id) for each in (one, other))
+        if first is None or second is None:
+            return (first is None, one.time) < (second is None, other.time)
+        if first.origin == second.origin:
+            return first.index < second.index
+        return is_before(first, second) or (not is_before(second, first) and one.time < other.time)
 
 
 def refusal(found: Timeliness) -> Refused:

@@ -111,19 +111,22 @@ def judge_export(export: Path, here: AtHand, now: datetime) -> ExportReport:
     pool = here.pool.also(one.envelope for one in exported if one.envelope is not None)
     held = {one.line: receipts.of(one) for one in exported}
     logged = {
-        one.envelope.statement_id: Logged(found.index, found.since)
+        one.envelope.statement_id: Logged(found.index, found.since, origin=found.head.origin)
         for one in exported
         if one.envelope is not None and (found := held[one.line][0]) is not None
     }
+    whole: frozenset[str] = frozenset()
     if here.ledger is not None:
         known = [one.statement_id for each in pool.revocations.values() for one in each]
-        logged = {**here.ledger.logged(known), **logged}
+        # What is known of one's own ledger counts before what somebody hands over.
+        logged = {**logged, **here.ledger.logged(known)}
+        whole = frozenset([here.ledger.ledger.origin])
     results = iter(
         attribute_many(
             statements,
             pool=pool,
             trust=here.trust,
-            revocations=Revocations(pool, here.trust, logged),
+            revocations=Revocations(pool, here.trust, logged, whole=whole),
             now=now,
         )
     )

@@ -236,7 +236,7 @@ def test_what_was_logged_before_a_compromise_stays_good(three: BackEnd) -> None:
                 claimed=NOON - timedelta(minutes=5),
                 logged=places[name],
                 revoked=NOON + timedelta(hours=5),
-                revocation_logged=Logged(3),
+                revocation_logged=Logged(3, origin=ledger.origin),
                 compromised_since=since,
                 grace=timedelta(days=7),
                 now=NOON + timedelta(days=1),
