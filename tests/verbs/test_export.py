@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -93,7 +94,7 @@ def test_the_chain_stands_first_and_every_line_is_a_sigstore_bundle(export: Path
         assert bundle["mediaType"] == "application/vnd.dev.sigstore.bundle.v0.3+json"
         hint = bundle["verificationMaterial"]["publicKey"]["hint"]
         assert [one["keyid"] for one in bundle["dsseEnvelope"]["signatures"]] == [hint]
-    assert len(list(receipts_folder(export).iterdir())) == 3  # stamps are under the seal
+    assert len(list(receipts_folder(export).glob("*.tlog-proof"))) == 3  # stamps are under the seal
 
 
 def test_nothing_in_an_export_makes_its_keys_trusted(elsewhere: Cli, export: Path) -> None:
@@ -312,8 +313,28 @@ def test_a_place_in_another_ledger_is_not_before_a_revocation_here(
 
 
 def test_a_receipt_that_is_a_pipe_is_not_waited_for(trusting: Cli, export: Path) -> None:
-    receipt = sorted(receipts_folder(export).iterdir())[0]
+    receipt = sorted(receipts_folder(export).glob("*.tlog-proof"))[0]
     receipt.unlink()
     os.mkfifo(receipt)
     report = found(trusting, export, 1)
     assert any("no regular file" in one["receipt"] for one in report["statements"])
+
+
+def test_stamps_stand_where_their_seal_stands_after_the_key_was_rotated(
+    cli: Cli, trusting: Cli, export: Path, secret: str, tmp_path: Path
+) -> None:
+    for one in (cli, trusting):
+        Path(one.environ["MLO_HOME"], "mlo.toml").write_text('[time]\ngrace = "0m"\n')
+    time.sleep(1.1)
+    assert cli("key", "rotate", MLO_PASSPHRASE_FILE=secret).status == 0
+    path = tmp_path / "rotated.jsonl"
+    assert cli("export", tmp_path / "work", "--out", path).status == 0
+    assert "revocation" in kinds(path)
+    assert found(trusting, path, 0)["holds"]
+    assert found(cli, path, 0)["holds"]
+    (cells,) = receipts_folder(path).glob("*.cells.json")
+    whole = json.loads(cells.read_bytes())
+    for text in ("[", "[]", "{}", json.dumps({"cells": whole["cells"][1:]})):
+        cells.write_text(text)
+        lines = found(trusting, path, 1)["statements"]
+        assert {one["predicate"] for one in lines if "revoked" in one["refused"]} == {"stamp"}
