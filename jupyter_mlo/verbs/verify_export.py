@@ -90,8 +90,18 @@ class ExportReport:
         }
 
 
-def judge_export(export: Path, here: AtHand, now: datetime) -> ExportReport:
+#: (origin, size) → the checkpoint that a log has signed.
+Heads = dict[tuple[str, int], Any]
+
+
+def judge_export(
+    export: Path, here: AtHand, now: datetime, heads: Heads | None = None
+) -> ExportReport:
     """Judge an export.
+
+    Args:
+        heads: checkpoints in exports judged before, which this one must not contradict; its own
+            are added.
 
     Raises:
         InvalidInput: it cannot be opened.
@@ -107,7 +117,7 @@ def judge_export(export: Path, here: AtHand, now: datetime) -> ExportReport:
             f"{export} cannot be read: {error.strerror}", hint="name a file that `export` wrote"
         ) from None
     report = ExportReport()
-    receipts = _Receipts(export, here, report)
+    receipts = _Receipts(export, here, report, {} if heads is None else heads)
     statements = [one.statement for one in exported if one.statement is not None]
     pool = here.pool.also(one.envelope for one in exported if one.envelope is not None)
     held = {one.line: receipts.of(one) for one in exported}
@@ -126,7 +136,8 @@ def judge_export(export: Path, here: AtHand, now: datetime) -> ExportReport:
         known = [one.statement_id for each in pool.revocations.values() for one in each]
         # What is known of one's own ledger counts before what somebody hands over.
         logged = {**logged, **here.ledger.logged(known)}
-        whole = frozenset([here.ledger.ledger.origin])
+        # One that is damaged may have had a revocation that is not found there now.
+        whole = frozenset() if here.problems else frozenset([here.ledger.ledger.origin])
     results = iter(
         attribute_many(
             statements,
@@ -224,12 +235,11 @@ def _sealed_with(
 class _Receipts:
     """The receipts beside an export, checked under the ledgers' keys that are trusted here."""
 
-    def __init__(self, export: Path, here: AtHand, report: ExportReport) -> None:
+    def __init__(self, export: Path, here: AtHand, report: ExportReport, heads: Heads) -> None:
         self._export = export
         self._here = here
         self._report = report
-        #: (origin, size) → the checkpoint that a log has signed.
-        self._heads: dict[tuple[str, int], Any] = {}
+        self._heads = heads
 
     def of(self, one: Exported) -> tuple[Held | None, str, bool]:
         """Where a trusted ledger had the statement; else why that is not known; is it broken?"""

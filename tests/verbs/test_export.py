@@ -277,6 +277,18 @@ def test_a_log_that_signed_two_histories_is_shown_with_both_heads(
     for one in (head, other):
         assert one.quoted()["root"] in problem
     assert "has forked" in trusting("verify", export).out
+    # And where each export by itself is whole.
+    lines = export.read_bytes().splitlines(keepends=True)
+    halves = export.with_name("first.jsonl"), export.with_name("second.jsonl")
+    for half, line, statement in zip(halves, (lines[0], lines[-1]), (enrolment, seal), strict=True):
+        half.write_bytes(line)
+        receipts_folder(half).mkdir()
+        name = f"{statement.statement_id}.tlog-proof"
+        shutil.copy(receipts_folder(export) / name, receipts_folder(half) / name)
+        assert "has forked" not in trusting("verify", half).out
+    both = trusting("verify", *halves)
+    assert both.status == 1
+    assert both.out.count("has forked") == 1
 
 
 def test_a_bundle_is_read_as_it_was_written(export: Path) -> None:
