@@ -23,12 +23,18 @@ class Logged:
 
     ``at`` is the proven time: the latest moment at which it can have been appended, by a
     clock that its signer does not hold; None where nothing proves one. ``after`` is the
-    latest moment at which, proven in the same way, the ledger did not have it yet.
+    latest moment at which, proven in the same way, the ledger did not have it yet. ``origin``
+    names the ledger: an index says nothing beside one of another ledger.
     """
 
     index: int
     at: datetime | None = None
     after: datetime | None = None
+    origin: str = ""
+
+
+#: In no ledger that the verifier has: nothing of the order is known.
+ELSEWHERE: Final = Logged(-1)
 
 
 class Outcome(StrEnum):
@@ -81,7 +87,8 @@ def after_revocation(
         logged: where the ledger has the statement.
         revoked: the revocation's own time.
         revocation_logged: where the ledger has the revocation; None where it is known from
-            elsewhere only, and so comes after all that the ledger has.
+            elsewhere only, and so comes after all that the ledger has. Where it is in another
+            ledger than the statement, proven times must show that the statement was first.
         compromised_since: since when the key may have been in other hands.
         grace: how late it may have been logged.
         now: the verifier's clock: what the ledger has was logged by then, whatever proves it.
@@ -90,7 +97,7 @@ def after_revocation(
         return Timeliness(Outcome.REFUSED, f"it says it was made at {to_text(claimed)}, after that")
     if logged is None:
         return Timeliness(Outcome.CLAIMED, "the ledger does not show that it was made before that")
-    came_after = revocation_logged is not None and logged.index >= revocation_logged.index
+    came_after = revocation_logged is not None and not is_before(logged, revocation_logged)
     if compromised_since is not None:
         why = _perhaps_anothers(claimed, logged, compromised_since)
         if why or not came_after:
@@ -98,13 +105,29 @@ def after_revocation(
     if not came_after:
         return IN_TIME
     assert revocation_logged is not None
-    where = (
-        f"it came into the ledger after that (entry {logged.index}, the revocation is "
-        f"entry {revocation_logged.index})"
-    )
+    if logged.origin == revocation_logged.origin:
+        where = (
+            f"it came into the ledger after that (entry {logged.index}, the revocation is "
+            f"entry {revocation_logged.index})"
+        )
+    else:
+        where = (
+            f"it is not proven to be older (entry {logged.index} of {logged.origin}, which does "
+            "not show the revocation)"
+        )
     if compromised_since is None and (logged.at or now) <= revoked + grace:
         return Timeliness(Outcome.LATE, f"{where}, within the grace of {_days(grace)}")
     return Timeliness(Outcome.CLAIMED, where)
+
+
+def is_before(one: Logged, other: Logged) -> bool:
+    """Whether ``one`` is proven to have been logged before ``other``.
+
+    By the order of the one ledger that has both; else by moments that both ledgers prove.
+    """
+    if one.origin == other.origin:
+        return one.index < other.index
+    return one.at is not None and other.after is not None and one.at <= other.after
 
 
 def _perhaps_anothers(claimed: datetime, logged: Logged, since: datetime) -> str:

@@ -12,8 +12,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, cast
 
+from jupyter_mlo.delegation.in_time import (
+    ELSEWHERE,
+    Outcome,
+    Timeliness,
+    after_revocation,
+    worst,
+)
 from jupyter_mlo.delegation.in_time import Logged as Logged
-from jupyter_mlo.delegation.in_time import Outcome, Timeliness, after_revocation, worst
 from jupyter_mlo.delegation.pool import Pool, binds, names_key, names_statement
 from jupyter_mlo.delegation.signer import Signer
 from jupyter_mlo.delegation.succession import related
@@ -28,6 +34,9 @@ from jupyter_mlo.statements.times import from_text, to_text
 if TYPE_CHECKING:
     from jupyter_mlo.delegation.trust import Trust
 
+
+#: Where a revocation stands: proven time (where there are several ledgers), index, own time.
+_Place = tuple[float, float, str]
 
 Reason = Literal["ended", "superseded", "left", "lost", "compromised"]
 
@@ -91,9 +100,13 @@ class Revocations:
     logged: Mapping[str, Logged] = field(default_factory=dict)
     #: Whether ``logged`` may hold proven times: else nobody is asked for each statement's.
     timed: bool = True
+    #: The ledgers that are known whole: a revocation that is not there comes after all that is.
+    #: None where ``logged`` is of one such ledger only.
+    whole: frozenset[str] | None = None
     _found: dict[tuple[str, str, str], list[Statement]] = field(default_factory=dict, repr=False)
     #: (MLO, key ID) → where that key ended.
-    _ends: dict[tuple[str, str], tuple[float, str] | None] = field(default_factory=dict, repr=False)
+    _ends: dict[tuple[str, str], _Place | None] = field(default_factory=dict, repr=False)
+    _ledgers: set[str] = field(default_factory=set, repr=False)
 
     def timeliness(
         self, statement: Statement, claimed: datetime, links: Links, now: datetime
@@ -121,11 +134,20 @@ class Revocations:
     ) -> Timeliness:
         predicate = cast(Revocation, revocation.predicate)
         since = predicate.compromised_since
+        logged = self.logged.get(statement.statement_id)
+        revoked = self.logged.get(revocation.statement_id)
+        if (
+            revoked is None
+            and logged is not None
+            and self.whole is not None
+            and logged.origin not in self.whole
+        ):
+            revoked = ELSEWHERE
         found = after_revocation(
             claimed=claimed,
-            logged=self.logged.get(statement.statement_id),
+            logged=logged,
             revoked=from_text(predicate.time),
-            revocation_logged=self.logged.get(revocation.statement_id),
+            revocation_logged=revoked,
             compromised_since=None if since is None else from_text(since),
             grace=self.trust.grace,
             now=now,
@@ -228,7 +250,7 @@ class Revocations:
             named = {revocation.mlo}
         return [(mlo, key_id) for mlo in sorted(named)]
 
-    def _end(self, bearer: tuple[str, str]) -> tuple[float, str] | None:
+    def _end(self, bearer: tuple[str, str]) -> _Place | None:
         """Where the key of an MLO ended first; None where it did not.
 
         All that this hangs on is gathered, and then gone through once in the ledger's order:
@@ -238,7 +260,7 @@ class Revocations:
             return self._ends[bearer]
         known: set[tuple[str, str]] = set()
         open_ = [bearer]
-        said: list[tuple[tuple[float, str], tuple[str, str], list[tuple[str, str]]]] = []
+        said: list[tuple[_Place, tuple[str, str], list[tuple[str, str]]]] = []
         while open_:
             mlo, key_id = one = open_.pop()
             if one in known:
@@ -254,17 +276,29 @@ class Revocations:
                 ):
                     said.append((self._place(revocation), one, self._bearers(revocation)))
                     open_ += said[-1][2]
-        ends: dict[tuple[str, str], tuple[float, str]] = {}
+        ends: dict[tuple[str, str], _Place] = {}
         for place, one, signers in sorted(said):
             if not any(signer in ends and ends[signer] < place for signer in signers):
                 ends.setdefault(one, place)
         self._ends.update({one: ends.get(one) for one in known})
         return self._ends[bearer]
 
-    def _place(self, revocation: Statement) -> tuple[float, str]:
-        """The ledger's order; after it, by what they say themselves."""
+    def _place(self, revocation: Statement) -> _Place:
+        """The ledger's order; between ledgers proven times; else what they say themselves."""
         logged = self.logged.get(revocation.statement_id)
-        return (math.inf if logged is None else logged.index, revocation.time)
+        if logged is None:
+            return math.inf, math.inf, revocation.time
+        if len(self._origins()) < 2:
+            return 0, logged.index, revocation.time
+        at = math.inf if logged.at is None else logged.at.timestamp()
+        return at, logged.index, revocation.time
+
+    def _origins(self) -> set[str]:
+        """The ledgers that have the revocations at hand."""
+        if not self._ledgers:
+            said = (one.statement_id for each in self.pool.revocations.values() for one in each)
+            self._ledgers.update(self.logged[name].origin for name in said if name in self.logged)
+        return self._ledgers
 
 
 def refusal(found: Timeliness) -> Refused:

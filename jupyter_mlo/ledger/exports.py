@@ -7,8 +7,10 @@ has. It proves what is in it, and not that nothing was left out.
 
 from __future__ import annotations
 
+import os
 import shutil
-from collections.abc import Iterable, Iterator
+import stat
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -26,6 +28,8 @@ from jupyter_mlo.statements.statement import MODELS, Statement, read_statement
 RECEIPT: Final = ".tlog-proof"
 #: The envelope's text as the leaf commits to it, where it is not the canonical one.
 STORED: Final = ".dsse.json"
+#: What was kept of a seal's list of cells: the stamps there are where the seal is.
+CELLS: Final = ".cells.json"
 _MOST: Final = 8 * 1024 * 1024
 
 
@@ -131,11 +135,19 @@ class _Chain:
 
 
 def write_export(
-    export: Path, envelopes: Iterable[Envelope], ledger: Ledger | None, clock: Clock | None
+    export: Path,
+    envelopes: Iterable[Envelope],
+    ledger: Ledger | None,
+    clock: Clock | None,
+    lists: Mapping[str, bytes] | None = None,
 ) -> tuple[int, int]:
     """Write an export and its receipts, both or neither; how many statements and receipts.
 
     The folder of the receipts must not be there.
+
+    Args:
+        lists: statement ID → what was kept of a seal's list of cells (JSON), to go beside its
+            receipt.
 
     Raises:
         LedgerError: what the ledger has of them does not hold.
@@ -153,6 +165,9 @@ def write_export(
                 count += 1
                 if ledger is not None and _write_receipt(folder, envelope, ledger, clock):
                     receipts += 1
+                    if lists and envelope.statement_id in lists:
+                        path = folder / f"{envelope.statement_id}{CELLS}"
+                        path.write_bytes(lists[envelope.statement_id])
         unfinished.replace(export)
     except BaseException:
         unfinished.unlink(missing_ok=True)
@@ -229,9 +244,21 @@ def read_receipt(export: Path, envelope: Envelope) -> tuple[TlogProof, bytes] | 
     return TlogProof.from_bytes(text), stored
 
 
+def read_list(export: Path, seal: Envelope) -> bytes | None:
+    """What stands beside an export of a seal's list of cells; None where nothing does.
+
+    Raises:
+        LedgerError: it cannot be read.
+    """
+    return _bytes(receipts_folder(export) / f"{seal.statement_id}{CELLS}")
+
+
 def _bytes(path: Path) -> bytes | None:
     try:
-        with path.open("rb") as file:
+        # Whoever made the export may have put a pipe there, which would be waited for.
+        with open(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise LedgerError(f"{path} is no regular file", hint="ask for a new export")
             data = file.read(_MOST + 1)
     except FileNotFoundError:
         return None

@@ -13,15 +13,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
-from jupyter_mlo.errors import KeyFileError, LedgerError, MloError, NotFound
+from jupyter_mlo.errors import KeyFileError, LedgerError, NotFound
 from jupyter_mlo.identity.private_files import read_private
 from jupyter_mlo.ledger.checkpoint import Checkpoint, read_checkpoint
 from jupyter_mlo.ledger.content import Content, content_of
-from jupyter_mlo.ledger.database import Database, LedgerUnreachable
+from jupyter_mlo.ledger.database import Database
 from jupyter_mlo.ledger.last_seen import FILE_NAME, departure, keep_seen, read_seen
-from jupyter_mlo.ledger.leaf import entry_hash
-from jupyter_mlo.ledger.merkle import consistency_proof, inclusion_holds, inclusion_proof
+from jupyter_mlo.ledger.merkle import consistency_proof, inclusion_proof
 from jupyter_mlo.ledger.note_keys import NoteSigner, NoteVerifier
+from jupyter_mlo.ledger.places import Places
 from jupyter_mlo.ledger.proofs import TlogProof
 from jupyter_mlo.ledger.report import LedgerReport
 from jupyter_mlo.ledger.rows import Entry, Filter, Rows
@@ -63,6 +63,7 @@ class Ledger:
                 hint="restore the ledger from a backup",
             )
         self.verifier = NoteVerifier(*log[0])
+        self._places = Places(self._rows, self.verifier)
 
     def __enter__(self) -> Self:
         return self
@@ -157,13 +158,33 @@ class Ledger:
         return Envelope.from_bytes(self._content(which)[2])
 
     def index(self, statement_id: str) -> int:
-        """Where a statement stands; raises :class:`NotFound`."""
-        return int(self._content(statement_id)[0])
+        """Where a statement stands, proven; raises :class:`NotFound`, or LedgerError if damaged."""
+        flaws: list[str] = []
+        found = self.indexes([statement_id], flaws.append)
+        if flaws:
+            raise LedgerError(f"the ledger's {flaws[0]}", hint="jupyter mlo ledger verify")
+        if not found:
+            self._content(statement_id)
+        return found[statement_id]
 
-    def indexes(self, statement_ids: Iterable[str]) -> dict[str, int]:
-        """Where those of these statements stand that the ledger has."""
+    def indexes(
+        self, statement_ids: Iterable[str], damaged: Callable[[str], None] | None = None
+    ) -> dict[str, int]:
+        """Where those of these statements stand that the ledger has.
+
+        Args:
+            damaged: told of each row that names one of them and is not what was logged there;
+                such a statement is not in the ledger.
+        """
         wanted = list(map(_statement_id, statement_ids))
-        return {key.hex(): index for key, index in self._rows.indexes(wanted).items()}
+        found: dict[str, int] = {}
+        for key, index in self._rows.indexes(wanted).items():
+            if why := self._places.flaw(index, key.hex()):
+                if damaged is not None:
+                    damaged(f"entry {index} is damaged: {why}")
+            else:
+                found[key.hex()] = index
+        return found
 
     def checkpoint(self) -> bytes:
         """The newest checkpoint, as a signed note."""
@@ -266,21 +287,10 @@ class Ledger:
 
     def flaw(self, entry: Entry) -> str:
         """Why an entry is not what the newest checkpoint covers; empty if it is."""
-        try:
-            if entry.envelope.statement_id != entry.statement_id:
-                return "its envelope is that of another statement"
-            head, (_, salt, stored) = self.head(), self._content(entry.index)
-            proof = self.inclusion(entry.index, head.size)
-            leaf = entry_hash(salt, stored)
-        except LedgerUnreachable:
-            raise
-        except MloError as error:
-            return error.message
-        if stored == entry.stored and inclusion_holds(
-            leaf, entry.index, head.size, proof, head.root
-        ):
-            return ""
-        return "its leaf is not under the newest checkpoint"
+        why = self._places.flaw(entry.index, entry.statement_id)
+        if why or self.stored(entry.index) == entry.stored:
+            return why
+        return "its envelope is another than it was a moment ago"
 
     def _committed(self) -> None:
         """Something is on disk that the file of the last checkpoint does not know yet."""

@@ -74,6 +74,8 @@ class ProvenTimes:
         self._clock = clock
         #: Whether these are the times of witnesses.
         self.by_witnesses = clock.by_witnesses
+        #: The ledger's name.
+        self.origin = log.name
         #: Size → the checkpoint of that size and its time; None where it proves none.
         self._read: dict[int, tuple[Checkpoint, datetime] | None] = {}
         self._found: dict[int, tuple[bytes, datetime] | None] = {}

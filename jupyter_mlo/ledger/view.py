@@ -29,6 +29,7 @@ class ProvenPlace(Logged):
 
     def __init__(self, index: int, times: ProvenTimes) -> None:
         object.__setattr__(self, "index", index)
+        object.__setattr__(self, "origin", times.origin)
         object.__setattr__(self, "_times", times)
 
     @property
@@ -52,10 +53,10 @@ class ProvenPlace(Logged):
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Logged):
             return NotImplemented
-        return (self.index, self.at) == (other.index, other.at)
+        return (self.origin, self.index, self.at) == (other.origin, other.index, other.at)
 
     def __hash__(self) -> int:
-        return hash((self.index, self.at))
+        return hash((self.origin, self.index, self.at))
 
 
 class LedgerView:

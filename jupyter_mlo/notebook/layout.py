@@ -47,7 +47,11 @@ class SealEntry:
 
     def to_json(self) -> dict[str, Any]:
         """The entry as it stands in the notebook."""
-        value: dict[str, Any] = {"envelope": self.envelope.to_json()}
+        return {"envelope": self.envelope.to_json(), **self.list_json()}
+
+    def list_json(self) -> dict[str, Any]:
+        """What was kept of its list of cells."""
+        value: dict[str, Any] = {}
         if self.cells is not None:
             value["cells"] = [cell.line() for cell in self.cells]
         else:
@@ -233,6 +237,13 @@ def _seal(
     except ValueError as error:
         what = "list of cells" if newest or "cells" in raw else "proofs"
         return SealEntry(envelope, problem=f"its {what} cannot be read ({error})")
+
+
+def read_seal_list(seal: Envelope, raw: object) -> SealEntry:
+    """A seal with the list of its cells, or proofs, that were kept apart from it."""
+    kept = raw if isinstance(raw, Mapping) else {}
+    entry = _seal({**kept, "envelope": seal.to_json()}, "seals[0]", False, {}, [])
+    return entry if entry is not None else SealEntry(seal, problem="it cannot be read")
 
 
 def _notebook_id(value: Mapping[str, Any], member: str, problems: list[str]) -> str | None:

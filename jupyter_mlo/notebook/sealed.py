@@ -13,6 +13,7 @@ from jupyter_mlo.notebook.claims import FORGED, Claim
 from jupyter_mlo.notebook.digests import from_short, short
 from jupyter_mlo.notebook.layout import NotebookEntries, SealEntry
 from jupyter_mlo.notebook.seals import Proof, SealedCell, cells_root, notebook_digest, older_json
+from jupyter_mlo.statements.predicates.notebook import Seal
 
 
 @dataclass(frozen=True)
@@ -100,14 +101,11 @@ def judge_seals(
     return Sealed(newest, tuple(older), latest, refused, tuple(problems), tuple(notes))
 
 
-def listed_stamps(entry: SealEntry, claim: Claim) -> list[str]:
+def listed_stamps(entry: SealEntry, seal: Seal) -> list[str]:
     """The stamps (hex) that a seal provably lists, whoever made it.
 
     Where the ledger has the seal, it had them: for that nobody needs to believe the seal.
     """
-    if claim.statement is None:
-        return []
-    seal = claim.seal
     root = from_short(seal.cells.root)
     lines: list[SealedCell] = []
     if entry.cells is not None:

@@ -105,8 +105,8 @@ def examine(
     sealed = judge_seals(entries, claims, [cell.listed for cell in cells])
     for entry, claim in zip(entries.all_seals, claims, strict=True):
         place = logged.get(entry.envelope.statement_id)
-        if place is not None:
-            verifier.also_logged(dict.fromkeys(listed_stamps(entry, claim), place))
+        if place is not None and claim.statement is not None:
+            verifier.also_logged(dict.fromkeys(listed_stamps(entry, claim.seal), place))
     alignment = None
     if sealed.newest is not None:
         alignment = align([cell.listed for cell in cells], sealed.newest.cells)

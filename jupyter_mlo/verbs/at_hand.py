@@ -115,18 +115,13 @@ class LedgerAtHand:
         """Which of these statements the ledger has, where, and (proven) since when."""
         from jupyter_mlo.ledger.view import ProvenPlace
 
-        found: dict[str, Logged] = {}
-        for statement_id in statement_ids:
-            if statement_id not in self._places:
-                try:
-                    index = self.ledger.index(statement_id)
-                    self._places[statement_id] = ProvenPlace(index, self._times)
-                except NotFound:
-                    self._places[statement_id] = None
-            place = self._places[statement_id]
-            if place is not None:
-                found[statement_id] = place
-        return found
+        wanted = list(statement_ids)
+        new = [one for one in wanted if one not in self._places]
+        found = self.ledger.indexes(new, self._damaged)
+        for one in new:
+            self._places[one] = ProvenPlace(found[one], self._times) if one in found else None
+        places = ((one, self._places[one]) for one in wanted)
+        return {one: place for one, place in places if place is not None}
 
     @cached_property
     def _times(self) -> ProvenTimes:

@@ -74,11 +74,11 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
         ledger = here.ledger.ledger if here.ledger is not None else None
         own = [*_chains(ledger)] if ledger is not None else []
         if arguments.notebooks:
-            wanted, more = _of_notebooks(arguments.notebooks)
+            wanted, more, lists = _of_notebooks(arguments.notebooks)
         elif ledger is None:
             raise NotFound("there is no ledger here", hint="name notebooks instead")
         else:
-            wanted, more = list(_of_ledger(ledger, arguments.run)), []
+            wanted, more, lists = list(_of_ledger(ledger, arguments.run)), [], {}
         if not wanted:
             raise NotFound(
                 "there is nothing to export", hint="jupyter mlo log shows what the ledger holds"
@@ -88,7 +88,7 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
         if ledger is not None:
             clock = clock_of(TrustStore(context.settings).load(), ledger.verifier)
         try:
-            count, receipts = write_export(out, in_order(wanted, pool), ledger, clock)
+            count, receipts = write_export(out, in_order(wanted, pool), ledger, clock, lists)
         except OSError as error:
             raise InvalidInput(
                 f"{out} cannot be written: {error.strerror}", hint="name another place"
@@ -104,14 +104,18 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
     return 0
 
 
-def _of_notebooks(names: Iterable[str]) -> tuple[list[Envelope], list[Envelope]]:
-    """The stamps and seals of notebooks, and the chains that they carry."""
+def _of_notebooks(
+    names: Iterable[str],
+) -> tuple[list[Envelope], list[Envelope], dict[str, bytes]]:
+    """The stamps and seals of notebooks, the chains that they carry, and the seals' lists."""
     from jupyter_mlo.notebook.layout import read_notebook_entries, read_stamp
     from jupyter_mlo.notebook.reading import read_notebook
+    from jupyter_mlo.statements.canonical import canonical_bytes
     from jupyter_mlo.verbs.notebook_paths import notebooks_at
 
     wanted: list[Envelope] = []
     chains: list[Envelope] = []
+    lists: dict[str, bytes] = {}
     for path in notebooks_at(names):
         notebook = read_notebook(path)
         entries = read_notebook_entries(notebook.metadata)
@@ -120,8 +124,12 @@ def _of_notebooks(names: Iterable[str]) -> tuple[list[Envelope], list[Envelope]]
             if stamp is not None:
                 wanted.append(stamp)
         wanted += [entry.envelope for entry in entries.seals]
+        lists |= {
+            entry.envelope.statement_id: canonical_bytes(entry.list_json())
+            for entry in entries.seals
+        }
         chains += entries.chains
-    return wanted, chains
+    return wanted, chains, lists
 
 
 def _of_ledger(ledger: Ledger, run_id: str | None) -> Iterator[Envelope]:

@@ -117,15 +117,16 @@ def _exports(
     from jupyter_mlo.errors import MloError
     from jupyter_mlo.verbs.at_hand import at_hand
     from jupyter_mlo.verbs.judging import Judged
-    from jupyter_mlo.verbs.verify_export import judge_export, shown
+    from jupyter_mlo.verbs.verify_export import Heads, judge_export, shown
 
     found: list[dict[str, Any]] = []
     if not exports:
         return found
+    heads: Heads = {}
     with contextlib.closing(at_hand(context.settings, context.now())) as here:
         for path in exports:
             try:
-                report = judge_export(path, here, context.now())
+                report = judge_export(path, here, context.now(), heads)
             except MloError as error:
                 found.append(_entry(path, Judged(None, error.message, error.hint), demands))
                 if not arguments.json:

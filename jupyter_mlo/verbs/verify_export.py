@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -16,6 +16,7 @@ from jupyter_mlo.identity.safe_text import terminal_safe
 if TYPE_CHECKING:
     from jupyter_mlo.ledger.exports import Exported
     from jupyter_mlo.ledger.receipts import Held
+    from jupyter_mlo.statements.statement import Statement
     from jupyter_mlo.verbs.at_hand import AtHand
 
 #: Statements that do not hold, named one by one.
@@ -89,8 +90,18 @@ class ExportReport:
         }
 
 
-def judge_export(export: Path, here: AtHand, now: datetime) -> ExportReport:
+#: (origin, size) → the checkpoint that a log has signed.
+Heads = dict[tuple[str, int], Any]
+
+
+def judge_export(
+    export: Path, here: AtHand, now: datetime, heads: Heads | None = None
+) -> ExportReport:
     """Judge an export.
+
+    Args:
+        heads: checkpoints in exports judged before, which this one must not contradict; its own
+            are added.
 
     Raises:
         InvalidInput: it cannot be opened.
@@ -106,24 +117,33 @@ def judge_export(export: Path, here: AtHand, now: datetime) -> ExportReport:
             f"{export} cannot be read: {error.strerror}", hint="name a file that `export` wrote"
         ) from None
     report = ExportReport()
-    receipts = _Receipts(export, here, report)
+    receipts = _Receipts(export, here, report, {} if heads is None else heads)
     statements = [one.statement for one in exported if one.statement is not None]
     pool = here.pool.also(one.envelope for one in exported if one.envelope is not None)
     held = {one.line: receipts.of(one) for one in exported}
-    logged = {
-        one.envelope.statement_id: Logged(found.index, found.since)
+    places = {
+        one.envelope.statement_id: found
         for one in exported
         if one.envelope is not None and (found := held[one.line][0]) is not None
     }
+    places = {**_sealed_with(export, statements, places, report), **places}
+    logged = {
+        name: Logged(found.index, found.since, origin=found.head.origin)
+        for name, found in places.items()
+    }
+    whole: frozenset[str] = frozenset()
     if here.ledger is not None:
         known = [one.statement_id for each in pool.revocations.values() for one in each]
-        logged = {**here.ledger.logged(known), **logged}
+        # What is known of one's own ledger counts before what somebody hands over.
+        logged = {**logged, **here.ledger.logged(known)}
+        # One that is damaged may have had a revocation that is not found there now.
+        whole = frozenset() if here.problems else frozenset([here.ledger.ledger.origin])
     results = iter(
         attribute_many(
             statements,
             pool=pool,
             trust=here.trust,
-            revocations=Revocations(pool, here.trust, logged),
+            revocations=Revocations(pool, here.trust, logged, whole=whole),
             now=now,
         )
     )
@@ -136,7 +156,9 @@ def judge_export(export: Path, here: AtHand, now: datetime) -> ExportReport:
             if isinstance(result, MloError):
                 refused = result.message
             else:
-                assurance = receipts.raised(result.assurance, found)
+                assurance = receipts.raised(
+                    result.assurance, places.get(one.statement.statement_id)
+                )
                 refused = refused or (result.remark if result.lapsed else "")
                 if result.remark and not result.lapsed:
                     report.notes.append(f"line {one.line}: {result.remark}")
@@ -178,15 +200,46 @@ def shown(export: Path, report: ExportReport, level: Assurance) -> Iterator[str]
         yield f"  note: {note}"
 
 
+def _sealed_with(
+    export: Path, statements: Iterable[Statement], places: Mapping[str, Held], report: ExportReport
+) -> dict[str, Held]:
+    """The stamps that seals with a receipt provably list: they are where the seal is."""
+    from jupyter_mlo.ledger.exports import read_list
+    from jupyter_mlo.notebook.layout import read_seal_list
+    from jupyter_mlo.notebook.sealed import listed_stamps
+    from jupyter_mlo.statements.predicates.notebook import Seal
+    from jupyter_mlo.statements.strict_json import read_json
+
+    found: dict[str, Held] = {}
+    for seal in statements:
+        place = places.get(seal.statement_id)
+        if place is None or not isinstance(seal.predicate, Seal):
+            continue
+        try:
+            text = read_list(export, seal.envelope)
+            kept = None if text is None else read_seal_list(seal.envelope, read_json(text))
+        except (MloError, ValueError) as error:
+            report.notes.append(
+                f"the list of cells of seal {seal.statement_id[:12]} cannot be read: "
+                f"{terminal_safe(str(error), limit=200)}"
+            )
+            continue
+        for stamp in listed_stamps(kept, seal.predicate) if kept is not None else ():
+            known = found.get(stamp)
+            same = known is not None and known.head.origin == place.head.origin
+            if known is None or (same and place.index < known.index):
+                found[stamp] = place
+    return found
+
+
 class _Receipts:
     """The receipts beside an export, checked under the ledgers' keys that are trusted here."""
 
-    def __init__(self, export: Path, here: AtHand, report: ExportReport) -> None:
+    def __init__(self, export: Path, here: AtHand, report: ExportReport, heads: Heads) -> None:
         self._export = export
         self._here = here
         self._report = report
-        #: (origin, size) → the checkpoint that a log has signed.
-        self._heads: dict[tuple[str, int], Any] = {}
+        self._heads = heads
 
     def of(self, one: Exported) -> tuple[Held | None, str, bool]:
         """Where a trusted ledger had the statement; else why that is not known; is it broken?"""

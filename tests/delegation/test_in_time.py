@@ -133,3 +133,29 @@ def test_the_worst_of_several_decides() -> None:
     assert worst() is IN_TIME
     assert worst(IN_TIME, late, claimed) is claimed
     assert worst(late, IN_TIME) is late
+
+
+@pytest.mark.parametrize(
+    ("at", "after", "outcome"),
+    [
+        (BEFORE, BEFORE, STANDS),  # proven to be there before the other ledger had the revocation
+        (BEFORE, BEFORE - TICK, LATE),
+        (BEFORE, None, LATE),
+        (None, AFTER, CLAIMED),
+        (NOW + GRACE + TICK, BEFORE, CLAIMED),
+    ],
+)
+def test_an_index_says_nothing_beside_one_of_another_ledger(
+    at: datetime | None, after: datetime | None, outcome: Outcome
+) -> None:
+    for first, second in ((5, 9), (9, 5)):
+        found = after_revocation(
+            claimed=BEFORE,
+            logged=Logged(first, at, origin="one.example"),
+            revoked=NOW,
+            revocation_logged=Logged(second, AFTER, after, origin="two.example"),
+            compromised_since=None,
+            grace=GRACE,
+            now=NOW + GRACE + TICK,
+        )
+        assert found.outcome == outcome

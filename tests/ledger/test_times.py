@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from jupyter_mlo.delegation.in_time import Logged, after_revocation
 from jupyter_mlo.delegation.trust import Trust
+from jupyter_mlo.errors import LedgerError
 from jupyter_mlo.ledger.checkpoint import Checkpoint
 from jupyter_mlo.ledger.note_keys import NoteSigner, NoteVerifier
 from jupyter_mlo.ledger.store import Ledger
@@ -183,14 +184,31 @@ def test_an_old_checkpoint_in_the_row_of_a_new_one_counts_for_nothing(three: Bac
         assert at(ledger, 2) is None
 
 
-def test_a_statement_moved_to_an_older_entry_has_no_proven_time(three: BackEnd) -> None:
+def test_a_statement_moved_to_an_older_entry_is_not_logged(three: BackEnd) -> None:
     newest = make_envelope(2).statement_id
     three.attack("DELETE FROM contents WHERE leaf_index = 0")
     three.attack("UPDATE contents SET leaf_index = 0 WHERE leaf_index = 2")
     with three.open() as ledger:
-        place = LedgerView(ledger).logged([newest])[newest]
-        assert place.index == 0
-        assert place.at is None
+        assert LedgerView(ledger).logged([newest]) == {}
+        with pytest.raises(LedgerError, match="entry 0 is damaged"):
+            ledger.index(newest)
+
+
+def test_a_row_that_names_another_statement_lends_it_no_place(three: BackEnd) -> None:
+    never = make_envelope(7)
+    three.attack(
+        "UPDATE contents SET statement_id = ? WHERE leaf_index = 1",
+        (bytes.fromhex(never.statement_id),),
+    )
+    with three.open() as ledger:
+        said: list[str] = []
+        assert ledger.indexes([never.statement_id], said.append) == {}
+        assert said == ["entry 1 is damaged: its envelope is that of another statement"]
+    three.attack("UPDATE contents SET envelope = ? WHERE leaf_index = 1", (never.to_bytes(),))
+    with three.open() as ledger:
+        said.clear()
+        assert ledger.indexes([never.statement_id], said.append) == {}
+        assert said == ["entry 1 is damaged: its leaf is not under the newest checkpoint"]
 
 
 def test_a_checkpoint_that_goes_back_in_time_is_named(three: BackEnd) -> None:
@@ -218,7 +236,7 @@ def test_what_was_logged_before_a_compromise_stays_good(three: BackEnd) -> None:
                 claimed=NOON - timedelta(minutes=5),
                 logged=places[name],
                 revoked=NOON + timedelta(hours=5),
-                revocation_logged=Logged(3),
+                revocation_logged=Logged(3, origin=ledger.origin),
                 compromised_since=since,
                 grace=timedelta(days=7),
                 now=NOON + timedelta(days=1),

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import time
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from jupyter_mlo.config import load_settings
+from jupyter_mlo.delegation.pool import Pool
 from jupyter_mlo.ledger.checkpoint import Checkpoint
-from jupyter_mlo.ledger.exports import receipts_folder
+from jupyter_mlo.ledger.exports import in_order, receipts_folder, write_export
 from jupyter_mlo.ledger.last_seen import named
 from jupyter_mlo.ledger.leaf import entry_hash
 from jupyter_mlo.ledger.merkle import inclusion_proof, root_of, tree_of
@@ -20,6 +25,7 @@ from jupyter_mlo.ledger.proofs import TlogProof
 from jupyter_mlo.ledger.store import open_ledger
 from jupyter_mlo.statements.bundle import from_bundle, to_bundle
 from jupyter_mlo.statements.predicates import types
+from jupyter_mlo.statements.times import to_text
 from tests.delegation.actors import NOW, RUN, hours, person
 from tests.ledger.conftest import BackEnd
 from tests.verbs.conftest import Cli
@@ -88,7 +94,7 @@ def test_the_chain_stands_first_and_every_line_is_a_sigstore_bundle(export: Path
         assert bundle["mediaType"] == "application/vnd.dev.sigstore.bundle.v0.3+json"
         hint = bundle["verificationMaterial"]["publicKey"]["hint"]
         assert [one["keyid"] for one in bundle["dsseEnvelope"]["signatures"]] == [hint]
-    assert len(list(receipts_folder(export).iterdir())) == 3  # stamps are under the seal
+    assert len(list(receipts_folder(export).glob("*.tlog-proof"))) == 3  # stamps are under the seal
 
 
 def test_nothing_in_an_export_makes_its_keys_trusted(elsewhere: Cli, export: Path) -> None:
@@ -221,9 +227,6 @@ def test_a_revocation_in_an_export_counts_by_the_ledger_s_order(
     trusting: Cli, settings: Any, tmp_path: Path
 ) -> None:
     """And without receipts nothing shows that anything was there before it."""
-    from jupyter_mlo.delegation.pool import Pool
-    from jupyter_mlo.ledger.exports import in_order, write_export
-
     grace = person()
     session = grace.delegates("session")
     before, after = (session.says(types.SEAL) for _ in range(2))
@@ -274,8 +277,76 @@ def test_a_log_that_signed_two_histories_is_shown_with_both_heads(
     for one in (head, other):
         assert one.quoted()["root"] in problem
     assert "has forked" in trusting("verify", export).out
+    # And where each export by itself is whole.
+    lines = export.read_bytes().splitlines(keepends=True)
+    halves = export.with_name("first.jsonl"), export.with_name("second.jsonl")
+    for half, line, statement in zip(halves, (lines[0], lines[-1]), (enrolment, seal), strict=True):
+        half.write_bytes(line)
+        receipts_folder(half).mkdir()
+        name = f"{statement.statement_id}.tlog-proof"
+        shutil.copy(receipts_folder(export) / name, receipts_folder(half) / name)
+        assert "has forked" not in trusting("verify", half).out
+    both = trusting("verify", *halves)
+    assert both.status == 1
+    assert both.out.count("has forked") == 1
 
 
 def test_a_bundle_is_read_as_it_was_written(export: Path) -> None:
     for line in export.read_bytes().splitlines():
         assert to_bundle(from_bundle(line)) == line
+
+
+@pytest.mark.parametrize("with_revocation", [False, True])
+def test_a_place_in_another_ledger_is_not_before_a_revocation_here(
+    trusting: Cli, settings: Any, tmp_path: Path, with_revocation: bool
+) -> None:
+    """Who left logs in his own ledger what he dates back: a small index, and nothing proven."""
+    now = datetime.now(UTC)
+    grace = person()
+    day = timedelta(days=1)
+    scope = {"notBefore": to_text(now - 60 * day), "notAfter": to_text(now - 20 * day)}
+    session = grace.delegates("session", time=now - 60 * day, **scope)
+    revocation = grace.revokes(grace.key.key_id, time=now - 30 * day, reason="left")
+    forged = session.says(types.SEAL, time=now - 40 * day)
+    with open_ledger(load_settings(trusting.environ, tmp_path)) as ledger:
+        ledger.append([*(person().chain[0] for _ in range(9)), *grace.chain, revocation])
+    path = tmp_path / "left.jsonl"
+    also = [revocation] if with_revocation else []
+    with open_ledger(settings) as ledger:
+        ledger.append([*session.chain, forged, *also])
+        write_export(
+            path, in_order([forged, *also], Pool.of([*session.chain, *also])), ledger, None
+        )
+    assert trusting("trust", "add", grace.mlo, grace.key.key_id).status == 0
+    (seal,) = [one for one in found(trusting, path, 1)["statements"] if one["predicate"] == "seal"]
+    assert seal["index"] is not None
+    assert seal["assurance"] == "claimed"
+    assert "not proven to be older" in seal["refused"]
+
+
+def test_a_receipt_that_is_a_pipe_is_not_waited_for(trusting: Cli, export: Path) -> None:
+    receipt = sorted(receipts_folder(export).glob("*.tlog-proof"))[0]
+    receipt.unlink()
+    os.mkfifo(receipt)
+    report = found(trusting, export, 1)
+    assert any("no regular file" in one["receipt"] for one in report["statements"])
+
+
+def test_stamps_stand_where_their_seal_stands_after_the_key_was_rotated(
+    cli: Cli, trusting: Cli, export: Path, secret: str, tmp_path: Path
+) -> None:
+    for one in (cli, trusting):
+        Path(one.environ["MLO_HOME"], "mlo.toml").write_text('[time]\ngrace = "0m"\n')
+    time.sleep(1.1)
+    assert cli("key", "rotate", MLO_PASSPHRASE_FILE=secret).status == 0
+    path = tmp_path / "rotated.jsonl"
+    assert cli("export", tmp_path / "work", "--out", path).status == 0
+    assert "revocation" in kinds(path)
+    assert found(trusting, path, 0)["holds"]
+    assert found(cli, path, 0)["holds"]
+    (cells,) = receipts_folder(path).glob("*.cells.json")
+    whole = json.loads(cells.read_bytes())
+    for text in ("[", "[]", "{}", json.dumps({"cells": whole["cells"][1:]})):
+        cells.write_text(text)
+        lines = found(trusting, path, 1)["statements"]
+        assert {one["predicate"] for one in lines if "revoked" in one["refused"]} == {"stamp"}
