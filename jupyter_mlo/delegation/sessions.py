@@ -40,8 +40,7 @@ LONGEST: Final = timedelta(hours=24)
 _LOG_IN: Final = "jupyter mlo login, or %mlo_login in a notebook"
 
 
-def open_session(
-    settings: Settings,
+def make_session(
     identity: Identity,
     own_key: SigningKey,
     *,
@@ -53,17 +52,16 @@ def open_session(
     checkpoint: Mapping[str, Any] | None = None,
     team: str | None = None,
 ) -> Signer:
-    """Delegate from ``own_key`` to a new key, and keep it as this account's session.
+    """Delegate from ``own_key`` to a new key; keeping it is the caller's part.
 
-    A session that was open for this home is replaced. The last envelope of the result's
-    chain is the delegation; publishing it is the caller's part.
+    The last envelope of the result's chain is the delegation; publishing it is the caller's
+    part as well.
 
     Args:
         team: the MLO ID of a team to act for; ``enrolments`` then hold the membership.
 
     Raises:
         InvalidInput: ``duration``, ``activity`` or ``model`` is not permitted.
-        OSError: the session's file cannot be written.
     """
     check_duration(duration)
     check_activity(activity)
@@ -88,7 +86,7 @@ def open_session(
         | ({} if team is None else {"onBehalfOf": team}),
         now,
     )
-    signer = Signer(
+    return Signer(
         mlo=identity.mlo,
         key=key,
         delegation=delegation.statement_id,
@@ -100,6 +98,18 @@ def open_session(
         expires=from_text(end),
         checkpoint=checkpoint,
     )
+
+
+def open_session(
+    settings: Settings, identity: Identity, own_key: SigningKey, **options: Any
+) -> Signer:
+    """:func:`make_session`, kept as this account's session in place of another.
+
+    Raises:
+        InvalidInput: see :func:`make_session`.
+        OSError: the session's file cannot be written.
+    """
+    signer = make_session(identity, own_key, **options)
     with _lock(settings):
         _write(settings, signer)
     return signer

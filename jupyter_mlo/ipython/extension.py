@@ -7,14 +7,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 from jupyter_mlo.config import Settings, load_settings
+from jupyter_mlo.delegation.session_watch import SessionWatch
 from jupyter_mlo.identity.safe_text import terminal_safe
 from jupyter_mlo.ipython.failure import shown
 from jupyter_mlo.ipython.magics import MloMagics
-from jupyter_mlo.ipython.record_writer import Store
 from jupyter_mlo.ipython.recorder import Recorder
-from jupyter_mlo.ipython.session_watch import SessionWatch
 from jupyter_mlo.ipython.wire import KernelWire
 from jupyter_mlo.runs.here import run_here
+from jupyter_mlo.runs.record_writer import Store
 
 #: Where the shell keeps what is loaded in it: survives a reload of our modules.
 ATTRIBUTE = "_jupyter_mlo_extension"

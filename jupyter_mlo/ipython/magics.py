@@ -14,12 +14,12 @@ from IPython.display import clear_output
 from IPython.display import display as _untyped_display
 
 from jupyter_mlo.config import Settings
+from jupyter_mlo.delegation.session_watch import SessionWatch
 from jupyter_mlo.errors import InvalidInput
 from jupyter_mlo.ipython.completion import matcher
 from jupyter_mlo.ipython.failure import CellError, shown
 from jupyter_mlo.ipython.prompting import NotebookPrompter
 from jupyter_mlo.ipython.recorder import Recorder
-from jupyter_mlo.ipython.session_watch import SessionWatch
 
 if TYPE_CHECKING:
     from jupyter_mlo.delegation.signer import Signer

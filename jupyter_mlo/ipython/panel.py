@@ -16,10 +16,10 @@ from typing import Any
 import ipywidgets
 
 from jupyter_mlo.config import Settings
+from jupyter_mlo.delegation.session_watch import SessionWatch
 from jupyter_mlo.errors import MloError
-from jupyter_mlo.ipython.execution import DEFAULT_ACTIVITY
-from jupyter_mlo.ipython.session_watch import SessionWatch
 from jupyter_mlo.ipython.views import SessionView
+from jupyter_mlo.notebook.execution import DEFAULT_ACTIVITY
 from jupyter_mlo.statements.predicates.types import ACTIVITIES
 
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"

@@ -16,13 +16,13 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from jupyter_mlo.errors import escaped_lines
-from jupyter_mlo.ipython.execution import MAX_NAME, Execution, KernelName
-from jupyter_mlo.ipython.record_writer import Passed, RecordWriter, Shown, Store
 from jupyter_mlo.ipython.wire import KernelWire
+from jupyter_mlo.notebook.execution import MAX_NAME, Execution, KernelName
+from jupyter_mlo.runs.record_writer import RecordWriter, Shown, Store
 
 if TYPE_CHECKING:
+    from jupyter_mlo.delegation.session_watch import SessionWatch
     from jupyter_mlo.delegation.signer import Signer
-    from jupyter_mlo.ipython.session_watch import SessionWatch
 
 #: JupyterLab and Notebook show a typed password as eight middle dots, however long it is.
 MASK = "·" * 8
@@ -30,8 +30,6 @@ MASK = "·" * 8
 CLOSE_TIMEOUT = 3.0
 #: Cells that begin by logging in need no reminder of it.
 _OURS = re.compile(r"\s*%(mlo|load_ext)")
-#: In the header of a widget's message, whichever way its JSON is spaced.
-_COMM = re.compile(rb'"msg_type": ?"comm_')
 
 
 class Recorder:
@@ -49,8 +47,6 @@ class Recorder:
         self._clock = clock
         self._pid = os.getpid()
         self._executions: dict[str, Execution] = {}
-        #: A cell runs, or what it sent is still on its way.
-        self._busy = False
         self._notices: deque[str] = deque(maxlen=8)
         self._said: set[str] = set()
         #: What is said once, at the first cell that nobody answers for; nothing where empty.
@@ -133,14 +129,15 @@ class Recorder:
         if code.strip():
             request_id = _id_of(request)
             cell = (request.get("metadata") or {}).get("cellId")
-            self._busy = True
-            self._executions[request_id] = Execution(
-                request=request_id,
-                cell=cell if isinstance(cell, str) and cell else None,
-                code=code,
-                count=content.get("execution_count"),
-                started=now,
-                signer=signer,
+            self._writer.begins(
+                Execution(
+                    request=request_id,
+                    cell=cell if isinstance(cell, str) and cell else None,
+                    code=code,
+                    count=content.get("execution_count"),
+                    started=now,
+                    signer=signer,
+                )
             )
         while self._notices:
             sys.stderr.write(f"jupyter-mlo: {escaped_lines(self._notices.popleft())}\n")
@@ -166,17 +163,7 @@ class Recorder:
             self._page(request_id, content.get("payload") or [])
 
     def passed(self, header: bytes, parent: bytes, content: bytes) -> None:
-        if _COMM.search(header):
-            if b'"msg_id"' not in content:
-                return  # Only Output widgets say whose outputs they take.
-        elif not self._executions:
-            return
-        idle = len(content) < 64 and b"idle" in content
-        # Without a running cell this is late output of a thread, and no idle will follow it.
-        wake = idle or not self._busy
-        if idle:
-            self._busy = False
-        self._writer.passed(Passed(header, parent, content), wake=wake)
+        self._writer.passed(header, parent, content)
 
     def _page(self, request_id: str, payload: list[Mapping[str, Any]]) -> None:
         for page in payload:

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from jupyter_mlo.identity.safe_text import terminal_safe
-from jupyter_mlo.ipython.execution import DEFAULT_ACTIVITY
+from jupyter_mlo.notebook.execution import DEFAULT_ACTIVITY
 
 if TYPE_CHECKING:
     from jupyter_mlo.config import Settings

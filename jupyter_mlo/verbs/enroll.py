@@ -24,6 +24,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -124,6 +125,45 @@ def enrol(
         Refused: an MLO of that name is enrolled here already.
         PassphraseUnavailable: there is no passphrase, and nobody to ask.
     """
+    from jupyter_mlo.identity.profiles import check_name
+    from jupyter_mlo.identity.store import IdentityStore
+    from jupyter_mlo.verbs.home_notice import warn_of_home
+
+    warn_of_home(context)
+    name = check_name(name) if name is not None else _ask_name(context, suggested)
+    _refuse_second(IdentityStore(context.settings).all(), name)
+    return enrol_with(
+        context,
+        name=name,
+        email=email if email is not None else _ask_email(context),
+        passphrase=lambda: new_passphrase(context, fd, whose=name),
+        kind=kind,
+        keyring=keyring,
+        identifier=identifier,
+        succeeds=succeeds,
+    )
+
+
+def enrol_with(
+    context: Context,
+    *,
+    name: str,
+    email: str,
+    passphrase: Callable[[], str],
+    kind: str = "person",
+    keyring: bool = False,
+    identifier: str | None = None,
+    succeeds: str | None = None,
+) -> Enrolled:
+    """Make an MLO of what was typed, and tell what was made.
+
+    Args:
+        passphrase: asked last, when nothing else stands in the way.
+
+    Raises:
+        InvalidInput: a name, address or passphrase cannot be taken; nothing was made.
+        Refused: an MLO of that name is enrolled here already.
+    """
     from jupyter_mlo.delegation.enrolment import enrol_oneself
     from jupyter_mlo.delegation.trust import TrustStore
     from jupyter_mlo.identity.keys import SigningKey
@@ -131,22 +171,20 @@ def enrol(
     from jupyter_mlo.identity.profiles import Profile, check_email, check_name
     from jupyter_mlo.identity.schemes import only_through_registrar, parse_id
     from jupyter_mlo.identity.store import IdentityStore
-    from jupyter_mlo.verbs.home_notice import warn_of_home
     from jupyter_mlo.verbs.publishing import last_checkpoint, publish
 
-    schemes = context.settings.policy.schemes
     store, trust = IdentityStore(context.settings), TrustStore(context.settings)
-    warn_of_home(context)
     trust.load()  # damaged: say so before anything is made
-    name = check_name(name) if name is not None else _ask_name(context, suggested)
+    name, email = check_name(name), check_email(email)
     _refuse_second(store.all(), name)
-    email = check_email(email) if email is not None else _ask_email(context)
     key = SigningKey.generate()
     mlo = _identifier(identifier, key, context)
-    earlier = None if succeeds is None else parse_id(succeeds, schemes=schemes)
-    passphrase = new_passphrase(context, fd, whose=name)
+    earlier = (
+        None if succeeds is None else parse_id(succeeds, schemes=context.settings.policy.schemes)
+    )
+    secret = passphrase()
     if keyring:
-        store_in_keyring(mlo, passphrase)
+        store_in_keyring(mlo, secret)
     envelope = enrol_oneself(
         mlo,
         kind,
@@ -156,7 +194,7 @@ def enrol(
         succeeds=earlier,
     )
     profile = Profile(name=name, email=email, keyring=keyring)
-    identity = store.create(profile, kind, key, passphrase, envelope.to_bytes(), mlo=mlo)
+    identity = store.create(profile, kind, key, secret, envelope.to_bytes(), mlo=mlo)
     trust.add_also(mlo, key.key_id)
     context.say(f"enrolled {identity.label}")
     context.say(f"  MLO ID           {mlo}")

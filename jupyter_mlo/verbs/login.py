@@ -18,7 +18,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from jupyter_mlo.verbs.context import Context
 from jupyter_mlo.verbs.unlocking import add_passphrase_options, unlock
@@ -143,13 +143,12 @@ def log_in(
     """Open a session under ``key``, the own key of ``identity``; tell, and publish its delegation.
 
     Raises:
-        InvalidInput: see :func:`~jupyter_mlo.delegation.sessions.open_session`.
+        InvalidInput: see :func:`~jupyter_mlo.delegation.sessions.make_session`.
         KeyFileError: the enrolments that the session has to carry are missing or damaged.
         LedgerError: the session is open, and its delegation could not be kept: log in again.
     """
-    from jupyter_mlo.delegation.enrolment import kept_enrolments
     from jupyter_mlo.delegation.sessions import open_session
-    from jupyter_mlo.verbs.publishing import last_checkpoint, publish
+    from jupyter_mlo.verbs.publishing import publish
 
     signer = open_session(
         context.settings,
@@ -159,13 +158,30 @@ def log_in(
         duration=duration,
         activity=activity,
         model=model,
-        enrolments=_needed(kept_enrolments(store, identity), team),
-        checkpoint=last_checkpoint(context),
-        team=team,
+        **carried(context, store, identity, team),
     )
     _tell(context, identity, signer)
     publish(context, signer.chain)
     return signer
+
+
+def carried(
+    context: Context, store: IdentityStore, identity: Identity, team: str | None = None
+) -> dict[str, Any]:
+    """What a new session of this MLO carries: enrolments, a checkpoint, and the team it is for.
+
+    Raises:
+        KeyFileError: the enrolments are missing or damaged.
+        NotFound: there is no membership in ``team``.
+    """
+    from jupyter_mlo.delegation.enrolment import kept_enrolments
+    from jupyter_mlo.verbs.publishing import last_checkpoint
+
+    return {
+        "enrolments": _needed(kept_enrolments(store, identity), team),
+        "checkpoint": last_checkpoint(context),
+        "team": team,
+    }
 
 
 def _needed(kept: Sequence[Envelope], team: str | None) -> list[Envelope]:

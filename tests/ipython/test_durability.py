@@ -21,7 +21,7 @@ def test_a_kernel_that_ends_writes_what_waits(home: Home, start: Start) -> None:
     # So slow that the record cannot be there before the kernel is told to end.
     frontend.run(
         "import time\n"
-        "from jupyter_mlo.ipython.execution import Execution\n"
+        "from jupyter_mlo.notebook.execution import Execution\n"
         "quick = Execution.sign_records\n"
         "def slow(*args):\n    time.sleep(0.6); return quick(*args)\n"
         "Execution.sign_records = slow"
@@ -37,7 +37,7 @@ def test_the_end_of_a_kernel_does_not_wait_for_ever(home: Home, start: Start) ->
     frontend = start()
     frontend.run(
         "import threading\n"
-        "from jupyter_mlo.ipython.execution import Execution\n"
+        "from jupyter_mlo.notebook.execution import Execution\n"
         "Execution.sign_records = lambda *args: threading.Event().wait()"
     )
     frontend.run("'never recorded'")
@@ -70,7 +70,7 @@ def test_a_cell_that_kills_its_kernel_leaves_the_cells_before_it(home: Home) -> 
     home.log_in()
     slow = (
         "import time\n"
-        "from jupyter_mlo.ipython.execution import Execution\n"
+        "from jupyter_mlo.notebook.execution import Execution\n"
         "quick = Execution.sign_records\n"
         "def slow(*args):\n    time.sleep(0.1); return quick(*args)\n"
         "Execution.sign_records = slow"
@@ -155,8 +155,8 @@ BREAKS = (
     "jupyter_mlo.ipython.recorder.Recorder.replied",
     "jupyter_mlo.ipython.recorder.Recorder.typed",
     "jupyter_mlo.ipython.recorder.Recorder.passed",
-    "jupyter_mlo.ipython.record_writer.RecordWriter._take_passed",
-    "jupyter_mlo.ipython.execution.Execution._sign_record",
+    "jupyter_mlo.runs.record_writer.RecordWriter._take_passed",
+    "jupyter_mlo.notebook.execution.Execution._sign_record",
     "jupyter_mlo.ledger.records.RecordStore.append",
 )
 
@@ -210,7 +210,7 @@ def test_output_faster_than_it_can_be_digested_is_waited_for(home: Home, start: 
     frontend = start()
     frontend.run(
         "import time\n"
-        "import jupyter_mlo.ipython.record_writer as writer\n"
+        "import jupyter_mlo.runs.record_writer as writer\n"
         "writer.MAX_BYTES = 1 << 20\n"
         "take, most = writer.RecordWriter._take, []\n"
         "def slow(self, message):\n"
@@ -230,7 +230,7 @@ def test_output_that_was_let_go_is_not_vouched_for(home: Home, start: Start) -> 
     frontend = start()
     frontend.run(
         "import threading\n"
-        "import jupyter_mlo.ipython.record_writer as writer\n"
+        "import jupyter_mlo.runs.record_writer as writer\n"
         "writer.MAX_BYTES, writer.MAX_WAIT = 1000, 0.05\n"
         "take = writer.RecordWriter._take\n"
         "held_up = threading.Event()\n"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import re
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -15,8 +16,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from jupyter_mlo.errors import MloError
-from jupyter_mlo.ipython.execution import Execution, KernelName
-from jupyter_mlo.ipython.widget_outputs import WidgetOutputs
+from jupyter_mlo.notebook.execution import Execution, KernelName
+from jupyter_mlo.notebook.widget_outputs import WidgetOutputs
 
 if TYPE_CHECKING:
     from jupyter_mlo.statements.envelope import Envelope
@@ -39,6 +40,8 @@ OUTPUTS = frozenset(
     {"stream", "display_data", "execute_result", "error", "update_display_data", "clear_output"}
 )
 COMMS = frozenset({"comm_open", "comm_msg", "comm_close"})
+#: In the header of a widget's message, whichever way its JSON is spaced.
+_COMM = re.compile(rb'"msg_type": ?"comm_')
 
 
 class Passed(NamedTuple):
@@ -79,8 +82,22 @@ class RecordWriter:
         clock: Callable[[], datetime],
         notice: Callable[[str], None],
         log: logging.Logger,
+        *,
+        patience: float = MAX_WAIT,
+        recorded: Callable[[Execution, bool], None] | None = None,
     ) -> None:
+        """Begin to listen; the thread starts when there is something to do.
+
+        Args:
+            executions: by request; the caller adds to it, this takes out.
+            patience: seconds that :meth:`passed` may wait where too much output waits already.
+            recorded: told of each execution when it has ended, and whether its record is kept.
+        """
         self._executions = executions
+        self._patience = patience
+        self._recorded = recorded
+        #: A cell runs, or what it sent is still on its way.
+        self._busy = False
         self._make_store = store
         self._store: Store | None = None
         self._synced = True
@@ -112,8 +129,26 @@ class RecordWriter:
         self._last_parent: tuple[bytes, str] = (b"", "")
         self._thread: threading.Thread | None = None
 
-    def passed(self, message: Passed, *, wake: bool) -> None:
-        """Take in a message, and begin to work if ``wake``; called in the IOPub thread only."""
+    def begins(self, execution: Execution) -> None:
+        """A cell has begun; called in the thread that its kernel's requests pass."""
+        self._busy = True
+        self._executions[execution.request] = execution
+
+    def passed(self, header: bytes, parent: bytes, content: bytes) -> None:
+        """Take in a message that the kernel sent to all; always called in the same thread."""
+        if _COMM.search(header):
+            if b'"msg_id"' not in content:
+                return  # Only Output widgets say whose outputs they take.
+        elif not self._executions:
+            return
+        idle = len(content) < 64 and b"idle" in content
+        # Without a running cell this is late output of a thread, and no idle will follow it.
+        wake = idle or not self._busy
+        if idle:
+            self._busy = False
+        self._take_in(Passed(header, parent, content), wake=wake)
+
+    def _take_in(self, message: Passed, *, wake: bool) -> None:
         size = len(message.content or b"")
         if size > SMALL and self._full() and not self._wait_for_relief():
             message, size = message._replace(content=None), 0
@@ -170,7 +205,7 @@ class RecordWriter:
     def _wait_for_relief(self) -> bool:
         self.wake()
         self._relief.clear()
-        return not self._full() or self._relief.wait(MAX_WAIT)
+        return not self._full() or self._relief.wait(self._patience)
 
     def _run(self) -> None:
         while True:
@@ -218,6 +253,7 @@ class RecordWriter:
             execution = self._executions.get(message.request)
             if execution is not None:
                 self._observe(execution, execution.show, message.kind, message.content)
+                self._also_late(execution)
             return
         try:
             self._take_passed(message)
@@ -242,14 +278,18 @@ class RecordWriter:
         elif kind in OUTPUTS:
             if not self._widgets.take(execution.request):
                 self._observe(execution, execution.observe, kind, self._unpack(message.content))
-                if execution.parts and execution not in self._late:
-                    self._late.append(execution)
+                self._also_late(execution)
         elif (
             kind == "status"
             and not execution.parts
             and self._unpack(message.content).get("execution_state") == "idle"
         ):
             self._end(execution)
+
+    def _also_late(self, execution: Execution) -> None:
+        """What came when the execution was on record already is put on record as well."""
+        if execution.parts and execution not in self._late:
+            self._late.append(execution)
 
     @staticmethod
     def _observe(
@@ -271,6 +311,7 @@ class RecordWriter:
     def _end(self, execution: Execution) -> None:
         if execution.signer is None:
             self._executions.pop(execution.request, None)
+            self._tell(execution)
             return
         self._ended.append(execution.request)
         if len(self._ended) > KEEP_ENDED:
@@ -282,6 +323,11 @@ class RecordWriter:
             self._owed.discard(execution.request)
             if not self._owed:
                 self._paid.set()
+            self._tell(execution)
+
+    def _tell(self, execution: Execution) -> None:
+        if self._recorded is not None:
+            self._recorded(execution, execution.parts > 0)
 
     def _record(self, execution: Execution) -> None:
         self._recording = execution.count
