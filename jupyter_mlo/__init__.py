@@ -37,3 +37,10 @@ def unload_ipython_extension(shell: Any) -> None:
     from jupyter_mlo.ipython.extension import unload
 
     unload(shell)
+
+
+def _jupyter_server_extension_points() -> list[dict[str, Any]]:
+    """Jupyter Server's way to find the extension."""
+    from jupyter_mlo.server.extension import MloServerExtension
+
+    return [{"module": "jupyter_mlo.server.extension", "app": MloServerExtension}]

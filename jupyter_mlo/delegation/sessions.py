@@ -110,9 +110,14 @@ def open_session(
         OSError: the session's file cannot be written.
     """
     signer = make_session(identity, own_key, **options)
+    keep_session(settings, signer)
+    return signer
+
+
+def keep_session(settings: Settings, signer: Signer) -> None:
+    """Make this the session of this account; raises :class:`OSError`."""
     with _lock(settings):
         _write(settings, signer)
-    return signer
 
 
 def open_granted(settings: Settings, granted: Signer, now: datetime) -> None:
@@ -130,8 +135,7 @@ def open_granted(settings: Settings, granted: Signer, now: datetime) -> None:
             f"the grant ended at {to_text(granted.expires)}",
             hint="ask who granted it for a new one: jupyter mlo grant --help",
         )
-    with _lock(settings):
-        _write(settings, granted)
+    keep_session(settings, granted)
 
 
 def load_session(settings: Settings, now: datetime) -> Signer | None:

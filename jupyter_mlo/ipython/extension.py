@@ -116,9 +116,14 @@ class Extension:
 
     def _admits(self) -> bool:
         """Somebody is logged in, or it is not a cell: front ends look at variables silently."""
+        request = None if self.recorder is None else self.recorder.running_request()
+        if request is not None and self.recorder is not None:
+            noted = self.recorder.noted(request)
+            if noted is not None:
+                return noted.attributed
         if self.watch.signer(now()) is not None:
             return True
-        return self.recorder is not None and self.recorder.running_request() is None
+        return self.recorder is not None and request is None
 
     def _greeting(self) -> str:
         if self.recorder is None:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from jupyter_mlo.errors import escaped_lines
 from jupyter_mlo.ipython.wire import KernelWire
 from jupyter_mlo.notebook.execution import MAX_NAME, Execution, KernelName
+from jupyter_mlo.runs.noted import Noted
 from jupyter_mlo.runs.record_writer import RecordWriter, Shown, Store
 
 if TYPE_CHECKING:
@@ -113,6 +114,9 @@ class Recorder:
     # What the wire tells (see wire.Listener).
 
     def begins(self, request: Mapping[str, Any], content: Mapping[str, Any]) -> None:
+        if self.noted(request) is not None:
+            self._say()
+            return  # the server makes the record
         self._writer.settle()
         now = self._clock()
         signer = self._watch.signer(now)
@@ -139,8 +143,7 @@ class Recorder:
                     signer=signer,
                 )
             )
-        while self._notices:
-            sys.stderr.write(f"jupyter-mlo: {escaped_lines(self._notices.popleft())}\n")
+        self._say()
 
     def reference(self, request_id: str) -> str | None:
         execution = self._executions.get(request_id)
@@ -164,6 +167,14 @@ class Recorder:
 
     def passed(self, header: bytes, parent: bytes, content: bytes) -> None:
         self._writer.passed(header, parent, content)
+
+    def noted(self, request: Mapping[str, Any]) -> Noted | None:
+        """What a Jupyter server says of a request that it has noted."""
+        return Noted.of(request, self._kernel.session.key)
+
+    def _say(self) -> None:
+        while self._notices:
+            sys.stderr.write(f"jupyter-mlo: {escaped_lines(self._notices.popleft())}\n")
 
     def _page(self, request_id: str, payload: list[Mapping[str, Any]]) -> None:
         for page in payload:

@@ -117,18 +117,20 @@ def _size(value: object) -> int:
 
 def chains_for(
     examined: Examined,
-    signer: Signer,
+    signers: Sequence[Signer],
     stamps: Mapping[int, Envelope],
     older: Sequence[SealEntry],
 ) -> list[Envelope]:
     """Enrolments, then delegations, that the stamps and seals need, each once."""
     read: dict[str, Statement] = {}
-    for envelope in (*examined.entries.chains, *signer.chain):
+    chains = [link for signer in signers for link in signer.chain]
+    for envelope in (*examined.entries.chains, *chains):
         try:
             read.setdefault(envelope.statement_id, read_statement(envelope))
         except StatementError:
             continue
-    mlos, wanted = {signer.mlo}, [signer.delegation]
+    mlos = {signer.mlo for signer in signers}
+    wanted = [signer.delegation for signer in signers]
     kept = [
         stamped.claim.statement
         for position, stamped in examined.stamped.items()

@@ -108,18 +108,23 @@ def seal_examined(
     now: datetime,
     meaning: str = "held",
     placed: Mapping[str, str] | None = None,
+    stampers: Mapping[str, Signer] | None = None,
 ) -> SealedNotebook:
     """:func:`seal_notebook` for a notebook that has been examined: this ``value``, as it is.
 
     Args:
+        stampers: MLO ID → who stamps that MLO's records; by default only the sealing signer does,
+            its own.
         placed: execution → the notebook in which it was stamped before. One execution is of one
             notebook: a notebook that has lost its ID gets that back, and of a cell that was
             copied into another one no second stamp is made.
     """
     _check_version(examined)
     placed = placed or {}
+    stampers = stampers or {signer.mlo: signer}
     notebook_id = examined.entries.notebook or _earlier_id(examined, placed)
     stamps: dict[int, Envelope] = {}
+    used = {signer.mlo: signer}
     reasons: dict[int, str] = {}
     for cell in examined.cells:
         position = cell.cell.position
@@ -130,11 +135,12 @@ def seal_examined(
         if place not in (notebook_id, examined.entries.parent):
             reasons[position] = f"this execution was stamped in another notebook ({place})"
             continue
-        stamp = _stamp(signer, cell, found, notebook_id, now)
+        stamp = _stamp(stampers, cell, found, notebook_id, now)
         if isinstance(stamp, str):
             reasons[position] = stamp
         else:
             stamps[position] = stamp
+            used[found.recorded.mlo] = stampers[found.recorded.mlo]
     cells = [_listed(cell, stamps) for cell in examined.cells]
     whole = sealable(examined.notebook, cells)
     unvouched, kept = _remaining(examined, stamps, reasons)
@@ -142,8 +148,9 @@ def seal_examined(
     if newest is not None and not stamps and _unchanged(examined, whole, signer, meaning):
         again = (*examined.entries.chains, newest.claim.envelope)
         return SealedNotebook(dict(value), None, again, {}, kept, unvouched)
+    signers = tuple(used.values())
     return _sealed(
-        value, examined, signer, now, notebook_id, meaning, stamps, whole, kept, unvouched
+        value, examined, signers, now, notebook_id, meaning, stamps, whole, kept, unvouched
     )
 
 
@@ -170,11 +177,16 @@ def _check_version(examined: Examined) -> None:
 
 
 def _stamp(
-    signer: Signer, cell: PresentCell, found: Match, notebook_id: str, now: datetime
+    stampers: Mapping[str, Signer],
+    cell: PresentCell,
+    found: Match,
+    notebook_id: str,
+    now: datetime,
 ) -> Envelope | str:
-    """The stamp for which a record vouches, or why the signer cannot make it."""
+    """The stamp for which a record vouches, or why nobody here can make it."""
     recorded = found.recorded
-    if recorded.mlo != signer.mlo:
+    signer = stampers.get(recorded.mlo)
+    if signer is None:
         return f"recorded by {recorded.mlo}; they must log in and seal"
     if not can_cover(found.observed, found.present):
         return (
@@ -258,7 +270,7 @@ def _unchanged(examined: Examined, whole: Sealable, signer: Signer, meaning: str
 def _sealed(
     value: Mapping[str, Any],
     examined: Examined,
-    signer: Signer,
+    signers: tuple[Signer, ...],
     now: datetime,
     notebook_id: str,
     meaning: str,
@@ -267,7 +279,7 @@ def _sealed(
     kept: int,
     unvouched: tuple[Unvouched, ...],
 ) -> SealedNotebook:
-    newest = examined.sealed.newest
+    signer, newest = signers[0], examined.sealed.newest
     stamped = stamped_value(value, stamps)
     older, dropped = older_seals(examined.sealed, stamped, whole.cells, signer.mlo)
     seal = make_seal(
@@ -280,7 +292,7 @@ def _sealed(
         meaning=meaning,
         now=now,
     )
-    chains = chains_for(examined, signer, stamps, older)
+    chains = chains_for(examined, signers, stamps, older)
     stamped["metadata"] = {
         **stamped.get("metadata", {}),
         MEMBER: notebook_json(
@@ -302,7 +314,7 @@ def _sealed(
     return SealedNotebook(
         value=stamped,
         seal=seal,
-        to_publish=(*signer.chain, seal),
+        to_publish=(*dict.fromkeys(link for one in signers for link in one.chain), seal),
         stamps=stamps,
         kept=kept,
         unvouched=unvouched,

@@ -67,7 +67,7 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
         identity, key = enrolled.identity, enrolled.key
     else:
         identity = choose(store, arguments.who, option="login WHO")
-        _refuse_kind(identity)
+        refuse_kind(identity)
         warn_of_home(context)
         key = unlock(context, store, identity, arguments.passphrase_fd)
     log_in(
@@ -83,7 +83,7 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
     return 0
 
 
-def _refuse_kind(identity: Identity) -> None:
+def refuse_kind(identity: Identity) -> None:
     """Teams and assistants have no sessions of their own: no verifier would accept them."""
     from jupyter_mlo.errors import Refused
 

@@ -18,6 +18,9 @@ from jupyter_mlo.errors import MloError
 from jupyter_mlo.verbs.context import Context
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
+    from jupyter_mlo.config import Settings
     from jupyter_mlo.delegation.chain import Attribution
     from jupyter_mlo.identity.store import Identity, IdentityStore
 
@@ -93,7 +96,7 @@ def _identity(
     assurance = handle = succeeds = None
     try:
         store.key_pem(identity)  # says what is wrong with the key file, if anything is
-        found = _attribution(identity, store, context)
+        found = own_attribution(identity, store, context.settings, context.now())
         assurance, handle, succeeds = str(found.assurance), found.handle, found.succeeds
     except MloError as error:
         warnings.append(str(error))
@@ -110,7 +113,9 @@ def _identity(
     }
 
 
-def _attribution(identity: Identity, store: IdentityStore, context: Context) -> Attribution:
+def own_attribution(
+    identity: Identity, store: IdentityStore, settings: Settings, now: datetime
+) -> Attribution:
     """What this home makes of the MLO's own enrolment."""
     from jupyter_mlo.delegation.chain import Pool, attribute
     from jupyter_mlo.delegation.enrolment import kept_enrolments
@@ -121,8 +126,8 @@ def _attribution(identity: Identity, store: IdentityStore, context: Context) -> 
     return attribute(
         read_statement(enrolments[0]),
         pool=Pool.of(enrolments),
-        trust=TrustStore(context.settings).load(),
-        now=context.now(),
+        trust=TrustStore(settings).load(),
+        now=now,
     )
 
 

@@ -1,0 +1,176 @@
+"""A kernel's websocket, with somebody who notes who asks for what.
+
+The class is a subclass of whichever the server is configured with. What fails here is logged, once,
+and the message goes on as if we were not there; only where the policy refuses does it not.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from jupyter_mlo.runs.noted import MEMBER
+from jupyter_mlo.server.messages import V1, read_v1, write_v1
+
+if TYPE_CHECKING:
+    from jupyter_mlo.server.observer import KernelObserver
+    from jupyter_mlo.server.people import Person
+    from jupyter_mlo.server.watching import Watching
+
+#: Contents up to so many bytes get our light reference; it would cost too much beyond.
+_MARKED_UP_TO = 1 << 20
+
+
+def watched(base: type[Any], watching: Watching) -> type[Any]:
+    """``base``, a kernel websocket connection class, watched by ``watching``."""
+
+    class WatchedConnection(base):  # type: ignore[misc]
+        """Notes requests and what front ends show of their own; marks outputs."""
+
+        def connect(self) -> Any:
+            """Begin to listen to the kernel, if nobody does."""
+            self._quietly("observe a kernel", lambda: watching.sure(self.kernel_manager))
+            return super().connect()
+
+        def handle_incoming_message(self, incoming_msg: Any) -> None:
+            """From the front end."""
+            try:
+                passed_on = self._incoming(incoming_msg)
+            except Exception:
+                watching.failed("note a request")
+                # Where somebody must answer for each cell, what cannot be read is not run.
+                passed_on = None if watching.required else incoming_msg
+            if passed_on is not None:
+                super().handle_incoming_message(passed_on)
+
+        def _on_zmq_reply(self, stream: Any, msg_list: Any) -> None:
+            """To the front end."""
+            self._quietly("mark an output", lambda: self._outgoing(stream, msg_list))
+            super()._on_zmq_reply(stream, msg_list)
+
+        def _quietly(self, what: str, act: Callable[[], None]) -> None:
+            try:
+                act()
+            except Exception:
+                watching.failed(what)
+
+        def _person(self) -> Person:
+            return watching.person(self.websocket_handler.current_user)
+
+        def _observer(self) -> KernelObserver | None:
+            return watching.observer(self.kernel_id)
+
+        def _incoming(self, raw: Any) -> Any:
+            """The message as it goes on; None where it does not."""
+            message = _Incoming.read(raw, v1=self.subprotocol == V1)
+            if message is None:
+                return raw
+            observer = self._observer()
+            if observer is None:
+                return raw
+            request_id = str(message.header.get("msg_id", ""))
+            if message.kind == "input_reply":
+                asked = str(message.parent.get("msg_id", ""))
+                observer.typed(asked, str(message.content.get("value", "")))
+                return raw
+            person = self._person()
+            if not observer.admits(request_id, person):
+                watching.refused(self, message.header, "another user has used this request's ID")
+                return None
+            code, silent = message.content.get("code"), message.content.get("silent")
+            if not isinstance(code, str) or silent:
+                return raw
+            if why := watching.why_not(person, code):
+                watching.refused(self, message.header, why)
+                return None
+            cell = message.metadata.get("cellId")
+            observer.asked(
+                request_id, person, code, cell if isinstance(cell, str) and cell else None
+            )
+            return message.noted({"by": "server", "shared": person.shared})
+
+        def _outgoing(self, stream: Any, message: Any) -> None:
+            channel = getattr(stream, "channel", None)
+            observer = self._observer()
+            if observer is None or channel == "control":
+                return
+            if isinstance(message, dict):
+                _look(observer, channel, message)
+                return
+            header = bytes(message[0])
+            if channel == "iopub":
+                marks = b'"display_data"' in header or b'"execute_result"' in header
+                if not marks and b'"update_display_data"' not in header:
+                    return
+                if len(message[3]) > _MARKED_UP_TO:
+                    return
+            whole = {
+                "header": json.loads(header),
+                "parent_header": json.loads(message[1]),
+                "content": json.loads(message[3]),
+            }
+            if _look(observer, channel, whole):
+                message[3] = json.dumps(whole["content"], ensure_ascii=False).encode(
+                    "utf-8", "surrogatepass"
+                )
+
+    return WatchedConnection
+
+
+def _look(observer: KernelObserver, channel: str | None, message: dict[str, Any]) -> bool:
+    """Note what front ends show of their own; mark an output. Whether it was marked."""
+    kind = message["header"].get("msg_type")
+    request_id = str((message.get("parent_header") or {}).get("msg_id", ""))
+    content = message["content"]
+    if kind == "input_request":
+        observer.question(
+            request_id, str(content.get("prompt", "")), password=bool(content.get("password"))
+        )
+    elif kind == "execute_reply":
+        observer.replied(request_id, content)
+    elif channel == "iopub" and kind in ("display_data", "execute_result", "update_display_data"):
+        reference = observer.reference(request_id)
+        if reference is not None:
+            content["metadata"] = {**(content.get("metadata") or {}), "mlo": reference}
+            return True
+    return False
+
+
+class _Incoming:
+    """An execute_request or an input_reply, in either protocol."""
+
+    def __init__(self, channel: str, parts: list[Any], whole: dict[str, Any] | None) -> None:
+        self._channel, self._parts, self._whole = channel, parts, whole
+        if whole is not None:
+            self.header, self.parent = whole["header"], whole.get("parent_header") or {}
+            self.metadata, self.content = whole.get("metadata") or {}, whole.get("content") or {}
+        else:
+            self.header, self.parent, self.metadata, self.content = (
+                json.loads(bytes(part)) for part in parts[:4]
+            )
+        self.kind = str(self.header.get("msg_type", ""))
+
+    @classmethod
+    def read(cls, raw: Any, *, v1: bool) -> _Incoming | None:
+        """What it is; None where it is another kind of message."""
+        text = raw.encode("utf-8", "surrogatepass") if isinstance(raw, str) else raw
+        if b"execute_request" not in text and b"input_reply" not in text:
+            return None
+        if v1:
+            channel, parts = read_v1(raw)
+            found = cls(channel, parts, None)
+        elif isinstance(raw, str):
+            whole = json.loads(raw)
+            found = cls(str(whole.get("channel") or "shell"), [], whole)
+        else:
+            return None  # with binary buffers in the old protocol: no front end sends cells so
+        return found if found.kind in ("execute_request", "input_reply") else None
+
+    def noted(self, note: dict[str, Any]) -> Any:
+        """The message, with a note in its metadata that the server has seen it."""
+        metadata = {**self.metadata, MEMBER: note}
+        if self._whole is not None:
+            return json.dumps({**self._whole, "metadata": metadata})
+        parts = [*self._parts[:2], json.dumps(metadata).encode(), *self._parts[3:]]
+        return write_v1(parts, self._channel)

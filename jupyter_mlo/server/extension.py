@@ -1,0 +1,66 @@
+"""``jupyter_mlo`` as an extension of Jupyter Server."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from jupyter_server.extension.application import ExtensionApp
+from traitlets import Enum
+
+from jupyter_mlo.config import load_settings
+from jupyter_mlo.errors import MloError
+from jupyter_mlo.server.app import MloApp
+from jupyter_mlo.server.connection import watched
+from jupyter_mlo.server.people import knows_people
+
+
+class MloServerExtension(ExtensionApp):
+    """Sees who runs what on this server's kernels, stamps on save, answers the MLO panel."""
+
+    name = "jupyter_mlo"
+    extension_url = "/jupyter-mlo/me"
+
+    sessions = Enum(
+        ["auto", "user", "account"],
+        default_value="auto",
+        config=True,
+        help="Whose a session is. user: each authenticated user's own, in the server's memory. "
+        "account: the operating system account's, shared with terminals and kernels. auto: user "
+        "where the identity provider knows people, account where a token or password lets anybody "
+        "in.",
+    )
+
+    def initialize_settings(self) -> None:
+        """Make what handlers, connections and hooks share."""
+        server: Any = self.serverapp
+        named = self.sessions == "user" or (
+            self.sessions == "auto" and knows_people(server.identity_provider)
+        )
+        try:
+            app = MloApp(load_settings(), server, self.log, _now, named=named)
+        except MloError as error:
+            self.log.error("jupyter-mlo does nothing on this server: %s", error)
+            return
+        self.settings["jupyter_mlo"] = app
+        server.web_app.settings["kernel_websocket_connection_class"] = watched(
+            server.kernel_websocket_connection_class, app.watching
+        )
+        app.start()
+
+    def initialize_handlers(self) -> None:
+        """All routes."""
+        from jupyter_mlo.server.routes import ROUTES
+
+        if "jupyter_mlo" in self.settings:
+            self.handlers.extend(ROUTES)
+
+    async def stop_extension(self) -> None:
+        """Write what waits."""
+        app: Any = self.settings.get("jupyter_mlo")
+        if app is not None:
+            await app.stop()
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

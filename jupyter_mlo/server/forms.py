@@ -1,0 +1,53 @@
+"""What the sidebar sends. Passphrases come in bodies only, and are shown by nothing."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+Text = Annotated[str, Field(max_length=300)]
+
+
+class _Form(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
+
+
+class Login(_Form):
+    """Open a session."""
+
+    mlo: Text
+    passphrase: Annotated[SecretStr, Field(max_length=4096, strict=False)]
+    hours: Annotated[float, Field(strict=False, ge=1 / 60, le=24)] = 8
+    activity: Text | None = None
+    model: Text | None = None
+    onBehalfOf: Text | None = None
+
+
+class Renewal(_Form):
+    """Go on for longer."""
+
+    passphrase: Annotated[SecretStr, Field(max_length=4096, strict=False)]
+    hours: Annotated[float, Field(strict=False, ge=1 / 60, le=24)] = 8
+
+
+class Enrolling(_Form):
+    """Become an MLO, and sign in."""
+
+    name: Text
+    email: Text = ""
+    passphrase: Annotated[SecretStr, Field(max_length=4096, strict=False)]
+
+
+class Acting(_Form):
+    """Say what the session is for."""
+
+    activity: Text | None = None
+    model: Text | None = None
+
+
+class Sealing(_Form):
+    """Seal a notebook as it is on disk."""
+
+    path: Annotated[str, Field(min_length=1, max_length=4096)]
+    meaning: Literal["held", "authored", "reviewed", "approved"] = "held"

@@ -1,0 +1,303 @@
+"""What the sidebar shows of a notebook: verdicts, changes, history. Blocks: for worker threads."""
+
+from __future__ import annotations
+
+import contextlib
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from jupyter_mlo.config import Settings
+from jupyter_mlo.errors import MloError, NotFound
+from jupyter_mlo.server.answers import (
+    CellVerdict,
+    Changes,
+    Contribution,
+    History,
+    HistoryEntry,
+    Mark,
+    Marks,
+    NotebookVerdict,
+    SealVerdict,
+    StatementView,
+)
+from jupyter_mlo.server.observer import Seen
+from jupyter_mlo.server.who import People
+from jupyter_mlo.statements.predicates import types
+from jupyter_mlo.statements.strict_json import read_json
+from jupyter_mlo.statements.times import to_text
+
+if TYPE_CHECKING:
+    from jupyter_mlo.notebook.blame import Blamed
+    from jupyter_mlo.notebook.reports import Demands, NotebookReport
+    from jupyter_mlo.notebook.verification import Examined
+    from jupyter_mlo.statements.envelope import Envelope
+    from jupyter_mlo.verbs.at_hand import AtHand
+
+#: Entries of a notebook's history that are sent at once.
+PAGE = 200
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Answers about notebooks, from their content as a contents manager gives it."""
+
+    settings: Settings
+    clock: Callable[[], datetime]
+
+    def verdict(self, path: str, value: Mapping[str, Any]) -> NotebookVerdict:
+        """What verifying finds."""
+        from jupyter_mlo.notebook.blame import blame
+        from jupyter_mlo.notebook.reports import Demands
+        from jupyter_mlo.verbs.judging import Judge
+
+        demands, people = Demands(), People(self.settings)
+        with Judge(self.settings, self.clock()) as judge:
+            examined = judge.examine(_notebook(value))
+            found = judge.report(examined)
+            notes = [*judge.here.notes, *found.notes]
+        lines = blame(examined)
+        stamps = {at: one.claim.envelope.statement_id for at, one in examined.stamped.items()}
+        cells = [_cell(line, stamps.get(line.cell.position), people, demands) for line in lines]
+        seal = found.seal
+        checkpoint = found.checkpoint
+        return NotebookVerdict(
+            path=path,
+            notebook=found.notebook,
+            holds=found.holds(demands),
+            words=in_words(found, demands),
+            altered=_altered(found),
+            seal=SealVerdict(
+                verdict=str(seal.verdict),
+                reason=seal.reason,
+                changes=list(seal.changes),
+                by=people.maybe(seal.mlo),
+                assurance=None if seal.assurance is None else str(seal.assurance),
+                meaning=seal.meaning,
+                time=seal.time,
+                statement=seal.statement_id,
+            ),
+            cells=cells,
+            contributions=_contributions(lines, people),
+            problems=[*found.problems, *found.unread],
+            notes=notes,
+            asOf=None if checkpoint is None else f"{checkpoint['origin']}@{checkpoint['size']}",
+        )
+
+    def changes(self, path: str, value: Mapping[str, Any]) -> Changes:
+        """What changed since a person last said something about the notebook by a seal."""
+        from jupyter_mlo.verbs.judging import Judge
+
+        people = People(self.settings)
+        with Judge(self.settings, self.clock()) as judge:
+            examined = judge.examine(_notebook(value))
+            found = judge.report(examined)
+        said = next(
+            (one for one in examined.sealed.believed() if one.claim.seal.meaning != "held"), None
+        )
+        changed = [f"altered: {problem}" for problem in found.problems]
+        changed += list(found.seal.changes)
+        if said is None:
+            changed.append(f"nobody has said anything about its {len(found.cells)} cells yet")
+        else:
+            changed += _since(said, examined)
+        return Changes(
+            path=path,
+            since=None if said is None else said.time,
+            by=None if said is None else people.somebody(said.claim.seal.mlo),
+            changes=changed,
+        )
+
+    def history(self, path: str, value: Mapping[str, Any], before: int | None) -> History:
+        """Statements of the ledger about this notebook, newest first."""
+        from jupyter_mlo.ledger.store import Filter, open_ledger
+        from jupyter_mlo.notebook.layout import read_notebook_entries
+
+        notebook = read_notebook_entries(_notebook(value).metadata).notebook
+        if notebook is None:
+            return History(path=path, notebook=None, entries=[], more=False)
+        people, found = People(self.settings), []
+        try:
+            with open_ledger(self.settings, create=False, patience=2) as ledger:
+                entries = [
+                    entry
+                    for entry in ledger.entries(Filter(subject=notebook))
+                    if before is None or entry.index < before
+                ]
+        except NotFound:
+            entries = []
+        for entry in entries[: -PAGE - 1 : -1]:
+            said = _predicate(entry.envelope)
+            found.append(
+                HistoryEntry(
+                    index=entry.index,
+                    statement=entry.statement_id,
+                    kind=types.short_name(entry.facts.predicate_type),
+                    who=people.somebody(str(entry.facts.mlo)),
+                    time=to_text(entry.time) if entry.time else "",
+                    meaning=said.get("meaning"),
+                    activity=said.get("activity") or said.get("mlo_activity"),
+                )
+            )
+        return History(path=path, notebook=notebook, entries=found, more=len(entries) > PAGE)
+
+    def statement(self, statement_id: str) -> StatementView:
+        """One statement of the ledger, or a stamp that was made here."""
+        from jupyter_mlo.delegation.chain import attribute
+        from jupyter_mlo.ledger.exports import in_order
+        from jupyter_mlo.statements.bundle import to_bundle
+        from jupyter_mlo.statements.statement import read_statement
+        from jupyter_mlo.verbs.at_hand import at_hand
+
+        now, people = self.clock(), People(self.settings)
+        with contextlib.closing(at_hand(self.settings, now)) as here:
+            envelope, receipt = _find(here, statement_id)
+            chain = here.ledger.chains_of([envelope], here.pool) if here.ledger else []
+            pool = here.pool.also(chain)
+            assurance = None
+            statement = read_statement(envelope)
+            with contextlib.suppress(MloError):
+                found = attribute(statement, pool=pool, trust=here.trust, now=now)
+                assurance = str(found.assurance)
+            behind = [one for one in in_order([envelope], pool) if one != envelope]
+        return StatementView(
+            statement=envelope.statement_id,
+            kind=types.short_name(statement.predicate_type),
+            who=people.somebody(statement.mlo),
+            content=_content(envelope),
+            chain=[_content(one) for one in behind],
+            receipt=receipt,
+            bundle=to_bundle(envelope).decode(),
+            assurance=assurance,
+        )
+
+    def marks(self, kernel_id: str, seen: Mapping[str, Seen]) -> Marks:
+        """The last execution of each cell, as its mark shows it."""
+        people = People(self.settings)
+        return Marks(
+            kernel=kernel_id, cells={cell: _mark(one, people) for cell, one in seen.items()}
+        )
+
+
+def in_words(found: NotebookReport, demands: Demands) -> str:
+    """The verdict of the whole as one plain sentence."""
+    executed = [cell for cell in found.cells if cell.kind == "code" and cell.execution]
+    failing = [cell for cell in found.cells if not cell.holds(demands)]
+    if found.nothing_executed:
+        return "Nothing was executed yet, so there is nothing to vouch for."
+    if found.unread:
+        return "What the verdict must rest on could not be read here."
+    if found.holds(demands):
+        return f"Everything is as it was sealed; {len(executed)} executed cells are attributed."
+    if _altered(found):
+        return f"Something was changed since it was sealed: {_count(len(failing), 'cell')} differ."
+    if found.seal.mlo is None and found.seal.verdict == "unsealed":
+        return "Not sealed yet. Saving seals it while you are signed in."
+    return f"{_count(len(failing), 'cell')} cannot be vouched for."
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def _altered(found: NotebookReport) -> bool:
+    return bool(found.problems) or any(
+        cell.verdict == "changed since" or cell.changed for cell in found.cells
+    )
+
+
+def _notebook(value: Mapping[str, Any]) -> Any:
+    from jupyter_mlo.notebook.reading import notebook_from_json
+
+    return notebook_from_json(value)
+
+
+def _cell(line: Blamed, stamp: str | None, people: People, demands: Demands) -> CellVerdict:
+    cell, sealed = line.cell, line.first_sealed
+    return CellVerdict(
+        position=cell.position,
+        id=cell.id,
+        kind=cell.kind,
+        verdict=str(cell.verdict),
+        reason=cell.reason,
+        changed=list(cell.changed),
+        assurance=None if cell.assurance is None else str(cell.assurance),
+        holds=cell.holds(demands),
+        executor=people.maybe(cell.mlo if cell.execution else None),
+        assistant=people.maybe(cell.assistant),
+        onBehalfOf=people.maybe(cell.on_behalf_of),
+        execution=cell.execution,
+        started=cell.started,
+        activity=cell.activity,
+        model=cell.model,
+        firstSealedBy=people.maybe(None if sealed is None else sealed.mlo),
+        firstSealedAt=None if sealed is None else sealed.time,
+        stamp=stamp,
+    )
+
+
+def _contributions(lines: list[Blamed], people: People) -> list[Contribution]:
+    executed = Counter(line.executed_by for line in lines if line.executed_by)
+    sealed = Counter(line.first_sealed.mlo for line in lines if line.first_sealed)
+    everybody = sorted({*executed, *sealed}, key=lambda mlo: (-executed[mlo], -sealed[mlo], mlo))
+    return [
+        Contribution(mlo=people.somebody(mlo), executed=executed[mlo], firstSealed=sealed[mlo])
+        for mlo in everybody
+    ]
+
+
+def _since(said: Any, examined: Examined) -> list[str]:
+    """Cells that stand otherwise than a seal lists them."""
+    lines = list(said.lines())
+    sources = {(line.kind, line.source) for line in lines}
+    digests = {line.digest for line in lines}
+    changed = []
+    for cell in examined.cells:
+        listed, name = cell.listed, f"cell {cell.cell.position + 1}"
+        if (listed.kind, listed.source) not in sources:
+            changed.append(f"{name}: new, or its source was changed")
+        elif listed.digest not in digests:
+            changed.append(f"{name}: run again, or its outputs were changed")
+    gone = said.claim.seal.cells.count - len(examined.cells)
+    if gone > 0:
+        changed.append(f"{_count(gone, 'cell')} fewer than then")
+    return changed
+
+
+def _find(here: AtHand, statement_id: str) -> tuple[Envelope, str | None]:
+    if here.ledger is None:
+        raise NotFound("there is no ledger here", hint="seal a notebook first")
+    ledger = here.ledger.ledger
+    envelope = ledger.envelope(statement_id)
+    receipt = ledger.receipt(statement_id, here.ledger.clock)
+    return envelope, receipt.to_bytes().decode()
+
+
+def _content(envelope: Envelope) -> dict[str, Any]:
+    found: dict[str, Any] = read_json(envelope.payload)
+    return found
+
+
+def _predicate(envelope: Envelope) -> Mapping[str, Any]:
+    with contextlib.suppress(MloError):
+        found = _content(envelope).get("predicate")
+        if isinstance(found, Mapping):
+            return found
+    return {}
+
+
+def _mark(seen: Seen, people: People) -> Mark:
+    signer = seen.signer
+    return Mark(
+        execution=seen.execution,
+        request=seen.request,
+        executor=people.maybe(None if signer is None else signer.mlo),
+        assistant=people.maybe(None if signer is None else signer.named.get("assistant")),
+        activity=None if signer is None else signer.activity,
+        model=None if signer is None else signer.model,
+        status=seen.status,
+        count=seen.count,
+        started=to_text(seen.started),
+    )

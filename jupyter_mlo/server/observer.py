@@ -1,0 +1,283 @@
+"""What this server sees of each kernel: who asked for a cell, and what the kernel sent for it.
+
+Requests come by the websockets of authenticated users (:mod:`jupyter_mlo.server.connection`);
+what kernels publish comes by the server's own subscription, complete and signed, whether a
+browser is there or not (:mod:`jupyter_mlo.server.tap`). Whose cell it is, a request's
+authenticated user says, and nothing that is in a message.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+import uuid
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from jupyter_mlo.notebook.execution import MAX_NAME, Execution, KernelName
+from jupyter_mlo.runs.record_writer import RecordWriter, Shown, Store
+from jupyter_mlo.server.people import Person, Sessions
+
+if TYPE_CHECKING:
+    from jupyter_mlo.delegation.signer import Signer
+
+#: JupyterLab and Notebook show a typed password as eight middle dots, however long it is.
+MASK = "·" * 8
+#: Requests of one kernel that are remembered, so that none is used twice.
+KEEP_REQUESTS = 10_000
+#: Seconds that the end of the server waits for the last records of a kernel.
+CLOSE_TIMEOUT = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """An execute_request that was handed on to the kernel."""
+
+    person: Person
+    code: str
+    cell: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What became of an execution, for those who look on."""
+
+    kernel: str
+    request: str
+    execution: str
+    cell: str | None
+    #: Who answers for it; None where nobody does.
+    signer: Signer | None
+    #: ``running``, ``ok``, ``error``, ``aborted``, or ``lost`` where no record could be kept.
+    status: str
+    count: int | None
+    started: datetime
+
+
+class KernelObserver:
+    """One kernel; all but what :class:`RecordWriter` does happens on the event loop."""
+
+    def __init__(
+        self,
+        kernel_id: str,
+        kernel_name: str,
+        sessions: Sessions,
+        store: Callable[[], Store],
+        clock: Callable[[], datetime],
+        seen: Callable[[Seen], None],
+        notice: Callable[[str, str], None],
+        log: logging.Logger,
+    ) -> None:
+        """Observe from now on.
+
+        Args:
+            seen: told when an execution begins (on the event loop) and when it has ended and its
+                record is kept, or could not be (in the thread of records).
+            notice: told the kernel's ID and what a person should know, in that thread.
+        """
+        self._id, self._name = kernel_id, kernel_name
+        self._sessions, self._store, self._clock = sessions, store, clock
+        self._seen, self._notice, self._log = seen, notice, log
+        self._asked: OrderedDict[str, Asked] = OrderedDict()
+        self._used: OrderedDict[str, str] = OrderedDict()
+        self._executions: dict[str, Execution] = {}
+        #: Who asked for a cell that may log in.
+        self._persons: dict[str, Person] = {}
+        self._failed: set[str] = set()
+        self._questions: dict[str, tuple[str, bool]] = {}
+        #: Session of the kernel's process, as its messages name it.
+        self._process = ""
+        self._writer: RecordWriter | None = None
+
+    # What websockets tell.
+
+    def admits(self, request_id: str, person: Person) -> bool:
+        """Whether a request may go to the kernel: no ID of somebody else's is used again."""
+        return self._used.get(request_id, person.username) == person.username
+
+    def asked(self, request_id: str, person: Person, code: str, cell: str | None) -> None:
+        """A request goes to the kernel. One whose ID was used before is nobody's."""
+        known = request_id in self._used
+        self._used[request_id] = person.username
+        if len(self._used) > KEEP_REQUESTS:
+            self._used.popitem(last=False)
+        if known:
+            self._asked.pop(request_id, None)
+            execution = self._executions.get(request_id)
+            if execution is not None:
+                execution.unseen = "another request came under the same ID"
+            return
+        self._asked[request_id] = Asked(person, code, cell)
+        if len(self._asked) > KEEP_REQUESTS:
+            self._asked.popitem(last=False)
+
+    def question(self, request_id: str, prompt: str, *, password: bool) -> None:
+        """The kernel asks for a line."""
+        self._questions[request_id] = (prompt, password)
+
+    def typed(self, request_id: str, answer: str) -> None:
+        """Somebody answered: front ends make an output of it."""
+        asked = self._questions.pop(request_id, None)
+        if asked is not None and self._writer is not None:
+            shown = MASK if asked[1] else answer
+            content = {"name": "stdin", "text": f"{asked[0]} {shown}\n"}
+            self._writer.shown(Shown(request_id, "stream", content))
+
+    def replied(self, request_id: str, content: Mapping[str, Any]) -> None:
+        """An execute_reply goes to the front end, which shows its pages."""
+        for page in content.get("payload") or []:
+            if isinstance(page, Mapping) and page.get("source") == "page" and self._writer:
+                shown = {"data": dict(page.get("data") or {}), "metadata": {}}
+                self._writer.shown(Shown(request_id, "display_data", shown))
+                self._writer.wake()
+                return
+
+    def reference(self, request_id: str) -> str | None:
+        """The light reference for outputs of this request, if it is attributed."""
+        execution = self._executions.get(request_id) or self._begins(request_id, None)
+        return None if execution is None else execution.reference
+
+    # What the kernel publishes.
+
+    def passes(self, header: bytes, parent: bytes, content: bytes) -> None:
+        """A message of the kernel to all, its signature checked."""
+        if b'"execute_input"' in header:
+            self._input(header, parent, content)
+        elif self._writer is not None and self._executions:
+            if b'"status"' in header:
+                self._status(parent, content)
+            elif b'"error"' in header:
+                self._failed.add(_request_of(parent))
+            self._writer.passed(header, parent, content)
+        elif self._asked and b'"status"' in header and b'"idle"' in content:
+            self._asked.pop(_request_of(parent), None)  # aborted before it began
+
+    def close(self) -> threading.Thread:
+        """The kernel has ended: write what waits, in a thread that ends within a few seconds."""
+        writer, now = self._writer, self._clock()
+        for execution in list(self._executions.values()):
+            if writer is not None and execution.finished is None:
+                execution.finished = now  # and stays "aborted"
+                writer.passed(*_idle(execution.request))
+        ending = threading.Thread(
+            target=_nothing if writer is None else partial(writer.close, CLOSE_TIMEOUT),
+            name="jupyter-mlo last records",
+        )
+        ending.start()
+        self._writer = None
+        return ending
+
+    def _input(self, header: bytes, parent: bytes, content: bytes) -> None:
+        process = str(json.loads(header).get("session") or "")
+        if process != self._process:
+            self._process = process
+            self._restarted()
+        execution = self._begins(_request_of(parent), json.loads(content).get("execution_count"))
+        if execution is not None and execution.count is None:
+            execution.count = json.loads(content).get("execution_count")
+
+    def _begins(self, request_id: str, count: int | None) -> Execution | None:
+        asked = self._asked.pop(request_id, None)
+        if asked is None:
+            return self._executions.get(request_id)
+        if not asked.code.strip():
+            return None
+        now = self._clock()
+        if self._writer is None:
+            self._restarted()
+        assert self._writer is not None
+        execution = Execution(
+            request=request_id,
+            cell=asked.cell,
+            code=asked.code,
+            count=count,
+            started=now,
+            signer=self._sessions.signer(asked.person, now),
+        )
+        if "%mlo" in asked.code:
+            self._persons[request_id] = asked.person
+        self._writer.begins(execution)
+        self._tell(execution, "running")
+        return execution
+
+    def _status(self, parent: bytes, content: bytes) -> None:
+        if b'"idle"' not in content:
+            return
+        request_id = _request_of(parent)
+        execution = self._executions.get(request_id)
+        if execution is not None and execution.finished is None:
+            execution.finished = self._clock()
+            execution.status = "error" if request_id in self._failed else "ok"
+            self._logged_in(execution)
+            self._persons.pop(request_id, None)
+        self._failed.discard(request_id)
+        self._asked.pop(request_id, None)
+
+    def _logged_in(self, execution: Execution) -> None:
+        """A cell that logs in, or says what it is for, is that session's from then on."""
+        person = self._persons.get(execution.request)
+        if person is None or "%mlo" not in execution.code:
+            return
+        now = self._clock()
+        before, signer = execution.signer, self._sessions.signer(person, now)
+        if signer is not None:
+            execution.signer = signer
+            if before is None or before.key.key_id != signer.key.key_id:
+                execution.started = now
+
+    def _restarted(self) -> None:
+        """Another process of this kernel: nothing of the one before goes on."""
+        if self._writer is not None:
+            self.close()
+        self._executions = {}
+        self._persons.clear()
+        self._failed.clear()
+        self._questions.clear()
+        self._writer = RecordWriter(
+            self._executions,
+            self._store,
+            KernelName(str(uuid.uuid4()), self._name[:MAX_NAME]),
+            json.loads,
+            self._clock,
+            lambda text: self._notice(self._id, text),
+            self._log,
+            patience=0,
+            recorded=self._recorded,
+        )
+
+    def _recorded(self, execution: Execution, kept: bool) -> None:
+        lost = execution.signer is not None and not kept
+        self._tell(execution, "lost" if lost else execution.status)
+
+    def _tell(self, execution: Execution, status: str) -> None:
+        self._seen(
+            Seen(
+                kernel=self._id,
+                request=execution.request,
+                execution=execution.id,
+                cell=execution.cell,
+                signer=execution.signer,
+                status=status,
+                count=execution.count,
+                started=execution.started,
+            )
+        )
+
+
+def _request_of(parent: bytes) -> str:
+    return str(json.loads(parent).get("msg_id", ""))
+
+
+def _idle(request_id: str) -> tuple[bytes, bytes, bytes]:
+    """What a kernel would have sent at the end of a request."""
+    parent = json.dumps({"msg_id": request_id}).encode()
+    return b'{"msg_type":"status"}', parent, b'{"execution_state":"idle"}'
+
+
+def _nothing() -> None:
+    """Nothing was recorded, so nothing waits."""

@@ -1,0 +1,283 @@
+"""The routes below ``/jupyter-mlo/``: each reads what came in, and hands on to a use case."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from jupyter_core.utils import ensure_async
+from jupyter_server.auth.decorator import authorized
+from pydantic import BaseModel
+from tornado import web
+
+from jupyter_mlo.errors import InvalidInput, NotebookError, NotFound
+from jupyter_mlo.server.forms import Acting, Enrolling, Login, Renewal, Sealing
+from jupyter_mlo.server.handlers import MloHandler
+from jupyter_mlo.server.notebooks import Reader
+from jupyter_mlo.server.who import Desk
+
+
+class _Who(MloHandler):
+    """Routes about the person who asks."""
+
+    async def _at_desk(self, act: Callable[[Desk], BaseModel]) -> Any:
+        app = self.mlo
+        desk = Desk(app.settings, app.sessions, app.clock, app.hooked)
+        found = await app.in_worker(lambda: act(desk))
+        return found.model_dump()
+
+    async def _acts(self, act: str, work: Callable[[Desk], BaseModel]) -> Any:
+        found = await self._at_desk(work)
+        mlo = found["mlo"]
+        self.mlo.act(act, mlo=None if mlo is None else mlo["id"])
+        return found
+
+
+class MeHandler(_Who):
+    """Who you are."""
+
+    @web.authenticated
+    @authorized
+    async def get(self) -> None:
+        """Who this user is here."""
+        person = self.person
+        if self.get_query_argument("panel", "") == "1":
+            self.mlo.watching.panels.add(person.username)
+        await self.answer(lambda: self._at_desk(lambda desk: desk.me(person)))
+
+
+class LoginHandler(_Who):
+    """Sign in."""
+
+    @web.authenticated
+    @authorized
+    async def post(self) -> None:
+        """Open a session."""
+        person = self.person
+
+        async def work() -> Any:
+            form = self.read_body(Login)
+            return await self._acts("login", lambda desk: desk.log_in(person, form))
+
+        await self.answer(work)
+
+
+class RenewHandler(_Who):
+    """Stay signed in."""
+
+    @web.authenticated
+    @authorized
+    async def post(self) -> None:
+        """A new session like the one that is open."""
+        person = self.person
+
+        async def work() -> Any:
+            form = self.read_body(Renewal)
+            return await self._acts("renewal", lambda desk: desk.renew(person, form))
+
+        await self.answer(work)
+
+
+class LogoutHandler(_Who):
+    """Sign out."""
+
+    @web.authenticated
+    @authorized
+    async def post(self) -> None:
+        """End the session."""
+        person = self.person
+        await self.answer(lambda: self._acts("logout", lambda desk: desk.log_out(person)))
+
+
+class EnrolHandler(_Who):
+    """Become an MLO."""
+
+    @web.authenticated
+    @authorized
+    async def post(self) -> None:
+        """Make an MLO, and sign in as it."""
+        person = self.person
+
+        async def work() -> Any:
+            form = self.read_body(Enrolling)
+            return await self._acts("enrolment", lambda desk: desk.enrol(person, form))
+
+        await self.answer(work)
+
+
+class SessionHandler(_Who):
+    """What you are doing."""
+
+    @web.authenticated
+    @authorized
+    async def patch(self) -> None:
+        """Say what the session is for from now on."""
+        person = self.person
+
+        async def work() -> Any:
+            form = self.read_body(Acting)
+            return await self._acts("activity", lambda desk: desk.act(person, form))
+
+        await self.answer(work)
+
+
+class _Notebooks(MloHandler):
+    """Routes about a notebook, which the user must be allowed to read."""
+
+    def _reader(self) -> Reader:
+        return Reader(self.mlo.settings, self.mlo.clock)
+
+    def _path(self) -> str:
+        path = self.get_query_argument("path", "")
+        if not path.strip("/"):
+            raise InvalidInput("no notebook was named", hint="?path=folder/notebook.ipynb")
+        return path
+
+    async def _content(self, path: str) -> Mapping[str, Any]:
+        """The notebook, as the contents manager gives it: never outside the server's root."""
+        contents = self.contents_manager
+        try:
+            model = await ensure_async(contents.get(path, content=True, type="notebook"))
+        except web.HTTPError as error:
+            kind = NotFound if error.status_code == 404 else NotebookError
+            raise kind(
+                f"{path} cannot be read: {error.log_message or error.reason}",
+                hint="name a notebook below the server's root",
+            ) from None
+        content = model.get("content")
+        if not isinstance(content, Mapping):
+            raise NotebookError(f"{path} is no notebook", hint="name a notebook")
+        return content
+
+    async def _of_notebook(
+        self, work: Callable[[Reader, str, Mapping[str, Any]], BaseModel]
+    ) -> Any:
+        path = await self.may_read(self._path())
+        content = await self._content(path)
+        reader = self._reader()
+        return (await self.mlo.in_worker(lambda: work(reader, path, content))).model_dump()
+
+
+class NotebookHandler(_Notebooks):
+    """A notebook's verdict."""
+
+    @web.authenticated
+    @authorized
+    async def get(self) -> None:
+        """What verifying finds, of the notebook as it is on disk."""
+        await self.answer(
+            lambda: self._of_notebook(lambda reader, path, value: reader.verdict(path, value))
+        )
+
+
+class ChangesHandler(_Notebooks):
+    """What a person should see before sealing."""
+
+    @web.authenticated
+    @authorized
+    async def get(self) -> None:
+        """What changed since the last seal with a meaning."""
+        await self.answer(
+            lambda: self._of_notebook(lambda reader, path, value: reader.changes(path, value))
+        )
+
+
+class HistoryHandler(_Notebooks):
+    """Seals and runs."""
+
+    @web.authenticated
+    @authorized
+    async def get(self) -> None:
+        """Statements of the ledger about the notebook, newest first."""
+        text = self.get_query_argument("before", "")
+
+        async def work() -> Any:
+            if text and not (text.isdecimal() and len(text) < 19):
+                raise InvalidInput("before is no index of an entry", hint="before=120")
+            before = int(text) if text else None
+            return await self._of_notebook(
+                lambda reader, path, value: reader.history(path, value, before)
+            )
+
+        await self.answer(work)
+
+
+class MetadataHandler(_Notebooks):
+    """What a save has written into the notebook, for the document that is open."""
+
+    @web.authenticated
+    @authorized
+    async def get(self) -> None:
+        """``metadata.mlo`` of the notebook and of its cells, by id."""
+
+        async def work() -> Any:
+            path = await self.may_read(self._path())
+            return self.mlo.hook.written(path).model_dump()
+
+        await self.answer(work)
+
+
+class SealHandler(_Notebooks):
+    """Say something about a notebook."""
+
+    @web.authenticated
+    @authorized
+    async def post(self) -> None:
+        """The next save by this user, within a minute, seals with this meaning."""
+        person = self.person
+
+        async def work() -> Any:
+            form = self.read_body(Sealing)
+            path = await self.may_write(form.path)
+            return self.mlo.hook.intend(person, path, form.meaning).model_dump()
+
+        await self.answer(work)
+
+
+class StatementHandler(_Notebooks):
+    """One statement."""
+
+    @web.authenticated
+    @authorized
+    async def get(self, statement_id: str) -> None:
+        """The statement, the chain behind it, its receipt, and a bundle to download."""
+        reader = self._reader()
+
+        async def work() -> Any:
+            await self.may_read("")
+            found = await self.mlo.in_worker(lambda: reader.statement(statement_id))
+            return found.model_dump()
+
+        await self.answer(work)
+
+
+class MarksHandler(_Notebooks):
+    """Who ran what at a kernel."""
+
+    @web.authenticated
+    @authorized
+    async def get(self, kernel_id: str) -> None:
+        """The last execution of each cell that was asked for at this kernel."""
+        reader, seen = self._reader(), self.mlo.marks(kernel_id)
+
+        async def work() -> Any:
+            return (await self.mlo.in_worker(lambda: reader.marks(kernel_id, seen))).model_dump()
+
+        await self.answer(work)
+
+
+ROUTES: list[tuple[str, type[MloHandler]]] = [
+    (r"/jupyter-mlo/me", MeHandler),
+    (r"/jupyter-mlo/login", LoginHandler),
+    (r"/jupyter-mlo/renew", RenewHandler),
+    (r"/jupyter-mlo/logout", LogoutHandler),
+    (r"/jupyter-mlo/enroll", EnrolHandler),
+    (r"/jupyter-mlo/session", SessionHandler),
+    (r"/jupyter-mlo/notebook", NotebookHandler),
+    (r"/jupyter-mlo/notebook/changes", ChangesHandler),
+    (r"/jupyter-mlo/notebook/history", HistoryHandler),
+    (r"/jupyter-mlo/notebook/metadata", MetadataHandler),
+    (r"/jupyter-mlo/notebook/seal", SealHandler),
+    (r"/jupyter-mlo/statement/([0-9a-f]{64})", StatementHandler),
+    (r"/jupyter-mlo/kernels/([0-9a-f-]{36})/marks", MarksHandler),
+]

@@ -1,0 +1,308 @@
+"""Who you are: signing in and out through the sidebar, and enrolling."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from jupyter_mlo.config import Settings
+from jupyter_mlo.errors import InvalidInput, MloError, NotFound, Refused, SessionError
+from jupyter_mlo.identity.private_files import locked, read_private, write_private
+from jupyter_mlo.identity.profiles import colour_of
+from jupyter_mlo.server.answers import Me, OpenSession, Somebody, User
+from jupyter_mlo.server.forms import Acting, Enrolling, Login, Renewal
+from jupyter_mlo.server.people import Person, Sessions
+from jupyter_mlo.statements.predicates.types import ACTIVITIES
+from jupyter_mlo.statements.times import to_text
+from jupyter_mlo.verbs.context import Context
+
+if TYPE_CHECKING:
+    from jupyter_mlo.delegation.signer import Signer
+    from jupyter_mlo.identity.store import Identity
+
+
+class People:
+    """MLO IDs, as people see them: looked up in this home's profiles."""
+
+    def __init__(self, settings: Settings) -> None:
+        from jupyter_mlo.identity.store import IdentityStore
+
+        self.store = IdentityStore(settings)
+        self.here = {one.mlo: one for one in self.store.all()}
+
+    def somebody(self, mlo: str) -> Somebody:
+        """This MLO."""
+        found = self.here.get(mlo)
+        name = None if found is None else found.profile.name
+        return Somebody(
+            id=mlo,
+            name=name if name != mlo else None,
+            kind=None if found is None else found.kind,
+            colour=colour_of(mlo) if found is None else found.profile.colour,
+            initials=_initials(name, mlo),
+        )
+
+    def maybe(self, mlo: str | None) -> Somebody | None:
+        """The same, or None."""
+        return None if mlo is None else self.somebody(mlo)
+
+
+def _initials(name: str | None, mlo: str) -> str:
+    words = [] if name is None or name == mlo else name.split()
+    if not words:
+        return mlo.replace("mlo:", "").lstrip("-")[:2].upper()
+    return (words[0][:1] + (words[-1][:1] if len(words) > 1 else "")).upper()
+
+
+@dataclass(frozen=True)
+class Desk:
+    """Where people sign in. Blocks: call it in a worker thread."""
+
+    settings: Settings
+    sessions: Sessions
+    clock: Callable[[], datetime]
+    #: Whether notebooks are stamped when this server saves them.
+    hooked: bool
+
+    def me(self, person: Person) -> Me:
+        """Who this person is here."""
+        people, now = People(self.settings), self.clock()
+        signer = self.sessions.signer(person, now)
+        problem = self.sessions.problem(person, now)
+        problems = [] if problem is None else [problem]
+        problems += [str(one) for one in people.store.problems()] if person.shared else []
+        if not self.hooked:
+            problems.append(
+                "notebooks are not stamped when they are saved: this server's contents manager "
+                "calls no hooks\n  hint: jupyter mlo seal NOTEBOOK.ipynb after saving"
+            )
+        known = self._known(person, people)
+        return Me(
+            user=User(username=person.username, name=person.name, shared=person.shared),
+            mlo=None if signer is None else people.somebody(signer.mlo),
+            assurance=None if signer is None else self._assurance(signer, people),
+            session=None if signer is None else _open(signer, people, now),
+            known=[people.somebody(one.mlo) for one in known],
+            teams=[] if signer is None else self._teams(signer, people),
+            activities=list(ACTIVITIES),
+            problems=problems,
+            identityRequired=self.settings.policy.identity_required,
+            stampsOnSave=self.hooked,
+        )
+
+    def log_in(self, person: Person, form: Login) -> Me:
+        """Open a session; raises :class:`MloError`."""
+        from jupyter_mlo.delegation.sessions import check_activity, check_duration, check_model
+
+        duration = timedelta(hours=form.hours)
+        check_duration(duration)
+        check_activity(form.activity)
+        check_model(form.model)
+        identity = People(self.settings).store.find(form.mlo)
+        self._open(
+            person,
+            identity,
+            form.passphrase.get_secret_value(),
+            duration,
+            form.activity,
+            form.model,
+            form.onBehalfOf,
+        )
+        return self.me(person)
+
+    def renew(self, person: Person, form: Renewal) -> Me:
+        """A new session like the one that is open, from now on."""
+        signer = self._signer(person)
+        if signer.kind != "session":
+            raise Refused(
+                f"this is a {signer.kind}, which its grantor renews", hint="jupyter mlo grant"
+            )
+        identity = People(self.settings).store.find(signer.mlo)
+        self._open(
+            person,
+            identity,
+            form.passphrase.get_secret_value(),
+            timedelta(hours=form.hours),
+            signer.activity,
+            signer.model,
+            signer.named.get("onBehalfOf"),
+        )
+        return self.me(person)
+
+    def enrol(self, person: Person, form: Enrolling) -> Me:
+        """Make an MLO, and sign in as it."""
+        from jupyter_mlo.identity.passphrase import read_passphrase
+        from jupyter_mlo.verbs.enroll import enrol_with
+
+        asked = _Typed(form.passphrase.get_secret_value())
+        enrolled = enrol_with(
+            self._context(),
+            name=form.name,
+            email=form.email,
+            passphrase=lambda: read_passphrase(fd=None, environ={}, ask=asked, confirm=True),
+        )
+        self._remember(person, enrolled.identity.mlo)
+        self._begin(person, enrolled.identity, enrolled.key, timedelta(hours=8), None, None, None)
+        return self.me(person)
+
+    def act(self, person: Person, form: Acting) -> Me:
+        """Say what the session is for from now on."""
+        signer = self._signer(person)
+        activity = form.activity if "activity" in form.model_fields_set else signer.activity
+        model = form.model if "model" in form.model_fields_set else signer.model
+        self.sessions.act(person, activity, model or None, self.clock())
+        return self.me(person)
+
+    def log_out(self, person: Person) -> Me:
+        """End the session."""
+        self.sessions.close(person)
+        return self.me(person)
+
+    def _signer(self, person: Person) -> Signer:
+        signer = self.sessions.signer(person, self.clock())
+        if signer is None:
+            raise SessionError("you are not signed in", hint="sign in in the MLO panel")
+        return signer
+
+    def _open(
+        self,
+        person: Person,
+        identity: Identity,
+        passphrase: str,
+        duration: timedelta,
+        activity: str | None,
+        model: str | None,
+        team: str | None,
+    ) -> None:
+        import unicodedata
+
+        from jupyter_mlo.verbs.login import refuse_kind
+
+        refuse_kind(identity)
+        if not passphrase:
+            raise InvalidInput("the passphrase is empty", hint="type it")
+        store = People(self.settings).store
+        key = store.unlock(identity, unicodedata.normalize("NFC", passphrase), self.clock())
+        self._begin(person, identity, key, duration, activity, model, team)
+        self._remember(person, identity.mlo)
+
+    def _begin(
+        self,
+        person: Person,
+        identity: Identity,
+        key: Any,
+        duration: timedelta,
+        activity: str | None,
+        model: str | None,
+        team: str | None,
+    ) -> None:
+        from jupyter_mlo.delegation.sessions import make_session
+        from jupyter_mlo.verbs.login import carried
+        from jupyter_mlo.verbs.publishing import publish
+
+        context = self._context()
+        store = People(self.settings).store
+        signer = make_session(
+            identity,
+            key,
+            now=self.clock(),
+            duration=duration,
+            activity=activity,
+            model=model,
+            **carried(context, store, identity, team),
+        )
+        self.sessions.open(person, signer)
+        publish(context, signer.chain)
+
+    def _context(self) -> Context:
+        silent = io.StringIO()
+        return Context(self.settings, silent, silent, _Typed(""), self.clock)
+
+    def _assurance(self, signer: Signer, people: People) -> str | None:
+        from jupyter_mlo.verbs.status import own_attribution
+
+        identity = people.here.get(signer.mlo)
+        if identity is None:
+            return None
+        try:
+            found = own_attribution(identity, people.store, self.settings, self.clock())
+        except MloError:
+            return None
+        return str(found.assurance)
+
+    def _teams(self, signer: Signer, people: People) -> list[Somebody]:
+        from jupyter_mlo.delegation.enrolment import kept_enrolments
+        from jupyter_mlo.statements.predicates import types
+        from jupyter_mlo.statements.strict_json import read_json
+
+        identity = people.here.get(signer.mlo)
+        if identity is None:
+            return []
+        try:
+            kept = kept_enrolments(people.store, identity)
+        except MloError:
+            return []
+        teams = {
+            str(read_json(one.payload)["predicate"]["mlo"])
+            for one in kept
+            if types.MEMBERSHIP.encode() in one.payload
+        }
+        return [people.somebody(team) for team in sorted(teams)]
+
+    def _known(self, person: Person, people: People) -> list[Identity]:
+        """Who is offered: on a server with several users, only whom this one has been before."""
+        acting = [one for one in people.here.values() if one.kind in ("person", "service")]
+        if person.shared:
+            return acting
+        mine = self._remembered().get(person.username, [])
+        return [one for one in acting if one.mlo in mine]
+
+    def _remembered(self) -> dict[str, list[str]]:
+        try:
+            found = json.loads(read_private(self._users, what="list of server users"))
+        except (FileNotFoundError, MloError, ValueError):
+            return {}
+        return found if isinstance(found, dict) else {}
+
+    def _remember(self, person: Person, mlo: str) -> None:
+        if person.shared:
+            return
+        with locked(self._users.with_suffix(".lock")):
+            users = self._remembered()
+            mine = users.setdefault(person.username, [])
+            if mlo not in mine:
+                mine.append(mlo)
+                write_private(self._users, json.dumps(users, indent=2).encode())
+
+    @property
+    def _users(self) -> Any:
+        return self.settings.home / "server-users.json"
+
+
+@dataclass(frozen=True)
+class _Typed:
+    """A passphrase that came in a request, for whoever asks for one."""
+
+    passphrase: str
+
+    def text(self, question: str, *, default: str = "") -> str:
+        raise NotFound(f"nobody can be asked: {question}", hint="fill in the form")
+
+    def secret(self, question: str) -> str:
+        return self.passphrase
+
+
+def _open(signer: Signer, people: People, now: datetime) -> OpenSession:
+    return OpenSession(
+        delegation=signer.delegation,
+        activity=signer.activity,
+        model=signer.model,
+        onBehalfOf=people.maybe(signer.named.get("onBehalfOf")),
+        assistant=people.maybe(signer.named.get("assistant")),
+        expires=to_text(signer.expires),
+        secondsLeft=int((signer.expires - now).total_seconds()),
+    )
