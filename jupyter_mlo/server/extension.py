@@ -43,10 +43,9 @@ class MloServerExtension(ExtensionApp):
             self.log.error("jupyter-mlo does nothing on this server: %s", error)
             return
         self.settings["jupyter_mlo"] = app
-        server.web_app.settings["kernel_websocket_connection_class"] = watched(
+        self.settings["kernel_websocket_connection_class"] = watched(
             server.kernel_websocket_connection_class, app.watching
         )
-        app.start()
 
     def initialize_handlers(self) -> None:
         """All routes."""
@@ -54,6 +53,13 @@ class MloServerExtension(ExtensionApp):
 
         if "jupyter_mlo" in self.settings:
             self.handlers.extend(ROUTES)
+
+    async def _start_jupyter_server_extension(self, serverapp: Any) -> None:
+        """Everything else is loaded now: other extensions replace the contents manager."""
+        await super()._start_jupyter_server_extension(serverapp)
+        app: Any = self.settings.get("jupyter_mlo")
+        if app is not None:
+            app.start()
 
     async def stop_extension(self) -> None:
         """Write what waits."""

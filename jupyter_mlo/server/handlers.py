@@ -49,7 +49,7 @@ STATUSES: Final[tuple[tuple[type[MloError], int, str], ...]] = (
 )
 
 
-class MloHandler(APIHandler):  # type: ignore[misc]
+class MloHandler(APIHandler):
     """A route of ours. Authenticated, authorised for the resource ``mlo``, bounded."""
 
     auth_resource = "mlo"

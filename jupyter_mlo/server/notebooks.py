@@ -134,7 +134,7 @@ class Reader:
                 HistoryEntry(
                     index=entry.index,
                     statement=entry.statement_id,
-                    kind=types.short_name(entry.facts.predicate_type),
+                    kind=types.short_name(entry.facts.predicate_type or ""),
                     who=people.somebody(str(entry.facts.mlo)),
                     time=to_text(entry.time) if entry.time else "",
                     meaning=said.get("meaning"),
@@ -252,13 +252,13 @@ def _since(said: Any, examined: Examined) -> list[str]:
     """Cells that stand otherwise than a seal lists them."""
     lines = list(said.lines())
     sources = {(line.kind, line.source) for line in lines}
-    digests = {line.digest for line in lines}
+    digests = {line.cell for line in lines}
     changed = []
     for cell in examined.cells:
         listed, name = cell.listed, f"cell {cell.cell.position + 1}"
         if (listed.kind, listed.source) not in sources:
             changed.append(f"{name}: new, or its source was changed")
-        elif listed.digest not in digests:
+        elif listed.cell not in digests:
             changed.append(f"{name}: run again, or its outputs were changed")
     gone = said.claim.seal.cells.count - len(examined.cells)
     if gone > 0:

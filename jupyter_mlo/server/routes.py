@@ -135,7 +135,7 @@ class _Notebooks(MloHandler):
 
     async def _content(self, path: str) -> Mapping[str, Any]:
         """The notebook, as the contents manager gives it: never outside the server's root."""
-        contents = self.contents_manager
+        contents: Any = self.contents_manager
         try:
             model = await ensure_async(contents.get(path, content=True, type="notebook"))
         except web.HTTPError as error:
