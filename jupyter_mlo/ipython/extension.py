@@ -128,6 +128,9 @@ class Extension:
     def _greeting(self) -> str:
         if self.recorder is None:
             return "the magics work here; cells are recorded in Jupyter kernels only"
+        request = self.recorder.running_request()
+        if request is not None and self.recorder.noted(request) is not None:
+            return "this Jupyter server puts cells on record; who you are: the MLO panel"
         signer = self.watch.signer(now())
         if signer is None:
             return _NOBODY

@@ -66,6 +66,7 @@ def watched(base: type[Any], watching: Watching) -> type[Any]:
             message = _Incoming.read(raw, v1=self.subprotocol == V1)
             if message is None:
                 return raw
+            watching.sure(self.kernel_manager)
             observer = self._observer()
             if observer is None:
                 return raw
@@ -85,10 +86,10 @@ def watched(base: type[Any], watching: Watching) -> type[Any]:
                 watching.refused(self, message.header, why)
                 return None
             cell = message.metadata.get("cellId")
-            observer.asked(
-                request_id, person, code, cell if isinstance(cell, str) and cell else None
-            )
-            return message.noted({"by": "server", "shared": person.shared})
+            cell = cell if isinstance(cell, str) and cell else None
+            observer.asked(request_id, person, code, cell)
+            key = self.kernel_manager.session.key
+            return message.noted(watching.noted(person).to_json(key, request_id))
 
         def _outgoing(self, stream: Any, message: Any) -> None:
             channel = getattr(stream, "channel", None)
@@ -125,7 +126,10 @@ def _look(observer: KernelObserver, channel: str | None, message: dict[str, Any]
     content = message["content"]
     if kind == "input_request":
         observer.question(
-            request_id, str(content.get("prompt", "")), password=bool(content.get("password"))
+            str(message["header"].get("msg_id", "")),
+            request_id,
+            str(content.get("prompt", "")),
+            password=bool(content.get("password")),
         )
     elif kind == "execute_reply":
         observer.replied(request_id, content)

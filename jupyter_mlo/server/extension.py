@@ -56,7 +56,6 @@ class MloServerExtension(ExtensionApp):
 
     async def _start_jupyter_server_extension(self, serverapp: Any) -> None:
         """Everything else is loaded now: other extensions replace the contents manager."""
-        await super()._start_jupyter_server_extension(serverapp)
         app: Any = self.settings.get("jupyter_mlo")
         if app is not None:
             app.start()

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 MASK = "·" * 8
 #: Requests of one kernel that are remembered, so that none is used twice.
 KEEP_REQUESTS = 10_000
+#: Questions of one kernel that nobody has answered yet.
+KEEP_QUESTIONS = 100
 #: Seconds that the end of the server waits for the last records of a kernel.
 CLOSE_TIMEOUT = 3.0
 
@@ -89,7 +91,7 @@ class KernelObserver:
         #: Who asked for a cell that may log in.
         self._persons: dict[str, Person] = {}
         self._failed: set[str] = set()
-        self._questions: dict[str, tuple[str, bool]] = {}
+        self._questions: OrderedDict[str, tuple[str, str, bool]] = OrderedDict()
         #: Session of the kernel's process, as its messages name it.
         self._process = ""
         self._writer: RecordWriter | None = None
@@ -116,16 +118,18 @@ class KernelObserver:
         if len(self._asked) > KEEP_REQUESTS:
             self._asked.popitem(last=False)
 
-    def question(self, request_id: str, prompt: str, *, password: bool) -> None:
-        """The kernel asks for a line."""
-        self._questions[request_id] = (prompt, password)
+    def question(self, question: str, request_id: str, prompt: str, *, password: bool) -> None:
+        """The kernel asks for a line; ``question`` is the ID of the message in which it does."""
+        self._questions[question] = (request_id, prompt, password)
+        if len(self._questions) > KEEP_QUESTIONS:
+            self._questions.popitem(last=False)
 
-    def typed(self, request_id: str, answer: str) -> None:
+    def typed(self, question: str, answer: str) -> None:
         """Somebody answered: front ends make an output of it."""
-        asked = self._questions.pop(request_id, None)
+        asked = self._questions.pop(question, None)
         if asked is not None and self._writer is not None:
-            shown = MASK if asked[1] else answer
-            content = {"name": "stdin", "text": f"{asked[0]} {shown}\n"}
+            request_id, prompt, password = asked
+            content = {"name": "stdin", "text": f"{prompt} {MASK if password else answer}\n"}
             self._writer.shown(Shown(request_id, "stream", content))
 
     def replied(self, request_id: str, content: Mapping[str, Any]) -> None:

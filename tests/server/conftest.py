@@ -36,7 +36,10 @@ class People(IdentityProvider):
         for name, token in NAMED.items():
             if hmac.compare_digest(sent, token):
                 handler._token_authenticated = True
-                return User(username=name, name=name.title())
+                user = User(username=name, name=name.title())
+                if handler.get_argument("token", ""):
+                    self.set_login_cookie(handler, user)
+                return user
         return self.get_user_cookie(handler)
 
     def is_token_authenticated(self, handler):
@@ -189,7 +192,7 @@ class Wire:
 
     def run(self, code: str, cell: str | None = None, **more: Any) -> dict[str, Any]:
         """Run a cell as JupyterLab does; the cell as the document holds it then."""
-        metadata = {} if cell is None else {"cellId": cell}
+        metadata = {**more.pop("metadata", {}), **({} if cell is None else {"cellId": cell})}
         content = {"code": code, "silent": False, "store_history": True, "allow_stdin": True}
         asked = self.send("execute_request", content, metadata=metadata, **more)
         return self.wait(asked, code, cell)
