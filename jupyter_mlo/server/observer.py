@@ -92,9 +92,15 @@ class KernelObserver:
         self._persons: dict[str, Person] = {}
         self._failed: set[str] = set()
         self._questions: OrderedDict[str, tuple[str, str, bool]] = OrderedDict()
-        #: Session of the kernel's process, as its messages name it.
-        self._process = ""
+        #: Whatever tells processes of the kernel apart.
+        self._process: object = None
         self._writer: RecordWriter | None = None
+
+    def runs_as(self, process: object) -> None:
+        """The kernel runs in this process now: after a restart nothing of the last goes on."""
+        if process != self._process:
+            self._process = process
+            self._restarted()
 
     # What websockets tell.
 
@@ -120,12 +126,13 @@ class KernelObserver:
 
     def question(self, question: str, request_id: str, prompt: str, *, password: bool) -> None:
         """The kernel asks for a line; ``question`` is the ID of the message in which it does."""
+        self._begins(request_id)
         self._questions[question] = (request_id, prompt, password)
         if len(self._questions) > KEEP_QUESTIONS:
             self._questions.popitem(last=False)
 
     def typed(self, question: str, answer: str) -> None:
-        """Somebody answered: front ends make an output of it."""
+        """Somebody answered; front ends make an output of it."""
         asked = self._questions.pop(question, None)
         if asked is not None and self._writer is not None:
             request_id, prompt, password = asked
@@ -142,8 +149,11 @@ class KernelObserver:
                 return
 
     def reference(self, request_id: str) -> str | None:
-        """The light reference for outputs of this request, if it is attributed."""
-        execution = self._executions.get(request_id) or self._begins(request_id, None)
+        """The light reference for an output of this request, if it is attributed.
+
+        It may come here before :meth:`passes` hears that the cell has begun.
+        """
+        execution = self._begins(request_id)
         return None if execution is None else execution.reference
 
     # What the kernel publishes.
@@ -151,7 +161,7 @@ class KernelObserver:
     def passes(self, header: bytes, parent: bytes, content: bytes) -> None:
         """A message of the kernel to all, its signature checked."""
         if b'"execute_input"' in header:
-            self._input(header, parent, content)
+            self._input(parent, content)
         elif self._writer is not None and self._executions:
             if b'"status"' in header:
                 self._status(parent, content)
@@ -176,30 +186,27 @@ class KernelObserver:
         self._writer = None
         return ending
 
-    def _input(self, header: bytes, parent: bytes, content: bytes) -> None:
-        process = str(json.loads(header).get("session") or "")
-        if process != self._process:
-            self._process = process
-            self._restarted()
-        execution = self._begins(_request_of(parent), json.loads(content).get("execution_count"))
+    def _input(self, parent: bytes, content: bytes) -> None:
+        execution = self._begins(_request_of(parent))
         if execution is not None and execution.count is None:
             execution.count = json.loads(content).get("execution_count")
 
-    def _begins(self, request_id: str, count: int | None) -> Execution | None:
+    def _begins(self, request_id: str) -> Execution | None:
+        """The execution of this request, which has begun by now."""
         asked = self._asked.pop(request_id, None)
         if asked is None:
             return self._executions.get(request_id)
         if not asked.code.strip():
             return None
-        now = self._clock()
         if self._writer is None:
-            self._restarted()
+            self._begin_writing()
         assert self._writer is not None
+        now = self._clock()
         execution = Execution(
             request=request_id,
             cell=asked.cell,
             code=asked.code,
-            count=count,
+            count=None,
             started=now,
             signer=self._sessions.signer(asked.person, now),
         )
@@ -235,13 +242,16 @@ class KernelObserver:
                 execution.started = now
 
     def _restarted(self) -> None:
-        """Another process of this kernel: nothing of the one before goes on."""
-        if self._writer is not None:
-            self.close()
-        self._executions = {}
+        if self._writer is None:
+            return
+        self.close()
+        self._asked.clear()
         self._persons.clear()
         self._failed.clear()
         self._questions.clear()
+
+    def _begin_writing(self) -> None:
+        self._executions = {}
         self._writer = RecordWriter(
             self._executions,
             self._store,

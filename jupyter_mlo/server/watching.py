@@ -71,7 +71,9 @@ class Watching:
                 self._log,
             )
             self._kernels[kernel_id] = observer, Tap(kernel_manager, observer.passes, self._log)
-        self._kernels[kernel_id][1].sure()
+        observer, tap = self._kernels[kernel_id]
+        observer.runs_as(getattr(getattr(kernel_manager, "provisioner", None), "pid", None))
+        tap.sure()
 
     def observer(self, kernel_id: str) -> KernelObserver | None:
         """Who watches this kernel."""
