@@ -134,12 +134,17 @@ class Pool:
             for statements in index.values():
                 yield from statements
 
+    @property
+    def revocation_ids(self) -> list[str]:
+        """Statement IDs of the revocations."""
+        return _ids(self.revocations)
+
     def dated(self) -> list[str]:
         """Statement IDs of revocations, and where there are any of what they may take away."""
         if not self.revocations:
             return []
         indexes = (self.revocations, self.enrolments, self.affirmations, self.memberships)
-        return [one.statement_id for index in indexes for each in index.values() for one in each]
+        return [name for index in indexes for name in _ids(index)]
 
     def own_enrolments(self, key_id: str) -> Variants:
         """The enrolments by which the key ``key_id`` binds itself, their signatures checked."""
@@ -156,6 +161,10 @@ class Pool:
         """The public key ``key_id``, where it rightly binds itself to any MLO."""
         held = self.own_enrolments(key_id)
         return bound_key(held[0]) if held else None
+
+
+def _ids(index: Mapping[str, Variants]) -> list[str]:
+    return [one.statement_id for each in index.values() for one in each]
 
 
 def _identity(envelope: Envelope) -> tuple[str, str, bytes]:

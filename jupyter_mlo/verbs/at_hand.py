@@ -249,8 +249,7 @@ def _counting(
         from jupyter_mlo.notebook.claims import Verifier
 
         whole = pool.also([*ledger.enrolments, *ledger.chains_of([seal], pool)])
-        revoking = [one.statement_id for each in whole.revocations.values() for one in each]
-        logged = ledger.logged([seal.statement_id, *revoking])
+        logged = ledger.logged([seal.statement_id, *whole.revocation_ids])
         (claim,) = Verifier(whole, trust, now, logged).claims([seal], types.SEAL)
         return claim.attribution is not None and claim.attribution.assurance > Assurance.CLAIMED
 
