@@ -25,11 +25,11 @@ PAYLOAD_TYPE = "application/vnd.in-toto+json"
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 #: Whether a text stands in JSON as it is.
 _plain = re.compile(r"[ !#-\[\]-~]*").fullmatch
-#: What :meth:`Envelope.to_bytes` writes.
-_as_written = re.compile(
-    rb'\{"payload":"([A-Za-z0-9+/]*={0,2})","payloadType":"application/vnd\.in-toto\+json",'
-    rb'"signatures":\[\{"keyid":"([ !#-\[\]-~]*)","sig":"([A-Za-z0-9+/]*={0,2})"\}\]\}'
-).fullmatch
+#: What :meth:`Envelope.to_bytes` writes, as far as it is the same for all.
+_HEAD = b'{"payload":"'
+_MIDDLE = b'","payloadType":"application/vnd.in-toto+json","signatures":[{"keyid":"'
+_BEFORE_SIGNATURE = b'","sig":"'
+_TAIL = b'"}]}'
 #: An envelope above this size (bytes of JSON text) is refused unread.
 MAX_ENVELOPE = 4 * 1024 * 1024
 
@@ -60,8 +60,9 @@ class Envelope:
 
     def holds_under(self, key: PublicKey) -> bool:
         """Whether ``key`` signed this envelope and is the one it names."""
-        return self.key_id == key.key_id and key.verifies(
-            self.signature, pae(self.payload, self.payload_type)
+        # What is signed is the PAE's SHA-256, and so is the statement's ID.
+        return self.key_id == key.key_id and key.verifies_digest(
+            self.signature, bytes.fromhex(self.statement_id)
         )
 
     def check_signature(self, key: PublicKey) -> None:
@@ -94,13 +95,16 @@ class Envelope:
         if not (self.payload_type == PAYLOAD_TYPE and _plain(self.key_id)):
             return canonical_bytes(self.to_json())
         # Written so, it is canonical already: nothing has to be sorted or escaped.
-        return (
-            b'{"payload":"%b","payloadType":"application/vnd.in-toto+json",'
-            b'"signatures":[{"keyid":"%b","sig":"%b"}]}'
-        ) % (
-            base64.b64encode(self.payload),
-            self.key_id.encode(),
-            base64.b64encode(self.signature),
+        return b"".join(
+            (
+                _HEAD,
+                binascii.b2a_base64(self.payload, newline=False),
+                _MIDDLE,
+                self.key_id.encode(),
+                _BEFORE_SIGNATURE,
+                binascii.b2a_base64(self.signature, newline=False),
+                _TAIL,
+            )
         )
 
     @classmethod
@@ -111,15 +115,23 @@ class Envelope:
                 f"an envelope of {len(data)} bytes is larger than the limit of {MAX_ENVELOPE}",
                 hint="statements name large things by digest; this is none of ours",
             )
-        ours = _as_written(data)  # one reading only: nearly all that is read is of this form
-        if ours is not None:
-            payload, key_id, signature = ours.groups()
-            return cls(
-                payload=_decode(payload.decode(), "payload"),
-                key_id=key_id.decode(),
-                signature=_decode(signature.decode(), "signature"),
-            )
-        return cls.from_json(read_json(data))
+        return cls._as_written(data) or cls.from_json(read_json(data))
+
+    @classmethod
+    def _as_written(cls, data: bytes) -> Envelope | None:
+        """What :meth:`to_bytes` wrote, which nearly all is; None where it wrote something else.
+
+        What is written again as the same bytes has one reading only.
+        """
+        payload, middle, rest = data[len(_HEAD) : -len(_TAIL)].partition(_MIDDLE)
+        key_id, before, signature = rest.partition(_BEFORE_SIGNATURE)
+        if not (middle and before and key_id.isascii()):
+            return None
+        try:
+            made = cls(binascii.a2b_base64(payload), key_id.decode(), binascii.a2b_base64(signature))
+        except binascii.Error:
+            return None
+        return made if _plain(made.key_id) and made.to_bytes() == data else None
 
     @classmethod
     def from_json(cls, value: object) -> Envelope:
