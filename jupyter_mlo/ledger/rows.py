@@ -227,6 +227,21 @@ class Rows:
         )
         return (rows[0][0], _bytes(rows[0][1]), _bytes(rows[0][2])) if rows else None
 
+    def envelopes(self, first: int, end: int | None) -> Iterator[tuple[int, str | None, bytes]]:
+        """(index, predicate type as it was read, envelope) from ``first`` up to ``end``."""
+        last = _MANY if end is None else end - 1
+        while True:
+            rows = self._query(
+                "SELECT leaf_index, predicate_type, envelope FROM contents "
+                "WHERE leaf_index BETWEEN ? AND ? ORDER BY leaf_index LIMIT ?",
+                (min(first, _MANY), last, _PAGE),
+            )
+            for index, kind, stored in rows:
+                yield index, kind if isinstance(kind, str) else None, _bytes(stored)
+            if len(rows) < _PAGE:
+                return
+            first = rows[-1][0] + 1
+
     def entries(self, wanted: Filter) -> Iterator[Entry]:
         """Matching entries in order, newest last, a page at a time."""
         if wanted.newest is not None:

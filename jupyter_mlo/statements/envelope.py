@@ -128,7 +128,9 @@ class Envelope:
         if not (middle and before and key_id.isascii()):
             return None
         try:
-            made = cls(binascii.a2b_base64(payload), key_id.decode(), binascii.a2b_base64(signature))
+            made = cls(
+                binascii.a2b_base64(payload), key_id.decode(), binascii.a2b_base64(signature)
+            )
         except binascii.Error:
             return None
         return made if _plain(made.key_id) and made.to_bytes() == data else None
