@@ -36,6 +36,8 @@ MAX_ENVELOPE = 4 * 1024 * 1024
 
 def pae(payload: bytes, payload_type: str = PAYLOAD_TYPE) -> bytes:
     """DSSE pre-authentication encoding: the bytes that are signed."""
+    if payload_type == PAYLOAD_TYPE:
+        return b"DSSEv1 28 application/vnd.in-toto+json %d %b" % (len(payload), payload)
     kind = payload_type.encode()
     return b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)
 
@@ -119,21 +121,20 @@ class Envelope:
 
     @classmethod
     def _as_written(cls, data: bytes) -> Envelope | None:
-        """What :meth:`to_bytes` wrote, which nearly all is; None where it wrote something else.
-
-        What is written again as the same bytes has one reading only.
-        """
+        """What :meth:`to_bytes` wrote, which nearly all is; None where it wrote something else."""
+        if not (data.startswith(_HEAD) and data.endswith(_TAIL)):
+            return None
         payload, middle, rest = data[len(_HEAD) : -len(_TAIL)].partition(_MIDDLE)
         key_id, before, signature = rest.partition(_BEFORE_SIGNATURE)
         if not (middle and before and key_id.isascii()):
             return None
-        try:
-            made = cls(
-                binascii.a2b_base64(payload), key_id.decode(), binascii.a2b_base64(signature)
-            )
-        except binascii.Error:
+        name = key_id.decode()
+        if not _plain(name):
             return None
-        return made if _plain(made.key_id) and made.to_bytes() == data else None
+        try:
+            return cls(_decoded(payload), name, _decoded(signature))
+        except ValueError:
+            return None
 
     @classmethod
     def from_json(cls, value: object) -> Envelope:
@@ -182,12 +183,20 @@ def _decode(text: object, member: str) -> bytes:
     if not isinstance(text, str):
         raise _malformed(f"its {member} is not a string")
     try:
-        data = binascii.a2b_base64(text, strict_mode=True)
-    except (binascii.Error, ValueError):
+        return _decoded(text.encode())
+    except (binascii.Error, UnicodeError):
         raise _malformed(f"its {member} is not base64") from None
-    if binascii.b2a_base64(data, newline=False) != text.encode():
-        # Unused bits of the last character, surplus padding: two texts of one envelope.
-        raise _malformed(f"its {member} is not in the one base64 form of its bytes")
+    except ValueError:
+        raise _malformed(f"its {member} is not in the one base64 form of its bytes") from None
+
+
+def _decoded(text: bytes) -> bytes:
+    """The bytes of standard base64 with padding; raises :class:`ValueError` for any second form."""
+    data = binascii.a2b_base64(text, strict_mode=True)
+    # Strict as it is, it lets the unused bits of the last character be anything, and padding follow
+    # where there is nothing to pad.
+    if binascii.b2a_base64(data[-(len(data) % 3 or 3) :], newline=False) != text[-4:]:
+        raise ValueError("there is a second text of the same bytes")
     return data
 
 
