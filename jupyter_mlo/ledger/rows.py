@@ -131,27 +131,21 @@ class Rows:
 
     def notes(self, after: int) -> Iterator[tuple[int, bytes]]:
         """(size, note) of the checkpoints of more than ``after`` entries, smallest first."""
+        return self._notes("size > ? ORDER BY size", after, step=0)
+
+    def notes_before(self, size: int) -> Iterator[tuple[int, bytes]]:
+        """(size, note) of the checkpoints of at most ``size`` entries, largest first."""
+        return self._notes("size <= ? ORDER BY size DESC", size, step=-1)
+
+    def _notes(self, which: str, bound: int, *, step: int) -> Iterator[tuple[int, bytes]]:
         while True:
             rows = self._query(
-                "SELECT size, note FROM checkpoints WHERE size > ? ORDER BY size LIMIT ?",
-                (after, _NOTES),
+                f"SELECT size, note FROM checkpoints WHERE {which} LIMIT ?", (bound, _NOTES)
             )
             yield from ((size, _bytes(note)) for size, note in rows)
             if len(rows) < _NOTES:
                 return
-            after = rows[-1][0]
-
-    def notes_before(self, size: int) -> Iterator[tuple[int, bytes]]:
-        """(size, note) of the checkpoints of at most ``size`` entries, largest first."""
-        while True:
-            rows = self._query(
-                "SELECT size, note FROM checkpoints WHERE size <= ? ORDER BY size DESC LIMIT ?",
-                (size, _NOTES),
-            )
-            yield from ((at, _bytes(note)) for at, note in rows)
-            if len(rows) < _NOTES:
-                return
-            size = rows[-1][0] - 1
+            bound = rows[-1][0] + step
 
     def place(self, statement_id: bytes) -> tuple[int | None, Row | None]:
         """Where a statement stands, and the newest checkpoint, in one question."""
