@@ -139,19 +139,18 @@ class Ledger:
                 # Half an append must not be committed, even if the caller goes on.
                 self._roll_back()
                 raise
-        self._database.begin(write=True)
-        try:
-            receipts = sequencer.append(contents)
-            self._database.commit()
-        except BaseException:
-            self._roll_back()
-            raise
-        self._committed()
-        return receipts
+        with self.transaction():
+            return sequencer.append(contents)
 
     def entries(self, wanted: Filter | None = None) -> Iterator[Entry]:
         """Matching entries in the order of the log, newest last."""
         return self._rows.entries(wanted or Filter())
+
+    def stored_from(
+        self, first: int, end: int | None = None
+    ) -> Iterator[tuple[int, str | None, bytes]]:
+        """(index, predicate type, envelope) of entries, and nothing else of them."""
+        return self._rows.envelopes(first, end)
 
     def envelope(self, which: int | str) -> Envelope:
         """The envelope at an index, or with a statement ID; raises :class:`NotFound`."""

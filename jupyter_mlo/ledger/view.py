@@ -6,15 +6,14 @@ ledger itself is :meth:`~jupyter_mlo.ledger.log.Ledger.verify`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import contextlib
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
-from functools import cached_property
-from typing import Any
 
 from jupyter_mlo.delegation.revocation import Logged
 from jupyter_mlo.errors import StatementError
 from jupyter_mlo.ledger.log import Ledger
-from jupyter_mlo.ledger.rows import Filter
+from jupyter_mlo.ledger.rows import Entry, Filter
 from jupyter_mlo.ledger.times import Clock, ProvenTimes
 from jupyter_mlo.statements.envelope import Envelope
 from jupyter_mlo.statements.predicates import types
@@ -62,33 +61,55 @@ class ProvenPlace(Logged):
 class LedgerView:
     """What one open ledger knows of statements."""
 
-    def __init__(self, ledger: Ledger, clock: Clock | None = None) -> None:
-        """Look into ``ledger``; proven times are by ``clock``, by default the ledger's own."""
+    def __init__(
+        self,
+        ledger: Ledger,
+        clock: Clock | None = None,
+        damaged: Callable[[str], None] | None = None,
+    ) -> None:
+        """Look into ``ledger``.
+
+        Args:
+            clock: proven times are by it, by default by the ledger's own.
+            damaged: told of each entry that was looked at and is not what was logged there.
+        """
         self._ledger = ledger
         self._times = ledger.times(clock)
-
-    @cached_property
-    def checkpoint(self) -> Mapping[str, Any]:
-        """The checkpoint (origin, size, root) that answers are as of."""
-        return self._ledger.quoted()
+        self._damaged = damaged or (lambda what: None)
 
     def logged(self, statement_ids: Iterable[str]) -> dict[str, Logged]:
         """Which of these statements the ledger has, where, and (proven) since when."""
-        found = self._ledger.indexes(statement_ids)
+        found = self._ledger.indexes(statement_ids, self._damaged)
         return {name: ProvenPlace(index, self._times) for name, index in found.items()}
 
-    def newest_seal(self, notebook: str) -> tuple[str, int] | None:
-        """Statement ID and index of the newest seal of the notebook with this ID."""
-        wanted = Filter(predicate_type=types.SEAL, subject=notebook, newest=1)
-        for entry in self._ledger.entries(wanted):
-            return entry.statement_id, entry.index
-        return None
+    def seals(self, notebook: str) -> Iterator[tuple[Envelope, int]]:
+        """The seals of the notebook with this ID and their indexes, newest first; whole ones."""
+        found = list(self._ledger.entries(Filter(predicate_type=types.SEAL, subject=notebook)))
+        for entry in reversed(found):
+            if self._whole(entry):
+                yield entry.envelope, entry.index
+
+    def binding(self, predicate_type: str) -> Iterator[Envelope]:
+        """All statements of one kind that can be read; one that is damaged is said, and counts.
+
+        It may be a revocation: that its row was touched must not make it lapse.
+        """
+        for entry in self._ledger.entries(Filter(predicate_type=predicate_type)):
+            self._whole(entry)
+            with contextlib.suppress(StatementError):
+                yield entry.envelope
 
     def pooled(self) -> Iterator[Envelope]:
-        """All that binds keys, MLOs and teams, and can be read."""
+        """All that binds keys, MLOs and teams, and can be read; ledger verify names the rest."""
         for predicate_type in sorted(types.BINDING):
             for entry in self._ledger.entries(Filter(predicate_type=predicate_type)):
-                try:
+                with contextlib.suppress(StatementError):
                     yield entry.envelope
-                except StatementError:
-                    continue  # ledger verify names it
+
+    def _whole(self, entry: Entry) -> bool:
+        flaw = self._ledger.flaw(entry)
+        if flaw:
+            what = types.short_name(entry.facts.predicate_type or "statement")
+            article = "an" if what[0] in "ae" else "a"
+            self._damaged(f"entry {entry.index}, {article} {what}, is damaged: {flaw}")
+        return not flaw

@@ -245,22 +245,11 @@ def _revoke(arguments: argparse.Namespace, context: Context) -> int:
     from jupyter_mlo.delegation.mandate_store import MandateStore
     from jupyter_mlo.delegation.revocation import make_revocation
     from jupyter_mlo.delegation.signer import Signer
-    from jupyter_mlo.errors import StatementError
     from jupyter_mlo.identity.store import IdentityStore
-    from jupyter_mlo.statements.times import from_text
+    from jupyter_mlo.verbs.key_ending import compromised_since
     from jupyter_mlo.verbs.publishing import last_checkpoint, publish
 
-    since = None
-    if arguments.compromised_since is not None:
-        try:
-            since = from_text(arguments.compromised_since)
-        except StatementError as error:
-            raise InvalidInput(error.message, hint=error.hint) from None
-    if (since is None) == (arguments.reason == "compromised"):
-        raise InvalidInput(
-            "--compromised-since goes with --reason compromised, and that with it",
-            hint="what was done under the mandate before that moment stays valid",
-        )
+    since = compromised_since(arguments, context)
     mandate = _find(arguments.which, context)
     kept = MandateStore(context.settings)
     if kept.revocation(mandate.mandate_id) is not None and since is None:

@@ -171,7 +171,7 @@ def _enrol(arguments: argparse.Namespace, context: Context) -> int:
         context.say(f"  kept in          {here.folder}")
     if answer is not None:
         from jupyter_mlo.delegation.enrolment import to_lines
-        from jupyter_mlo.verbs.enroll import write_new
+        from jupyter_mlo.verbs.sent_files import write_new
 
         write_new(answer, to_lines([*envelopes, *lost]))
         context.say(f"  answer           {answer}")
@@ -206,10 +206,9 @@ def _claim(who: str, store: IdentityStore) -> tuple[Claim, Identity | None]:
         claims_in,
         kept_enrolments,
         read_claim,
-        read_lines,
     )
     from jupyter_mlo.errors import NotFound
-    from jupyter_mlo.verbs.enroll import read_file
+    from jupyter_mlo.verbs.sent_files import read_statements
 
     if not Path(who).is_file():
         try:
@@ -220,7 +219,7 @@ def _claim(who: str, store: IdentityStore) -> tuple[Claim, Identity | None]:
                 hint=f"{error.hint}; a file is made with: jupyter mlo enroll --export FILE",
             ) from None
         return read_claim(kept_enrolments(store, identity)[0]), identity
-    envelopes = read_lines(read_file(Path(who)), where=who)
+    envelopes = read_statements(Path(who))
     claims = claims_in(envelopes)
     if len(claims) != 1:
         if len(envelopes) == 1:

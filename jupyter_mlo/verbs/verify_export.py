@@ -133,7 +133,7 @@ def judge_export(
     }
     whole: frozenset[str] = frozenset()
     if here.ledger is not None:
-        known = [one.statement_id for each in pool.revocations.values() for one in each]
+        known = pool.revocation_ids
         # What is known of one's own ledger counts before what somebody hands over.
         logged = {**logged, **here.ledger.logged(known)}
         # One that is damaged may have had a revocation that is not found there now.

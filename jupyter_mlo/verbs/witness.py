@@ -34,6 +34,7 @@ from typing import TYPE_CHECKING
 
 from jupyter_mlo.errors import InvalidInput, NotFound, Refused
 from jupyter_mlo.verbs.context import Context
+from jupyter_mlo.verbs.sent_files import read_file
 
 if TYPE_CHECKING:
     from jupyter_mlo.delegation.trust import Trust
@@ -205,9 +206,9 @@ def _cosigners(name: str | None, context: Context) -> list[str]:
 def _import(arguments: argparse.Namespace, context: Context) -> int:
     from jupyter_mlo.delegation.trust import TrustStore
     from jupyter_mlo.ledger.store import open_ledger
-    from jupyter_mlo.ledger.witnessing import cosignature_lines
+    from jupyter_mlo.ledger.witnessing import MAX_REQUEST, cosignature_lines
 
-    lines = cosignature_lines(_read(arguments.file))
+    lines = cosignature_lines(read_file(Path(arguments.file), MAX_REQUEST))
     vkeys = TrustStore(context.settings).load().witnesses.values()
     with open_ledger(context.settings, create=False) as ledger:
         found = ledger.add_cosignatures(lines, list(vkeys))
@@ -235,11 +236,11 @@ def _cosign(arguments: argparse.Namespace, context: Context) -> int:
     from jupyter_mlo.delegation.trust import TrustStore
     from jupyter_mlo.ledger.last_seen import named
     from jupyter_mlo.ledger.witnesses import log_key
-    from jupyter_mlo.ledger.witnessing import Request
+    from jupyter_mlo.ledger.witnessing import MAX_REQUEST, Request
     from jupyter_mlo.notebook.writing import write_atomically
 
     witness = _witness(context)
-    request = Request.from_bytes(_read(arguments.request))
+    request = Request.from_bytes(read_file(Path(arguments.request), MAX_REQUEST))
     head = named(request.checkpoint)
     log = log_key(TrustStore(context.settings).load(), head.origin)
     if log is None:
@@ -258,18 +259,3 @@ def _witness(context: Context) -> Witness:
     from jupyter_mlo.ledger.witnessing import Witness
 
     return Witness(context.settings.home / "witness")
-
-
-def _read(path: str) -> bytes:
-    from jupyter_mlo.ledger.witnessing import MAX_REQUEST
-
-    try:
-        with Path(path).open("rb") as file:
-            data = file.read(MAX_REQUEST + 1)
-    except OSError as error:
-        raise InvalidInput(
-            f"{path} cannot be read: {error.strerror}", hint="name the file that was carried over"
-        ) from None
-    if len(data) > MAX_REQUEST:
-        raise InvalidInput(f"{path} is too long", hint="name the file that was carried over")
-    return data

@@ -25,17 +25,28 @@ def test_it_says_which_statements_the_ledger_has_and_where(
     assert {name: place.index for name, place in places.items()} == {ids[3]: 3, ids[4]: 4}
     assert view.logged([]) == {}
     assert view.logged(f"{n:064x}" for n in range(1200)) == {}
-    assert view.checkpoint == ledger.quoted()
 
 
-def test_it_knows_the_newest_seal_of_a_notebook(ledger: Ledger) -> None:
+def test_it_knows_the_seals_of_a_notebook_newest_first(ledger: Ledger) -> None:
     one, two = "urn:uuid:one", "urn:uuid:two"
     seals = [seal(one, 1), seal(two, 2), seal(one, 3)]
     ledger.append([*seals, make_envelope(4, predicate_type=types.STAMP)])
     view = LedgerView(ledger)
-    assert view.newest_seal(one) == (seals[2].statement_id, 2)
-    assert view.newest_seal(two) == (seals[1].statement_id, 1)
-    assert view.newest_seal("urn:uuid:none") is None
+    assert list(view.seals(one)) == [(seals[2], 2), (seals[0], 0)]
+    assert list(view.seals(two)) == [(seals[1], 1)]
+    assert list(view.seals("urn:uuid:none")) == []
+
+
+def test_a_seal_whose_leaf_is_not_in_the_signed_tree_is_said_and_does_not_count(
+    backend: BackEnd, ledger: Ledger
+) -> None:
+    seals = [seal("urn:uuid:one", 1), seal("urn:uuid:one", 2)]
+    ledger.append(seals)
+    backend.attack("UPDATE contents SET salt = randomblob(32) WHERE leaf_index = 1")
+    said: list[str] = []
+    view = LedgerView(ledger, damaged=said.append)
+    assert list(view.seals("urn:uuid:one")) == [(seals[0], 0)]
+    assert said == ["entry 1, a seal, is damaged: its leaf is not under the newest checkpoint"]
 
 
 def test_it_gives_the_statements_that_chains_are_made_of(backend: BackEnd, ledger: Ledger) -> None:
@@ -49,7 +60,7 @@ def test_it_gives_the_statements_that_chains_are_made_of(backend: BackEnd, ledge
 
 def test_both_questions_are_answered_from_an_index(backend: BackEnd, ledger: Ledger) -> None:
     for wanted, index in (
-        (Filter(predicate_type=types.SEAL, subject="x", newest=1), "ix_contents_seals"),
+        (Filter(predicate_type=types.SEAL, subject="x"), "ix_contents_seals"),
         (Filter(predicate_type=types.REVOCATION), "ix_contents_identity"),
     ):
         where, values = wanted.where()
