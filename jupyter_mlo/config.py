@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from jupyter_mlo.errors import InvalidInput
 
@@ -218,7 +218,7 @@ def _ways(pattern: str) -> int:
         if operator == "SUBPATTERN":
             return through(value[-1])
         if operator == "BRANCH":
-            return sum(map(through, value[1]))
+            return int(sum(map(through, value[1])))
         if operator in ("MAX_REPEAT", "MIN_REPEAT"):
             least, most, items = value
             once = through(items)

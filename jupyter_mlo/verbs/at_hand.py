@@ -106,6 +106,8 @@ class LedgerAtHand:
     ledger: Ledger
     checkpoint: Mapping[str, object] | None
     clock: Clock
+    #: Where it is kept which entries are of which predicate.
+    kept: Path
     problems: list[str] = field(default_factory=list)
     #: Whether somebody who is known here answers for a seal: anybody may append one.
     counts: Callable[[Envelope], bool] = lambda envelope: True
@@ -151,9 +153,14 @@ class LedgerAtHand:
         return [envelope for envelope in read if envelope is not None]
 
     def _entries(self, predicate_type: str) -> Iterator[Entry]:
-        from jupyter_mlo.ledger.store import Filter
+        return self.ledger.at(self._indexes.get(predicate_type, []))
 
-        return iter(self.ledger.entries(Filter(predicate_type=predicate_type)))
+    @cached_property
+    def _indexes(self) -> Mapping[str, list[int]]:
+        labels = self.ledger.labels(self.kept)
+        for problem in labels.problems:
+            self._damaged(problem)
+        return labels.indexes
 
     def revocations(self) -> Iterator[Envelope]:
         """All revocations; one that the newest checkpoint does not cover as it is, is said."""
@@ -310,7 +317,8 @@ def _ledger(settings: Settings, trust: Trust, problems: list[str]) -> LedgerAtHa
     try:
         if rolled_back := ledger.rolled_back():
             problems.append(rolled_back)
-        return LedgerAtHand(ledger, ledger.quoted(), clock_of(trust, ledger.verifier), problems)
+        clock, kept = clock_of(trust, ledger.verifier), settings.home / "ledger-labels.json"
+        return LedgerAtHand(ledger, ledger.quoted(), clock, kept, problems)
     except (MloError, OSError) as error:
         problems.append(f"the ledger could not be asked: {getattr(error, 'message', error)}")
         ledger.close()

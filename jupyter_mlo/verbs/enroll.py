@@ -158,7 +158,7 @@ def enrol(
     )
     profile = Profile(name=name, email=email, keyring=keyring)
     identity = store.create(profile, kind, key, passphrase, envelope.to_bytes(), mlo=mlo)
-    trust.add_also(mlo, key.key_id, kind)
+    trust.add_also(mlo, key.key_id, kind if kind != "person" else None)
     context.say(f"enrolled {identity.label}")
     context.say(f"  MLO ID           {mlo}")
     context.say(f"  key fingerprint  {key.key_id}")

@@ -136,8 +136,8 @@ def _exports(
             if not arguments.json and not (arguments.quiet and report.holds(demands.level)):
                 for line in shown(path, report, demands.level):
                     context.say(line)
-        for problem in here.said:
-            context.note(f"note: {problem}")
+        for note in here.notes:
+            context.note(f"note: {note}")
     return found
 
 

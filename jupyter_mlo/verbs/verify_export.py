@@ -172,6 +172,8 @@ def judge_export(
     ]
     if not report.lines:
         report.problems.append("there is no statement in it")
+    # What is missing or changed there may be what takes one of these back.
+    report.problems += here.problems
     return report
 
 

@@ -350,3 +350,17 @@ def test_stamps_stand_where_their_seal_stands_after_the_key_was_rotated(
         cells.write_text(text)
         lines = found(trusting, path, 1)["statements"]
         assert {one["predicate"] for one in lines if "revoked" in one["refused"]} == {"stamp"}
+
+
+def test_a_damaged_own_ledger_leaves_no_export_certain(
+    cli: Cli, settings: Any, export: Path
+) -> None:
+    assert cli("verify", export).status == 0
+    backend = BackEnd(settings)
+    where = f"WHERE predicate_type = '{types.SEAL}'"
+    assert backend.attack(f"UPDATE contents SET envelope = x'00' {where}") == 1
+    done = cli("verify", export)
+    assert (done.status, "DOES NOT HOLD" in done.out) == (1, True), done.out
+    assert "the ledger's entry" in done.out
+    (found,) = json.loads(cli("verify", "--json", export).out)["exports"]
+    assert "is damaged" in found["problems"][0]
