@@ -277,7 +277,9 @@ def test_a_log_that_signed_two_histories_is_shown_with_both_heads(
     for one in (head, other):
         assert one.quoted()["root"] in problem
     assert "has forked" in trusting("verify", export).out
-    # And where each export by itself is whole.
+    # And where each export by itself is whole, in one command or in two.
+    seen = Path(trusting.environ["MLO_HOME"]) / "ledger-heads.jsonl"
+    seen.unlink()
     lines = export.read_bytes().splitlines(keepends=True)
     halves = export.with_name("first.jsonl"), export.with_name("second.jsonl")
     for half, line, statement in zip(halves, (lines[0], lines[-1]), (enrolment, seal), strict=True):
@@ -285,10 +287,27 @@ def test_a_log_that_signed_two_histories_is_shown_with_both_heads(
         receipts_folder(half).mkdir()
         name = f"{statement.statement_id}.tlog-proof"
         shutil.copy(receipts_folder(export) / name, receipts_folder(half) / name)
+        seen.unlink(missing_ok=True)
         assert "has forked" not in trusting("verify", half).out
+    seen.unlink()
     both = trusting("verify", *halves)
     assert both.status == 1
     assert both.out.count("has forked") == 1
+    seen.unlink()
+    for _ in range(2):
+        assert "has forked" not in trusting("verify", halves[0]).out
+    assert seen.stat().st_mode & 0o777 == 0o600
+    assert len(seen.read_bytes().splitlines()) == 1
+    report = found(trusting, halves[1], 1)
+    for one in (head, other):
+        assert one.quoted()["root"] in report["problems"][0]
+    # What stands there accuses nobody without the log's signature, and breaks nothing.
+    for text in (seen.read_bytes().replace(b"AAAA", b"AAAB"), b"\0\n[", b"[" * 9999):
+        seen.write_bytes(text)
+        assert "Traceback" not in trusting("verify", halves[1]).err
+    unsigned = {"origin": head.origin, "size": head.size, "note": head.to_text() + "\n"}
+    seen.write_text(json.dumps(unsigned) + "\n")
+    assert "has forked" not in trusting("verify", halves[1]).out
 
 
 def test_a_bundle_is_read_as_it_was_written(export: Path) -> None:
