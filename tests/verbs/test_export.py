@@ -22,6 +22,7 @@ from jupyter_mlo.ledger.leaf import entry_hash
 from jupyter_mlo.ledger.merkle import inclusion_proof, root_of, tree_of
 from jupyter_mlo.ledger.note_keys import NoteSigner
 from jupyter_mlo.ledger.proofs import TlogProof
+from jupyter_mlo.ledger.records import RecordStore
 from jupyter_mlo.ledger.store import open_ledger
 from jupyter_mlo.statements.bundle import from_bundle, to_bundle
 from jupyter_mlo.statements.predicates import types
@@ -126,7 +127,9 @@ def test_all_of_the_ledger_and_all_of_a_run(
     every = tmp_path / "all.jsonl"
     assert cli("export", "--all", "--out", every).status == 0
     with open_ledger(settings) as ledger:
-        assert len(kinds(every)) == ledger.size
+        assert len(kinds(every)) == ledger.size + 2
+    # No ledger has stamps; they have lines of their own.
+    assert kinds(every)[-2:] == ["stamp", "stamp"]
     assert found(trusting, every, 0)["holds"]
     nothing = cli("export", "--run", "urn:uuid:none", "--out", tmp_path / "run.jsonl")
     assert nothing.status == 2
@@ -161,12 +164,20 @@ def test_what_one_run_put_on_record_and_nothing_else(
     kept, other = run.says(types.EVIDENCE), session.says(types.SEAL)
     with open_ledger(settings) as ledger:
         ledger.append([*run.chain, kept, other])
+    hers, anothers = (session.says(types.STAMP, notebook=notebook)
+                      for notebook in (RUN["notebook"], RUN["id"]))  # fmt: skip
+    store = RecordStore(settings.stamps)
+    for n, stamp in enumerate((hers, anothers)):
+        store.append(stamp, bytes([n] * 32), None)
     path = tmp_path / "run.jsonl"
     assert cli("export", "--run", RUN["id"], "--out", path).status == 0
-    assert kinds(path) == ["enrolment", "delegation", "delegation", "evidence"]
+    assert kinds(path) == ["enrolment", "delegation", "delegation", "evidence", "stamp"]
     assert trusting("trust", "add", grace.mlo, grace.key.key_id).status == 0
     report = found(trusting, path, 0)
-    assert report["statements"][-1]["statement"] == kept.statement_id
+    assert [one["statement"] for one in report["statements"][-2:]] == [
+        kept.statement_id,
+        hers.statement_id,
+    ]
 
 
 ALTERED: dict[str, Callable[[dict[str, Any]], Any]] = {
