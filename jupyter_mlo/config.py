@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from jupyter_mlo.errors import InvalidInput
 
@@ -183,6 +183,10 @@ def _policy(table: Mapping[str, Any], path: Path, known: _Members) -> Policy:
     )
 
 
+#: Characters behind the colon of an ID of a declared scheme.
+LONGEST_DECLARED: Final = 256
+#: Ways through a declared pattern that are tried in a fraction of a second: two ``+``, not three.
+_MOST_WAYS: Final = 100_000
 _UNSAID = {True: timedelta.max, False: GRACE}
 
 
@@ -193,6 +197,40 @@ def _grace(text: str, path: Path) -> timedelta:
             f"{path}: time.grace is not a duration", hint='a number and a unit: grace = "7d"'
         )
     return timedelta(**{_UNITS[found[2]]: int(found[1])})
+
+
+def _ways(pattern: str) -> int:
+    """An upper bound of the ways in which ``pattern`` can go through an ID of the longest kind.
+
+    Python's matcher may try them all. What is not known here counts as too many.
+    """
+    from re import _parser  # type: ignore[attr-defined]
+
+    def through(items: Any) -> int:
+        ways = 1
+        for operator, value in items:
+            ways = min(ways * of(str(operator), value), _MOST_WAYS + 1)
+        return ways
+
+    def of(operator: str, value: Any) -> int:
+        if operator in ("LITERAL", "NOT_LITERAL", "ANY", "IN", "AT", "CATEGORY"):
+            return 1
+        if operator == "SUBPATTERN":
+            return through(value[-1])
+        if operator == "BRANCH":
+            return int(sum(map(through, value[1])))
+        if operator in ("MAX_REPEAT", "MIN_REPEAT"):
+            least, most, items = value
+            once = through(items)
+            ways = 0
+            for times in range(int(least), min(int(most), LONGEST_DECLARED) + 1):
+                ways += once**times
+                if ways > _MOST_WAYS:
+                    break
+            return max(ways, 1)
+        return _MOST_WAYS + 1
+
+    return through(_parser.parse(pattern))
 
 
 def _schemes(declared: Mapping[str, Any], path: Path) -> Mapping[str, str]:
@@ -209,4 +247,11 @@ def _schemes(declared: Mapping[str, Any], path: Path) -> Mapping[str, str]:
                 f"{path}: the pattern of identity.schemes.{name} is wrong: {error}",
                 hint="it is a regular expression of Python's",
             ) from None
+        if _ways(pattern) > _MOST_WAYS:
+            raise InvalidInput(
+                f"{path}: the pattern of identity.schemes.{name} can match in too many ways: an ID "
+                "could keep every verification busy for years",
+                hint="bound what repeats, and repeat nothing that repeats: [a-z]{1,8}[0-9]{4}; "
+                "no look-around, no references to groups",
+            )
     return dict(declared)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import time
 from pathlib import Path
 
 import pytest
@@ -86,3 +88,46 @@ def test_a_home_of_an_account_that_does_not_exist_is_a_folder_of_that_name(tmp_p
     settings = load_settings({"MLO_HOME": "~nobody-of-this-name/x"}, cwd=tmp_path)
     assert settings.home.is_absolute()
     assert settings.home.name == "x"
+
+
+def declared(folder: Path, pattern: str) -> None:
+    (folder / "mlo.toml").write_text(f"[identity.schemes]\nbank = '{pattern}'\n")
+    load_settings({"MLO_HOME": str(folder)}, cwd=folder)
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "(a+)+$",
+        "(a*)*",
+        "(a|a)*b",
+        "(?:a|ab|abc)+x",
+        "a*a*a*b",
+        "(a{1,30}){1,30}",
+        r"(a+)\1",
+        "(?=a+)a",
+        "(?>a+)+",
+        "(|a)" * 30,
+    ],
+)
+def test_a_pattern_that_an_id_could_keep_busy_is_refused(tmp_path: Path, pattern: str) -> None:
+    with pytest.raises(InvalidInput, match="too many ways"):
+        declared(tmp_path, pattern)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "worst"),
+    [
+        (r"[a-z]{2,8}\d{4}", "a" * 256),
+        ("[a-z]+[a-z]+", "a" * 255 + "!"),
+        (r"[a-z]{1,16}([.a-z]{1,16}){0,3}", "a" * 255 + "!"),
+        ("(?:a|a){16}", "a" * 15 + "!"),
+        ("(uk|de|fr)-[0-9]{6}(-[a-z])?", "uk-123456-!"),
+        (".*", "a" * 256),
+    ],
+)
+def test_any_other_is_taken_and_is_quick(tmp_path: Path, pattern: str, worst: str) -> None:
+    declared(tmp_path, pattern)
+    start = time.perf_counter()
+    re.fullmatch(pattern, worst)
+    assert time.perf_counter() - start < 1

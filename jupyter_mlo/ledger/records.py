@@ -99,12 +99,12 @@ class RecordStore:
         with self._lock:
             self._close()
 
-    def matching(self, source_digests: Iterable[bytes]) -> Matches:
-        """All records of cells with one of these sources, each day's files in turn.
+    def matching(self, source_digests: Iterable[bytes] | None = None) -> Matches:
+        """All records of cells with one of these sources (or of any), each day's files in turn.
 
         Lines, and files, that cannot be read are skipped and counted.
         """
-        wanted = {_key(digest) for digest in source_digests}
+        wanted = None if source_digests is None else {_key(digest) for digest in source_digests}
         found: list[Envelope] = []
         skipped = 0
         for path in sorted(self._folder.glob("*/*.jsonl")):
@@ -112,7 +112,7 @@ class RecordStore:
                 for line in _lines(path):
                     if not line.startswith(_HEAD):
                         skipped += bool(line.strip())
-                    elif line[_KEY] in wanted:
+                    elif wanted is None or line[_KEY] in wanted:
                         envelope = _envelope(line)
                         skipped += envelope is None
                         found += [envelope] if envelope else []

@@ -236,6 +236,46 @@ class Rows:
                 return
             first = rows[-1][0] + 1
 
+    def leaves(
+        self, first: int, size: int
+    ) -> Iterator[tuple[int, bytes, bytes | None, bytes | None]]:
+        """(index, leaf hash, salt, envelope) from ``first`` up to ``size``, a page at a time.
+
+        Without content the last two are None.
+        """
+        while first < size:
+            rows = self._query(
+                "SELECT e.leaf_index, e.leaf_hash, c.salt, c.envelope FROM entries e LEFT JOIN "
+                "contents c ON c.leaf_index = e.leaf_index WHERE e.leaf_index >= ? AND "
+                f"e.leaf_index < ? ORDER BY e.leaf_index LIMIT {_PAGE}",
+                (first, size),
+            )
+            for index, leaf, salt, stored in rows:
+                absent = salt is None and stored is None
+                yield (
+                    index,
+                    _bytes(leaf),
+                    None if absent else _bytes(salt),
+                    None if absent else _bytes(stored),
+                )
+            if len(rows) < _PAGE:
+                return
+            first = rows[-1][0] + 1
+
+    def at(self, indexes: Sequence[int]) -> Iterator[Entry]:
+        """The entries that have these indexes, in order."""
+        for start in range(0, len(indexes), _AT_ONCE):
+            some = indexes[start : start + _AT_ONCE]
+            marks = ", ".join("?" * len(some))
+            yield from map(
+                _entry,
+                self._query(
+                    f"SELECT {_ENTRY} FROM contents WHERE leaf_index IN ({marks}) "
+                    "ORDER BY leaf_index",
+                    some,
+                ),
+            )
+
     def entries(self, wanted: Filter) -> Iterator[Entry]:
         """Matching entries in order, newest last, a page at a time."""
         if wanted.newest is not None:

@@ -7,8 +7,11 @@ ledger itself is :meth:`~jupyter_mlo.ledger.log.Ledger.verify`.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
+from functools import cached_property
+from pathlib import Path
 
 from jupyter_mlo.delegation.revocation import Logged
 from jupyter_mlo.errors import StatementError
@@ -17,6 +20,8 @@ from jupyter_mlo.ledger.rows import Entry, Filter
 from jupyter_mlo.ledger.times import Clock, ProvenTimes
 from jupyter_mlo.statements.envelope import Envelope
 from jupyter_mlo.statements.predicates import types
+
+_NOTEBOOK = re.compile(rb'"notebook":"(urn:uuid:[0-9a-f-]{36})"')
 
 
 class ProvenPlace(Logged):
@@ -66,16 +71,19 @@ class LedgerView:
         ledger: Ledger,
         clock: Clock | None = None,
         damaged: Callable[[str], None] | None = None,
+        kept: Path | None = None,
     ) -> None:
         """Look into ``ledger``.
 
         Args:
             clock: proven times are by it, by default by the ledger's own.
             damaged: told of each entry that was looked at and is not what was logged there.
+            kept: where it is kept which entries are of which predicate; None where nowhere.
         """
         self._ledger = ledger
         self._times = ledger.times(clock)
         self._damaged = damaged or (lambda what: None)
+        self._kept = kept
 
     def logged(self, statement_ids: Iterable[str]) -> dict[str, Logged]:
         """Which of these statements the ledger has, where, and (proven) since when."""
@@ -84,20 +92,37 @@ class LedgerView:
 
     def seals(self, notebook: str) -> Iterator[tuple[Envelope, int]]:
         """The seals of the notebook with this ID and their indexes, newest first; whole ones."""
-        found = list(self._ledger.entries(Filter(predicate_type=types.SEAL, subject=notebook)))
-        for entry in reversed(found):
-            if self._whole(entry):
-                yield entry.envelope, entry.index
+        yield from reversed(self._seals.get(notebook, []))
 
     def binding(self, predicate_type: str) -> Iterator[Envelope]:
         """All statements of one kind that can be read; one that is damaged is said, and counts.
 
         It may be a revocation: that its row was touched must not make it lapse.
         """
-        for entry in self._ledger.entries(Filter(predicate_type=predicate_type)):
+        for entry in self._of(predicate_type):
             self._whole(entry)
             with contextlib.suppress(StatementError):
                 yield entry.envelope
+
+    @cached_property
+    def _seals(self) -> dict[str, list[tuple[Envelope, int]]]:
+        found: dict[str, list[tuple[Envelope, int]]] = {}
+        for entry in self._of(types.SEAL):
+            named = _NOTEBOOK.search(entry.envelope.payload) if self._whole(entry) else None
+            if named:
+                found.setdefault(named[1].decode(), []).append((entry.envelope, entry.index))
+        return found
+
+    def _of(self, predicate_type: str) -> Iterator[Entry]:
+        """Entries of one kind by what their envelopes say, whatever the columns do."""
+        return self._ledger.at(self._indexes.get(predicate_type, []))
+
+    @cached_property
+    def _indexes(self) -> Mapping[str, list[int]]:
+        labels = self._ledger.labels(self._kept)
+        for problem in labels.problems:
+            self._damaged(problem)
+        return labels.indexes
 
     def pooled(self) -> Iterator[Envelope]:
         """All that binds keys, MLOs and teams, and can be read; ledger verify names the rest."""

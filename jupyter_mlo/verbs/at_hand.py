@@ -105,6 +105,8 @@ class LedgerAtHand:
     ledger: Ledger
     checkpoint: Mapping[str, object] | None
     clock: Clock
+    #: Where it is kept which entries are of which predicate.
+    kept: Path
     problems: list[str] = field(default_factory=list)
     #: Whether somebody who is known here answers for a seal: anybody may append one.
     counts: Callable[[Envelope], bool] = lambda envelope: True
@@ -114,7 +116,7 @@ class LedgerAtHand:
     def _view(self) -> LedgerView:
         from jupyter_mlo.ledger.view import LedgerView
 
-        return LedgerView(self.ledger, self.clock, self._damaged)
+        return LedgerView(self.ledger, self.clock, self._damaged, self.kept)
 
     def logged(self, statement_ids: Iterable[str]) -> dict[str, Logged]:
         """Which of these statements the ledger has, where, and (proven) since when."""
@@ -265,7 +267,8 @@ def _ledger(settings: Settings, trust: Trust, problems: list[str]) -> LedgerAtHa
     try:
         if rolled_back := ledger.rolled_back():
             problems.append(rolled_back)
-        return LedgerAtHand(ledger, ledger.quoted(), clock_of(trust, ledger.verifier), problems)
+        clock, kept = clock_of(trust, ledger.verifier), settings.home / "ledger-labels.json"
+        return LedgerAtHand(ledger, ledger.quoted(), clock, kept, problems)
     except (MloError, OSError) as error:
         problems.append(f"the ledger could not be asked: {getattr(error, 'message', error)}")
         ledger.close()

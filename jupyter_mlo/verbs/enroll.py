@@ -35,6 +35,7 @@ from jupyter_mlo.verbs.unlocking import add_passphrase_options, new_passphrase
 if TYPE_CHECKING:
     from jupyter_mlo.identity.keys import SigningKey
     from jupyter_mlo.identity.store import Identity
+    from jupyter_mlo.statements.predicates.identity import Kind
 
 #: How often somebody who is asked may mistype, before that is an error.
 _TRIES = 2
@@ -106,7 +107,7 @@ def enrol(
     name: str | None = None,
     suggested: str = "",
     email: str | None = None,
-    kind: str = "person",
+    kind: Kind = "person",
     keyring: bool = False,
     fd: int | None = None,
     identifier: str | None = None,
@@ -157,7 +158,7 @@ def enrol(
     )
     profile = Profile(name=name, email=email, keyring=keyring)
     identity = store.create(profile, kind, key, passphrase, envelope.to_bytes(), mlo=mlo)
-    trust.add_also(mlo, key.key_id)
+    trust.add_also(mlo, key.key_id, kind if kind != "person" else None)
     context.say(f"enrolled {identity.label}")
     context.say(f"  MLO ID           {mlo}")
     context.say(f"  key fingerprint  {key.key_id}")
@@ -167,7 +168,8 @@ def enrol(
     context.say("  Back it up: jupyter mlo key backup FILE. Without key or passphrase nothing can")
     context.say("  be signed again.")
     context.say("  Others get to know your key with:")
-    context.say(f"    jupyter mlo trust add {mlo} {key.key_id}")
+    said = "" if kind == "person" else f" --kind {kind}"
+    context.say(f"    jupyter mlo trust add {mlo} {key.key_id}{said}")
     if only_through_registrar(mlo):
         context.say("  It counts nowhere until a registrar has enrolled your key for it:")
         context.say("    jupyter mlo enroll --export FILE")

@@ -46,7 +46,11 @@ def survey(context: Context) -> dict[str, Any]:
     settings = context.settings
     warnings = home_warnings(context)
     store = IdentityStore(settings)
-    identities = [_identity(identity, store, context, warnings) for identity in store.all()]
+    roles = _roles(context, warnings)
+    identities = [
+        {**_identity(identity, store, context, warnings), "roles": roles.get(identity.mlo, [])}
+        for identity in store.all()
+    ]
     warnings += [str(problem) for problem in store.problems()]
     return {
         "version": 1,
@@ -85,6 +89,16 @@ def _session(context: Context, warnings: list[str]) -> dict[str, Any] | None:
         "keyId": signer.key.key_id,
         "delegation": signer.delegation,
     }
+
+
+def _roles(context: Context, warnings: list[str]) -> dict[str, list[str]]:
+    from jupyter_mlo.verbs.roles_here import roles_here
+
+    try:
+        return roles_here(context)
+    except MloError as error:
+        warnings.append(str(error))
+        return {}
 
 
 def _identity(
@@ -171,6 +185,8 @@ def show(found: dict[str, Any], context: Context) -> None:
         context.say(f"  key fingerprint  {one['keyId']}")
         if one["succeeds"]:
             context.say(f"  claims to succeed {terminal_safe(one['succeeds'], limit=120)}")
+        if one["roles"]:
+            context.say(f"  roles            {', '.join(one['roles'])}")
         context.say(f"  assurance here   {one['assurance'] or 'see the warning'}")
     context.say(f"home               {found['home']}")
     entries = "cannot be read" if ledger["entries"] is None else _counted(ledger["entries"])

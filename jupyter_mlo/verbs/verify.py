@@ -115,14 +115,15 @@ def _exports(
 ) -> list[dict[str, Any]]:
     """The reports on exports, said one by one unless JSON is asked for."""
     from jupyter_mlo.errors import MloError
+    from jupyter_mlo.ledger.seen_heads import SeenHeads
     from jupyter_mlo.verbs.at_hand import at_hand
     from jupyter_mlo.verbs.judging import Judged
-    from jupyter_mlo.verbs.verify_export import Heads, judge_export, shown
+    from jupyter_mlo.verbs.verify_export import judge_export, shown
 
     found: list[dict[str, Any]] = []
     if not exports:
         return found
-    heads: Heads = {}
+    heads = SeenHeads(context.settings.home / "ledger-heads.jsonl")
     with contextlib.closing(at_hand(context.settings, context.now())) as here:
         for path in exports:
             try:
@@ -136,8 +137,12 @@ def _exports(
             if not arguments.json and not (arguments.quiet and report.holds(demands.level)):
                 for line in shown(path, report, demands.level):
                     context.say(line)
-        for problem in here.said:
-            context.note(f"note: {problem}")
+        for note in here.notes:
+            context.note(f"note: {note}")
+    try:
+        heads.keep()
+    except OSError as error:
+        context.note(f"note: what these ledgers showed is not remembered: {error.strerror}")
     return found
 
 

@@ -141,3 +141,25 @@ def test_processes_that_add_at_once_lose_nothing(store: TrustStore) -> None:
     assert child.wait(60) == 0
     child.stdout.close()
     assert store.load().registrars == {KEY: "ours", OTHER: "theirs"}
+
+
+def test_a_kind_stays_with_the_pin_and_is_not_changed_by_the_way(settings: Settings) -> None:
+    store = TrustStore(settings)
+    store.add(ADA, KEY, kind="team")
+    store.add(ADA, KEY)
+    assert store.load().kinds == {ADA: "team"}
+    with pytest.raises(Refused, match="pinned here as a team, not as a person"):
+        store.add(ADA, KEY, kind="person")
+    assert store.add(ADA, OTHER, kind="person", replacing=True).kinds == {ADA: "person"}
+    store.remove(ADA)
+    assert store.load().kinds == {}
+
+
+def test_a_file_that_says_no_kinds_is_read_and_written_as_before(settings: Settings) -> None:
+    TrustStore(settings).add(ADA, KEY)
+    text = settings.trust_file.read_text()
+    assert "kinds" not in text
+    assert TrustStore(settings).load().kinds == {}
+    settings.trust_file.write_text(text.replace('"pins"', f'"kinds": {{"{ADA}": "boss"}}, "pins"'))
+    with pytest.raises(InvalidInput, match="kinds"):
+        TrustStore(settings).load()

@@ -147,9 +147,10 @@ def test_who_leaves_keeps_what_was_logged(cli, ada, secret, sealed, registrar) -
     assert cli("ledger", "verify").status == 0
     done = cli("registrar", "revoke", "mlo:0000-0000-0000", "--reason", "left")
     assert done.status == 2
-    done = cli("registrar", "role", ada, "validator", "--for", "90d", MLO_PASSPHRASE_FILE=secret)
+    done = cli("registrar", "role", "grant", ada, "validator", "--for", "90d",
+               MLO_PASSPHRASE_FILE=secret)  # fmt: skip
     assert done.status == 0, done.err
-    assert cli("registrar", "role", ada, "Head of Risk").told("no name of a role")
+    assert cli("registrar", "role", "grant", ada, "Head of Risk").told("no name of a role")
 
 
 def test_what_is_only_claimed_is_affirmed_anew(cli, ada, secret, sealed) -> None:
