@@ -112,9 +112,10 @@ def _as_it_is(text: Any) -> str:
 
 def _judge(nb: Any) -> dict[str, Any]:
     """What the page says at its top; each cell is given what is said of it."""
-    settings, now = load_settings(), datetime.now(UTC)
+    now = datetime.now(UTC)
     made = f"judged {now:%Y-%m-%d %H:%M} UTC, by whom and what is trusted where this page was made"
     try:
+        settings = load_settings()
         with Judge(settings, now) as judge:
             examined = judge.examine(notebook_from_json(nb))
             found = judge.report(examined)

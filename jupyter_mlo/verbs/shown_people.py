@@ -8,12 +8,13 @@ from jupyter_mlo.config import Settings
 
 
 def names_here(settings: Settings) -> dict[str, str]:
-    """MLO ID → name, of everybody enrolled in this home."""
+    """MLO ID → name, of everybody enrolled in this home who has one."""
     if not settings.identities.is_dir():
         return {}
     from jupyter_mlo.identity.store import IdentityStore
 
-    return {one.mlo: one.profile.name for one in IdentityStore(settings).all()}
+    everybody = IdentityStore(settings).all()
+    return {one.mlo: one.profile.name for one in everybody if one.profile.name != one.mlo}
 
 
 def who(mlo: str, names: Mapping[str, str]) -> str:
