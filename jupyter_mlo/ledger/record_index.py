@@ -137,12 +137,11 @@ def _lines(path: str, start: int, longest: int) -> Iterator[tuple[int, bytes, in
     with _open(path) as file:
         file.seek(start)
         while line := file.readline(longest):
-            first = line
+            first, end = line, start + len(line)
             while not line.endswith(b"\n"):
                 line = file.readline(longest)
                 if not line:
                     return  # torn, or still being written
-                first = b"?\n"
-            end = file.tell()
+                first, end = b"?\n", end + len(line)
             yield start, first, end
             start = end

@@ -32,7 +32,6 @@ import contextlib
 import json
 from collections.abc import Callable, Iterator
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jupyter_mlo.verbs.context import Context
@@ -97,8 +96,8 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
         )
     with open_ledger(context.settings, create=False) as ledger:
         if arguments.action == "verify":
-            kept = _kept(Path(arguments.against)) if arguments.against else None
-            since = _kept(Path(arguments.since)) if arguments.since else None
+            kept = _kept(arguments.against) if arguments.against else None
+            since = _kept(arguments.since) if arguments.since else None
             return verify(ledger, context, as_json=arguments.json, kept=kept, since=since)
         if arguments.action == "prove":
             return ledger_receipts.prove(ledger, context, arguments.entry, arguments.out)
@@ -171,24 +170,16 @@ def verify(
     return 0 if holds else 1
 
 
-def _kept(path: Path) -> bytes:
+def _kept(name: str) -> bytes:
     """The signed note in a file that somebody names."""
-    from jupyter_mlo.errors import InvalidInput, LedgerError
     from jupyter_mlo.ledger.last_seen import named
+    from jupyter_mlo.verbs.carried_files import read_carried
 
-    try:
-        note = path.read_bytes()
-        named(note)
-    except OSError as error:
-        raise InvalidInput(
-            f"{path} cannot be read: {error.strerror}", hint="name a file with a checkpoint"
-        ) from None
-    except LedgerError as error:
-        raise InvalidInput(
-            f"{path}: {error.message}",
-            hint="name a file that jupyter mlo ledger checkpoint has written",
-        ) from None
-    return note
+    def read(data: bytes) -> bytes:
+        named(data)
+        return data
+
+    return read_carried(name, written_by="jupyter mlo ledger checkpoint", reader=read)
 
 
 def _own_enrolments(context: Context) -> Iterator[Envelope]:
@@ -240,18 +231,27 @@ def _say(
         context.note(
             f"{statements.unknown} statements are of kinds that only a newer version knows"
         )
-    counted = f"{tree.size} entries under {tree.checkpoints} checkpoints"
+    entries, checkpoints = _many(tree.size, "entries"), _many(tree.checkpoints, "checkpoints")
+    counted = f"{entries} under {checkpoints}"
     if first:
-        counted = f"{tree.size - first} entries since entry {first}, of {tree.size}"
+        came = _many(tree.size - first, "entries") if tree.size > first else "nothing"
+        counted = f"{came} came after the checkpoint of {_many(first, 'entries')}"
     if tree.erased:
         counted += f", {tree.erased} of them erased"
     if holds:
         context.say(f"the ledger holds: {counted}, {statements.hold} signatures and chains")
     else:
-        context.say(f"the ledger DOES NOT HOLD: {counted}, {len(faults) + tree.more} faults")
+        context.say(
+            f"the ledger DOES NOT HOLD: {counted}, {_many(len(faults) + tree.more, 'faults')}"
+        )
     context.say(f"  origin  {tree.origin}")
     context.say(f"  root    {base64.b64encode(tree.root).decode()}")
     context.say(f"  clock   {clock}")
+
+
+def _many(count: int, things: str) -> str:
+    singular = {"entries": "entry"}.get(things, things.removesuffix("s"))
+    return f"{count} {singular if count == 1 else things}"
 
 
 def _as_json(
