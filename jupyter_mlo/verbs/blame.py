@@ -73,7 +73,7 @@ def _row(line: Blamed, names: Mapping[str, str]) -> tuple[str, ...]:
         when(cell.started) if executed else "-",
         (cell.activity or "-") if executed else "-",
         (cell.model or "-") if executed else "-",
-        f"{names.get(sealed.mlo, sealed.mlo)}, {when(sealed.time)}" if sealed else "-",
+        f"{names.get(sealed.mlo, sealed.mlo)}, {when(sealed.time)}" if sealed else "not sealed yet",
         f"{cell.verdict}{changed}{reason}",
     )
 

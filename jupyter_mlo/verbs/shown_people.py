@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 
 from jupyter_mlo.config import Settings
 
@@ -21,6 +22,18 @@ def who(mlo: str, names: Mapping[str, str]) -> str:
     """``Ada Sample (mlo:…)``, or the ID alone."""
     name = names.get(mlo)
     return f"{name} ({mlo})" if name else mlo
+
+
+def with_names(text: str, names: Mapping[str, str]) -> str:
+    """``text`` with the names of the MLOs that it names by their IDs."""
+    for mlo in names:
+        text = text.replace(mlo, who(mlo, names))
+    return text
+
+
+def minute(time: datetime) -> str:
+    """A moment (aware, UTC), to the minute."""
+    return f"{time:%Y-%m-%d %H:%M} UTC"
 
 
 def when(time: str | None) -> str:

@@ -68,6 +68,7 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
     from jupyter_mlo.delegation.assurance import Assurance
     from jupyter_mlo.notebook.reports import Demands
     from jupyter_mlo.verbs.notebook_paths import notebooks_at
+    from jupyter_mlo.verbs.shown_people import names_here
     from jupyter_mlo.verbs.shown_verdicts import shown
     from jupyter_mlo.verbs.verify_export import is_export
 
@@ -83,6 +84,7 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
     entries: list[dict[str, Any]] = []
     tally = [0, 0, 0]
     said: set[str] = set()
+    people = {} if arguments.json else names_here(context.settings)
     exported = _exports(exports, arguments, demands, context)
     for entry in exported:
         tally[2 if "error" in entry else 0 if entry["holds"] else 1] += 1
@@ -96,7 +98,7 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
         if arguments.json:
             entries.append(_entry(path, found, demands))
         elif status or not arguments.quiet:
-            for line in shown(path, found, demands):
+            for line in shown(path, found, demands, people):
                 context.say(line)
     worst = max(status for status, count in enumerate(tally) if count or not status)
     if arguments.json:
