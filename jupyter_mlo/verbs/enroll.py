@@ -166,11 +166,12 @@ def enrol(
         context.say(f"  claimed successor of {earlier}")
     context.say("  Back it up: jupyter mlo key backup FILE. Without key or passphrase nothing can")
     context.say("  be signed again.")
-    context.say("  Others get to know your key with:")
-    context.say(f"    jupyter mlo trust add {mlo} {key.key_id}")
     if only_through_registrar(mlo):
         context.say("  It counts nowhere until a registrar has enrolled your key for it:")
         context.say("    jupyter mlo enroll --export FILE")
+    else:
+        context.say("  Others get to know your key with:")
+        context.say(f"    jupyter mlo trust add {mlo} {key.key_id}")
     publish(context, [envelope])
     return Enrolled(identity, key)
 

@@ -30,11 +30,12 @@ import argparse
 import base64
 import contextlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from jupyter_mlo.verbs.context import Context
+from jupyter_mlo.verbs.progress import progress
 
 if TYPE_CHECKING:
     from jupyter_mlo.ledger.report import Fault, LedgerReport
@@ -143,20 +144,20 @@ def verify(
     ]
     # What a checkpoint covers that this ledger does not continue is not to be taken as it is.
     first = named(since).size if since is not None and not departed else 0
-    with _progress("tree", context) as progress:
-        tree = ledger.verify(progress, since=first, erased=erasures.leaves)
+    with progress("tree", "entries", context) as moved:
+        tree = ledger.verify(moved, since=first, erased=erasures.leaves)
     if why := ledger.rolled_back():
         tree.add("last-checkpoint", why)
     for where, what in departed:
         tree.add(where, what)
-    with _progress("signatures", context) as progress:
+    with progress("signatures", "entries", context) as moved:
         statements = check_statements(
             ledger,
             trust=trust,
             now=now,
             others=others,
             since=first,
-            progress=progress,
+            progress=moved,
             # Whoever forks a kernel, with its threads, may inherit a lock for ever.
             reopen=None if context.in_kernel else partial(open_ledger, settings, create=False),
         )
@@ -278,20 +279,3 @@ def _as_json(
             "unknown": statements.unknown,
         },
     }
-
-
-@contextlib.contextmanager
-def _progress(what: str, context: Context) -> Iterator[Callable[[int, int], None] | None]:
-    """A bar on a terminal, nothing elsewhere."""
-    if not context.err.isatty():
-        yield None
-        return
-    from tqdm import tqdm
-
-    with tqdm(desc=what, unit=" entries", file=context.err, leave=False) as bar:
-
-        def progress(done: int, total: int) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
-
-        yield progress

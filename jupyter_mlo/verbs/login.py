@@ -166,8 +166,7 @@ def log_in(
         checkpoint=last_checkpoint(context),
         team=team,
     )
-    _tell(context, identity, signer)
-    _tell_of_the_one_before(context, before, signer)
+    _tell(context, identity, signer, before)
     publish(context, signer.chain)
     return signer
 
@@ -238,7 +237,7 @@ def _enrol_first(arguments: argparse.Namespace, context: Context) -> Enrolled:
         ) from None
 
 
-def _tell(context: Context, identity: Identity, signer: Signer) -> None:
+def _tell(context: Context, identity: Identity, signer: Signer, before: Signer | None) -> None:
     """Say who is logged in, for how long, and what comes next."""
     from jupyter_mlo.verbs.durations import show_duration
 
@@ -246,5 +245,6 @@ def _tell(context: Context, identity: Identity, signer: Signer) -> None:
     model = f" on {signer.model}" if signer.model else ""
     team = f" for {signer.named['onBehalfOf']}" if "onBehalfOf" in signer.named else ""
     context.say(f"logged in as {identity.label}{team}: {signer.activity}{model}, for {left}")
+    _tell_of_the_one_before(context, before, signer)
     if not context.in_kernel:
         context.say("next: %load_ext jupyter_mlo in a notebook, or jupyter mlo status")

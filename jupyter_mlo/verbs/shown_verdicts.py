@@ -101,8 +101,14 @@ def _details(
         yield f"altered: {problem}"
     for problem in report.unread:
         yield f"not certain: {problem}"
-    yield from _seal_details(report.seal, demands)
-    failing = [cell for cell in report.cells if not cell.holds(demands)]
+    new = bool(_new(path, report))  # then nothing was to be expected of a seal
+    if not new:
+        yield from (with_names(line, names) for line in _seal_details(report.seal, demands))
+    failing = [
+        cell
+        for cell in report.cells
+        if not cell.holds(demands) and not (new and cell.verdict is Verdict.UNSEALED)
+    ]
     for cell in failing[:_MOST_CELLS]:
         yield cell_line(cell, names, demands)
     if len(failing) > _MOST_CELLS:
@@ -117,7 +123,7 @@ def _details(
             f"unknown key: {who(mlo, names)} signs here with {key_id}; ask them whether it is "
             f"theirs, then: jupyter mlo trust add {mlo} {key_id}"
         )
-    if not _new(path, report) and report.counts()[Verdict.UNSTAMPED]:
+    if not new and report.counts()[Verdict.UNSTAMPED]:
         yield f"stamp what was recorded: jupyter mlo seal {shlex.quote(str(path))}"
 
 

@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jupyter_mlo.verbs.context import Context
+from jupyter_mlo.verbs.progress import progress
 
 if TYPE_CHECKING:
     from jupyter_mlo.notebook.reports import Demands
@@ -88,7 +89,7 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
     exported = _exports(exports, arguments, demands, context)
     for entry in exported:
         tally[2 if "error" in entry else 0 if entry["holds"] else 1] += 1
-    for path, found in _verdicts(paths, context):
+    for path, found in _with_progress(_verdicts(paths, context), len(paths), context):
         for problem in found.problems:
             if problem not in said:
                 said.add(problem)
@@ -161,6 +162,16 @@ def _verdicts(paths: Sequence[Path], context: Context) -> Iterator[tuple[Path, J
         initargs=(context.settings, context.now()),
     ) as pool:
         yield from zip(paths, pool.map(judge_here, paths), strict=True)
+
+
+def _with_progress(
+    verdicts: Iterator[tuple[Path, Judged]], total: int, context: Context
+) -> Iterator[tuple[Path, Judged]]:
+    """The same, saying how many are done; not while what came of one is being written."""
+    with progress("verifying", "notebooks", context) as moved:
+        for done, each in enumerate(verdicts):
+            moved(done, total)
+            yield each
 
 
 def _worth_processes(paths: Sequence[Path]) -> bool:

@@ -99,13 +99,6 @@ def test_where_there_is_none_it_says_so(cli, home_env) -> None:
         assert done.told("no ledger here yet")
 
 
-def test_progress_is_shown_on_a_terminal_only(cli, backend) -> None:
-    with cli.terminal("ledger", "verify") as child:
-        child.expect("the ledger holds")
-        assert "tree" in child.before
-        assert "signatures" in child.before
-
-
 def test_the_checkpoint_is_a_note_that_other_programs_can_check(cli, backend) -> None:
     note = cli("ledger", "checkpoint").out
     text, _, signatures = note.rpartition("\n\n")
