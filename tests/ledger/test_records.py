@@ -302,6 +302,8 @@ def test_who_asks_again_sees_what_was_appended_removed_and_cut_since(
     assert (list(reader.matching([A])), reader.matching([A]).skipped) == (envelopes[:1], 0)
     path.write_bytes(whole)
     assert list(reader.matching([A])) == envelopes[:2]
+    path.write_bytes(whole[first:])
+    assert list(reader.matching([A, B])) == envelopes[1:3]
     path.unlink()
     assert list(reader.matching([A, B])) == []
 
