@@ -18,7 +18,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from jupyter_mlo.config import GRACE, Settings
+from jupyter_mlo.config import GRACE, Settings, open_plain
 from jupyter_mlo.errors import InvalidInput, NotFound, Refused
 from jupyter_mlo.identity.private_files import locked, write_private
 from jupyter_mlo.identity.safe_text import terminal_safe
@@ -139,7 +139,7 @@ class TrustStore:
                 empty then: that would turn conflicts into mere strangers.
         """
         try:
-            with self._path.open("rb") as file:
+            with open_plain(self._path) as file:
                 status = os.fstat(file.fileno())
                 content = file.read()
         except FileNotFoundError:

@@ -24,6 +24,7 @@ from jupyter_mlo.statements.predicates import types
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from jupyter_mlo.ledger.records import RecordStore
     from jupyter_mlo.ledger.store import Ledger
     from jupyter_mlo.ledger.times import Clock
     from jupyter_mlo.ledger.view import LedgerView
@@ -49,6 +50,8 @@ class AtHand:
     problems: list[str] = field(default_factory=list)
     #: What else could not be read, in sentences for a person; for want of it less is believed.
     notes: tuple[str, ...] = ()
+    #: Folder → what is kept there, indexed from the first question on.
+    _stores: dict[Path, RecordStore] = field(default_factory=dict)
 
     @property
     def said(self) -> tuple[str, ...]:
@@ -62,7 +65,7 @@ class AtHand:
 
     def for_notebook(self, notebook: Notebook) -> tuple[Pool, RecordSource | None]:
         """The records of its cells' sources, and with the pool the delegations that they need."""
-        records = _about(notebook, self.settings.records)
+        records = self._about(notebook, self.settings.records)
         if not records:
             return self.pool, None
         missing = self.ledger.chains_of(records, self.pool) if self.ledger else []
@@ -78,24 +81,22 @@ class AtHand:
 
     def stamps(self, notebook: Notebook) -> tuple[Envelope, ...]:
         """The stamps that were made here for cells of these sources."""
-        return _about(notebook, self.settings.stamps)
+        return self._about(notebook, self.settings.stamps)
 
+    def _about(self, notebook: Notebook, folder: Path) -> tuple[Envelope, ...]:
+        """The statements kept in a folder that are about sources of its code cells."""
+        if not folder.is_dir():
+            return ()
+        if folder not in self._stores:
+            from jupyter_mlo.ledger.records import RecordStore
 
-def _about(notebook: Notebook, folder: Path) -> tuple[Envelope, ...]:
-    """The statements kept in a folder that are about sources of its code cells."""
-    if not folder.is_dir():
-        return ()
-    from jupyter_mlo.ledger.records import RecordStore
-
-    return (
-        RecordStore(folder)
-        .matching(
+            self._stores[folder] = RecordStore(folder)
+        sources = [
             cell.digests.source
             for cell in notebook.cells
             if cell.kind == "code" and not cell.undigestable
-        )
-        .envelopes
-    )
+        ]
+        return self._stores[folder].matching(sources).envelopes
 
 
 @dataclass

@@ -167,12 +167,13 @@ def enrol(
         context.say(f"  claimed successor of {earlier}")
     context.say("  Back it up: jupyter mlo key backup FILE. Without key or passphrase nothing can")
     context.say("  be signed again.")
-    context.say("  Others get to know your key with:")
-    said = "" if kind == "person" else f" --kind {kind}"
-    context.say(f"    jupyter mlo trust add {mlo} {key.key_id}{said}")
     if only_through_registrar(mlo):
         context.say("  It counts nowhere until a registrar has enrolled your key for it:")
         context.say("    jupyter mlo enroll --export FILE")
+    else:
+        context.say("  Others get to know your key with:")
+        said = "" if kind == "person" else f" --kind {kind}"
+        context.say(f"    jupyter mlo trust add {mlo} {key.key_id}{said}")
     publish(context, [envelope])
     return Enrolled(identity, key)
 

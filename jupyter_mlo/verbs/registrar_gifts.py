@@ -122,8 +122,8 @@ def _admit(arguments: argparse.Namespace, registrar: Registrar, context: Context
     from jupyter_mlo.delegation.enrolment import to_lines
     from jupyter_mlo.delegation.membership import admit
     from jupyter_mlo.delegation.signer import Signer
-    from jupyter_mlo.verbs.sent_files import write_new
     from jupyter_mlo.verbs.publishing import last_checkpoint, publish
+    from jupyter_mlo.verbs.sent_files import write_new
 
     team, member = _mlo(arguments.team, registrar), _mlo(arguments.who, registrar)
     if team == member:

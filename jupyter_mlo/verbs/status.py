@@ -14,6 +14,7 @@ import argparse
 import json
 from typing import TYPE_CHECKING, Any
 
+from jupyter_mlo.config import in_project
 from jupyter_mlo.errors import MloError
 from jupyter_mlo.verbs.context import Context
 
@@ -45,6 +46,12 @@ def survey(context: Context) -> dict[str, Any]:
 
     settings = context.settings
     warnings = home_warnings(context)
+    required = settings.policy.identity_required
+    if not context.in_kernel:  # there it was asked when jupyter-mlo was loaded
+        try:
+            required = in_project(settings).policy.identity_required
+        except MloError as error:
+            warnings.append(str(error))
     store = IdentityStore(settings)
     roles = _roles(context, warnings)
     identities = [
@@ -58,7 +65,7 @@ def survey(context: Context) -> dict[str, Any]:
         "identities": identities,
         "home": str(settings.home),
         "sessionFile": str(settings.session_file),
-        "identityRequired": settings.policy.identity_required,
+        "identityRequired": required,
         "autoload": is_on(),
         "ledger": _ledger(context, warnings),
         "warnings": warnings,
@@ -105,6 +112,8 @@ def _identity(
     identity: Identity, store: IdentityStore, context: Context, warnings: list[str]
 ) -> dict[str, Any]:
     assurance = handle = succeeds = None
+    if identity.damage is not None:
+        warnings.append(str(identity.damage))
     try:
         store.key_pem(identity)  # says what is wrong with the key file, if anything is
         found = _attribution(identity, store, context)

@@ -94,6 +94,21 @@ def test_a_damaged_file_is_never_taken_for_an_empty_one(
     assert settings.trust_file.read_text() == content
 
 
+@pytest.mark.parametrize("kind", ["pipe", "folder", "device"])
+def test_what_is_no_file_is_named_and_not_waited_for(
+    store: TrustStore, settings: Settings, kind: str
+) -> None:
+    settings.home.mkdir(exist_ok=True, parents=True)
+    if kind == "pipe":
+        os.mkfifo(settings.trust_file)
+    elif kind == "folder":
+        settings.trust_file.mkdir()
+    else:
+        settings.trust_file.symlink_to("/dev/zero")
+    with pytest.raises(InvalidInput, match="not a plain file"):
+        store.load()
+
+
 @pytest.mark.parametrize("mode", [0o620, 0o602, 0o666])
 def test_a_file_that_others_can_write_is_refused(
     store: TrustStore, settings: Settings, mode: int

@@ -193,7 +193,10 @@ def test_a_member_acts_for_a_team(cli, ada, enrolled, secret, sealed, tmp_path: 
     path = sealed(ada, "--team", team)
     assert f"for the team     {team}" in cli("status").out
     done = cli("verify", path)
-    assert (done.status, f"by {ada} for {team}" in done.out) == (0, True), done.out
+    assert (done.status, f"by Ada Sample ({ada}) for Credit models ({team})" in done.out) == (
+        0,
+        True,
+    ), done.out
     assert "for Credit models" in cli("blame", path).out
     executed = json.loads(cli("blame", "--json", path).out)
     assert team in json.dumps(executed)
@@ -224,7 +227,10 @@ def test_an_assistant_acts_under_a_grant(cli, ada, secret, sealed, settings, tmp
     done = cli("seal", path)
     assert done.status == 0, done.err
     done = cli("verify", path)
-    assert (done.status, f"by {ada} through the assistant {helper}" in done.out) == (0, True)
+    assert (
+        done.status,
+        f"by Ada Sample ({ada}) through the assistant Helper ({helper})" in done.out,
+    ) == (0, True)
     # Taken back, it signs nothing more that counts.
     (statement,) = (line.split()[-1] for line in
                     cli("grant", helper, "--as", ada, "--out", tmp_path / "b.grant",

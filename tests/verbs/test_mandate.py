@@ -74,7 +74,7 @@ def test_the_whole_scope_is_shown_before_the_passphrase_is_asked(cli, ada, noteb
     with cli.terminal(*arguments, "--parameters", "seed,alpha=0.1") as child:
         child.expect("passphrase of Ada Sample .*: ")
         shown = child.before
-        for part in ("train.ipynb", "not once changed", "training", "model         none",
+        for part in ("train.ipynb", "(only with the code ", "training", "model         none",
                      "alpha = 0.1, seed (any value)", "for 12 h"):  # fmt: skip
             assert part in shown, part
         assert code_digest(read_notebook(notebook))[:16] in shown

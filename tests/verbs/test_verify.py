@@ -51,7 +51,7 @@ def test_what_holds_is_one_line(cli, sealed, ada) -> None:
     assert (done.status, done.err) == (0, "")
     first, second = done.out.splitlines()
     assert first.startswith(f"{sealed}: holds; sealed ")
-    assert first.endswith(f"by {ada} (signed); 3 cells: 3 verified")
+    assert first.endswith(f"by Ada Sample ({ada}) (signed); 3 cells: 3 verified")
     assert second.startswith("  as of checkpoint ")
     assert cli("verify", "--quiet", sealed).out == ""
 
@@ -60,9 +60,11 @@ def test_what_is_not_stamped_yet_is_exit_1_with_the_command(cli, shop, ada) -> N
     path = shop.executed("my notebook.ipynb")
     done = cli("verify", path)
     assert done.status == 1
-    assert "DOES NOT HOLD; not sealed; 3 cells: 1 unsealed, 2 unstamped" in done.out
-    assert f"cell 2 (a): unstamped: recorded by {ada} at " in done.out
-    assert f"stamp what was recorded: jupyter mlo seal '{path}'" in done.out
+    sealing = f"jupyter mlo seal '{path}'"
+    first = done.out.splitlines()[0]
+    assert first == f"{path}: not sealed yet: 2 of 2 cells recorded; run: {sealing}"
+    assert f"cell 2 (a): unstamped: recorded by Ada Sample ({ada}) at " in done.out
+    assert done.out.count(sealing) == 1
     assert cli("verify", "--allow-unstamped", path).status == 0
 
 
@@ -72,6 +74,7 @@ def test_what_nobody_saw_is_unattributed(cli, shop) -> None:
     assert (
         "cell 2 (a): unattributed: executed, and no stamp or record here says by whom" in done.out
     )
+    assert "not sealed yet: 0 of 2 cells recorded; log in" in done.out
     assert "jupyter mlo seal" not in done.out
 
 
