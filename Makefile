@@ -12,12 +12,13 @@ PYTHON ?=
 PYTEST_ARGS ?=
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help demo test lint bench docs clean
+.PHONY: help demo test lint tamper bench docs clean
 
 help:
 	@echo "make demo    install into $(VENV) and run the whole story in ./demo"
 	@echo "make test    install what tests need; lint, types, import contracts, tests"
 	@echo "make lint    lint, types and import contracts only"
+	@echo "make tamper  alter notebooks and ledgers in every way, and count what is found"
 	@echo "make bench   measure against the peers and print the table"
 	@echo "make docs    write docs/commands.md and docs/demo.svg anew from what the commands say"
 	@echo "make clean   remove ./demo, caches and $(VENV)"
@@ -39,6 +40,11 @@ lint: $(VENV)/.installed-test
 	@$(BIN)/mypy --no-error-summary
 	@echo "==> Import contracts: lint-imports"
 	@$(BIN)/lint-imports > $(VENV)/lint-imports.txt || { cat $(VENV)/lint-imports.txt; exit 1; }
+
+tamper: $(VENV)/.installed-test
+	@echo "==> Tamper harness: what was altered and found, and what was rewritten without alarm"
+	@$(BIN)/python -m pytest -q tests/notebook/test_tampering.py tests/ledger/test_tampering.py \
+	    tests/verbs/test_real_tools.py
 
 bench: $(VENV)/.installed-test
 	@echo "==> Benchmarks: python -m benchmarks (some minutes; nothing else should run meanwhile)"

@@ -7,9 +7,10 @@ it was sent.
 
 from __future__ import annotations
 
+import contextlib
 import threading
-from collections import OrderedDict, defaultdict
-from collections.abc import Iterable, Mapping
+from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -32,52 +33,10 @@ if TYPE_CHECKING:
     from jupyter_mlo.server.app import MloApp
     from jupyter_mlo.server.people import Person
 
-#: Records and notebooks that are held in memory.
-_RECORDS, _NOTEBOOKS = 100_000, 500
+#: Notebooks of which is held in memory what was written into them.
+_NOTEBOOKS = 500
 #: How long what a person means to say waits for their save.
 INTENDED = timedelta(minutes=1)
-
-
-class RecentRecords:
-    """The records of this server, on disk and at hand; what is older is read once a notebook."""
-
-    def __init__(self, store: RecordStore) -> None:
-        self._store = store
-        self._lock = threading.Lock()
-        self._recent: defaultdict[bytes, list[Envelope]] = defaultdict(list)
-        self._order: OrderedDict[str, bytes] = OrderedDict()
-
-    def append(self, envelope: Envelope, source_digest: bytes, cell_id: str | None) -> None:
-        """Keep a record; see :meth:`RecordStore.append`."""
-        self._store.append(envelope, source_digest, cell_id)
-        self.hold([(source_digest, envelope)])
-
-    def sync(self) -> None:
-        """Have what was appended on disk."""
-        self._store.sync()
-
-    def close(self) -> None:
-        """Close the file."""
-        self._store.close()
-
-    def hold(self, found: Iterable[tuple[bytes, Envelope]]) -> None:
-        """Have these at hand."""
-        with self._lock:
-            for source, envelope in found:
-                if envelope.statement_id in self._order:
-                    continue
-                self._order[envelope.statement_id] = source
-                self._recent[source].append(envelope)
-                if len(self._order) > _RECORDS:
-                    _, oldest = self._order.popitem(last=False)
-                    del self._recent[oldest][0]
-                    if not self._recent[oldest]:
-                        del self._recent[oldest]
-
-    def about(self, sources: Iterable[bytes]) -> list[Envelope]:
-        """Those at hand of cells with one of these sources."""
-        with self._lock:
-            return [one for source in sources for one in self._recent.get(source, ())]
 
 
 @dataclass
@@ -97,17 +56,15 @@ class SaveHook:
 
     def __init__(self, app: MloApp) -> None:
         self._app = app
-        self._records = RecentRecords(RecordStore(app.settings.records))
+        self._records = RecordStore(app.settings.records)
         self._stamps = RecordStore(app.settings.stamps)
-        #: Execution → the notebook in which it was stamped.
-        self._placed: dict[str, str] = {}
         self._known: OrderedDict[str, _Known] = OrderedDict()
         #: User and path → how their next save is meant, and until when.
         self._intended: dict[tuple[str, str], tuple[str, datetime]] = {}
         self._publishing = threading.Lock()
 
     @property
-    def records(self) -> RecentRecords:
+    def records(self) -> RecordStore:
         """Where this server's observers keep their records."""
         return self._records
 
@@ -153,7 +110,7 @@ class SaveHook:
         value = model["content"]
         if value.get("nbformat") != 4:
             return "older"
-        known = self._known_of(path, value, contents)
+        known = self._known_of(path, contents)
         _restore(value, known)
         now = self._app.clock()
         signers = dict(self._app.sessions.signers(now))
@@ -197,7 +154,9 @@ class SaveHook:
     ) -> SealedNotebook:
         notebook = notebook_from_json(value)
         now = self._app.clock()
-        records = self._records.about(_sources(notebook))
+        sources = _sources(notebook)
+        records = self._records.matching(sources)
+        places = map(place_of, self._stamps.matching(sources))
         examined = examine(
             notebook,
             pool=Pool.of([link for one in signers.values() for link in one.chain]),
@@ -211,35 +170,19 @@ class SaveHook:
             signer=signer,
             now=now,
             meaning=meaning,
-            placed=self._placed,
+            placed=dict(place for place in places if place is not None),
             stampers=signers,
         )
 
-    def _known_of(self, path: str, value: Mapping[str, Any], contents: Any) -> _Known:
+    def _known_of(self, path: str, contents: Any) -> _Known:
         known = self._known.get(path)
         if known is None:
             known = _Known()
-            self._look_up(path, value, contents, known)
+            with contextlib.suppress(Exception):  # a new file, or a manager without files
+                before = _file_of(path, contents)
+                if isinstance(before, Mapping):
+                    _note(known, before)
         return known
-
-    def _look_up(self, path: str, value: Mapping[str, Any], contents: Any, known: _Known) -> None:
-        """What was there before this server began: the file, and records and stamps on disk."""
-        settings, notebook = self._app.settings, notebook_from_json(value)
-        sources = set(_sources(notebook))
-        for record in RecordStore(settings.records).matching(sources):
-            source = _source_of(record)
-            if source in sources:
-                self._records.hold([(source, record)])
-        for stamp in RecordStore(settings.stamps).matching(sources):
-            place = place_of(stamp)
-            if place is not None:
-                self._placed[place[0]] = place[1]
-        try:
-            before = _file_of(path, contents)
-        except Exception:
-            return  # a new file, or a contents manager without files
-        if isinstance(before, Mapping):
-            _note(known, before)
 
     def _remember(self, path: str, known: _Known, value: Mapping[str, Any]) -> None:
         _note(known, value)
@@ -256,9 +199,6 @@ class SaveHook:
             source = _source_of(stamp)
             if source is not None:
                 self._stamps.append(stamp, source, cell_id if isinstance(cell_id, str) else None)
-            place = place_of(stamp)
-            if place is not None:
-                self._placed[place[0]] = place[1]
 
     def _publish(self, sealed: SealedNotebook, signer: Signer, path: str) -> None:
         from jupyter_mlo.ledger.content import content_of
