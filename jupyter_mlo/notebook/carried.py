@@ -31,10 +31,12 @@ _EACH_LINE: Final = 12
 def older_seals(
     sealed: Sealed, value: Mapping[str, Any], cells: Sequence[SealedCell], mlo: str
 ) -> tuple[list[SealEntry], int]:
-    """The seals that are still the earliest with some present source, newest first.
+    """The seals that are still needed, newest first.
 
-    Where there is no room for all, first those of ``mlo`` go, which seals now, and of them those
-    that the fewest cells need: such a cell then counts as sealed by the next seal that has it.
+    Those are the earliest with some present source, and the newest by which a person said more than
+    ``held``, with all that it lists of what is present. Where there is no room for all, first those
+    of ``mlo`` go, which seals now, and of them those that the fewest cells need: such a cell then
+    counts as sealed by the next seal that has it.
 
     Args:
         sealed: those that stand in the notebook now.
@@ -65,17 +67,21 @@ def older_seals(
 
 
 def _assigned(seals: Sequence[Believed], needed: set[tuple[str, bytes]]) -> list[list[int]]:
-    """For each seal, oldest first: the positions of the sources that no seal before it has."""
+    """For each seal, oldest first: the positions of the sources that no seal before it has.
+
+    Of the newest with a person's meaning, of all present sources.
+    """
     assigned: set[tuple[str, bytes]] = set()
     wanted: list[list[int]] = []
-    for seal in seals:
+    said = [at for at, seal in enumerate(seals) if seal.claim.seal.meaning != "held"]
+    for at, seal in enumerate(seals):
         positions = []
         for position, line in [
             *enumerate(seal.cells),
             *((proof.position, proof.cell) for proof in seal.proofs),
         ]:
             key = (line.kind, line.source)
-            if key in needed and key not in assigned:
+            if key in needed and (key not in assigned or at in said[-1:]):
                 assigned.add(key)
                 positions.append(position)
         wanted.append(positions)

@@ -61,7 +61,7 @@ class SaveHook:
         self._known: OrderedDict[str, _Known] = OrderedDict()
         #: User and path → how their next save is meant, and until when.
         self._intended: dict[tuple[str, str], tuple[str, datetime]] = {}
-        self._publishing = threading.Lock()
+        self._publishing, self._waiting = threading.Lock(), threading.Event()
 
     @property
     def records(self) -> RecordStore:
@@ -213,14 +213,15 @@ class SaveHook:
         """What waits in the outbox, into the ledger; one at a time."""
         from jupyter_mlo.ledger.publish import publish
 
-        if not self._publishing.acquire(blocking=False):
-            return
-        try:
-            publish(self._app.settings, [])
-        except Exception:
-            self._app.watching.failed("put a seal into the ledger: it waits in the outbox")
-        finally:
-            self._publishing.release()
+        self._waiting.set()
+        while self._waiting.is_set() and self._publishing.acquire(blocking=False):
+            try:
+                self._waiting.clear()
+                publish(self._app.settings, [])
+            except Exception:
+                self._app.watching.failed("put a seal into the ledger: it waits in the outbox")
+            finally:
+                self._publishing.release()
 
 
 def _sources(notebook: Notebook) -> list[bytes]:

@@ -120,9 +120,9 @@ class User:
             method, self.server.url + path, headers=self.headers, timeout=60, **options
         )
 
-    def get(self, path: str, **params: str) -> Any:
-        """The JSON at a path that must be there."""
-        return self._json(self.ask("GET", path, params=params))
+    def get(self, route: str, **params: str) -> Any:
+        """The JSON at a route that must be there."""
+        return self._json(self.ask("GET", route, params=params))
 
     def post(self, path: str, value: Any = None) -> Any:
         """The answer to a request that must succeed."""
@@ -279,7 +279,9 @@ def start(tmp_path: Path) -> Iterator[Start]:
         server.stop()
 
 
-def started(folder: Path, *people: str, config: str = "", mlo_toml: str = "") -> Running:
+def started(
+    folder: Path, *people: str, config: str = "", mlo_toml: str = "", extension: bool = True
+) -> Running:
     """A server below a folder; ``people`` each get a token, else one token is for everybody."""
     environ = throwaway_environment(folder)
     environ["PYTHONPATH"] = str(REPOSITORY)
@@ -297,7 +299,7 @@ def started(folder: Path, *people: str, config: str = "", mlo_toml: str = "") ->
         *(sys.executable, "-m", "jupyter_server", "--no-browser", f"--port={port}"),
         f"--config={settings}",
         f"--ServerApp.root_dir={root}",
-        "--ServerApp.jpserver_extensions=jupyter_mlo=True",
+        f"--ServerApp.jpserver_extensions=jupyter_mlo={extension}",
         *(["--allow-root"] if os.geteuid() == 0 else []),
     ]
     environ["JUPYTER_TOKEN"] = token

@@ -1,0 +1,220 @@
+"""What a save through this server writes into a notebook."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.server.conftest import Running, Start, User, notebook, started, until
+from tests.server.test_attribution import marks
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    running = started(tmp_path_factory.mktemp("saving"), "ada", "grace")
+    running.user("ada").enrol("Ada Sample")
+    running.user("grace").enrol("Grace Sample")
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def ran(server: Running) -> list[dict[str, Any]]:
+    """Three cells that Ada ran, as her front end holds them: it knows nothing of stamps."""
+    ada = server.user("ada")
+    kernel = ada.kernel()
+    wire = ada.connect(kernel)
+    cells = [wire.run(f"print({n}); {n}", f"cell-{n}") for n in range(3)]
+    marks(ada, kernel, *(f"cell-{n}" for n in range(3)))
+    wire.close()
+    return cells
+
+
+def verdicts(server: Running, path: str) -> list[str]:
+    return [cell["verdict"] for cell in server.verified(path)["cells"]]
+
+
+def on_disk(server: Running, path: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((server.root / path).read_text())
+    return found
+
+
+def test_a_front_end_that_knows_nothing_of_stamps_keeps_them(
+    server: Running, ran: list[dict[str, Any]]
+) -> None:
+    ada = server.user("ada")
+    ada.save("kept.ipynb", notebook(*copy.deepcopy(ran)))
+    first = on_disk(server, "kept.ipynb")
+    for _ in range(2):
+        ada.save("kept.ipynb", notebook(*copy.deepcopy(ran)))
+    assert on_disk(server, "kept.ipynb") == first
+    assert server.verified("kept.ipynb")["holds"]
+
+
+def test_a_changed_cell_is_named_and_one_run_again_is_stamped_anew(
+    server: Running, ran: list[dict[str, Any]]
+) -> None:
+    ada = server.user("ada")
+    ada.save("changed.ipynb", notebook(*copy.deepcopy(ran)))
+    ran[1]["outputs"][0]["text"] = "something nicer\n"
+    ada.save("changed.ipynb", notebook(*copy.deepcopy(ran)))
+    found = server.verified("changed.ipynb")
+    assert [cell["verdict"] for cell in found["cells"]] == ["verified", "changed since", "verified"]
+    verdict = ada.get("/jupyter-mlo/notebook", path="changed.ipynb")
+    assert verdict["altered"]
+    assert "changed" in verdict["words"]
+    kernel = ada.kernel()
+    again = ada.connect(kernel).run("print(1); 1", "cell-1")
+    marks(ada, kernel, "cell-1")
+    ada.save("changed.ipynb", notebook(ran[0], again, ran[2]))
+    assert verdicts(server, "changed.ipynb") == ["verified"] * 3
+
+
+def test_cells_move_and_a_pasted_one_is_not_its_executor_s(
+    server: Running, ran: list[dict[str, Any]]
+) -> None:
+    ada = server.user("ada")
+    ada.save("moved.ipynb", notebook(*copy.deepcopy(ran)))
+    ada.save("moved.ipynb", notebook(*copy.deepcopy(ran[::-1])))
+    assert verdicts(server, "moved.ipynb") == ["verified"] * 3
+    stamped = on_disk(server, "moved.ipynb")["cells"][0]
+    pasted = {**copy.deepcopy(stamped), "id": "pasted"}
+    grace = server.user("grace")
+    grace.save("other.ipynb", notebook(pasted))
+    assert verdicts(server, "other.ipynb") != ["verified"]
+    ada.save("moved.ipynb", notebook(*copy.deepcopy(ran[::-1]), pasted))
+    assert verdicts(server, "moved.ipynb") == ["verified"] * 3 + ["not valid here"]
+
+
+def test_who_is_not_signed_in_seals_nothing_and_takes_nothing_away(
+    server: Running, ran: list[dict[str, Any]], start: Start
+) -> None:
+    ada = server.user("ada")
+    ada.save("left.ipynb", notebook(*copy.deepcopy(ran)))
+    before = on_disk(server, "left.ipynb")
+    other = start("eve")
+    (other.root / "left.ipynb").write_text(json.dumps(before))
+    plain = copy.deepcopy(ran)
+    plain[0]["source"] += "  # touched"
+    other.user("eve").save("left.ipynb", notebook(*plain))
+    after = on_disk(other, "left.ipynb")
+    assert after["metadata"]["mlo"] == before["metadata"]["mlo"]
+    assert after["cells"][1]["metadata"]["mlo"] == before["cells"][1]["metadata"]["mlo"]
+    (server.root / "left.ipynb").write_text(json.dumps(after))
+    assert verdicts(server, "left.ipynb") == ["changed since", "verified", "verified"]
+
+
+def test_whoever_saves_seals_and_each_stamp_is_its_executor_s(
+    server: Running, ran: list[dict[str, Any]]
+) -> None:
+    grace = server.user("grace")
+    kernel = grace.kernel()
+    own = grace.connect(kernel).run("'graces'", "own")
+    marks(grace, kernel, "own")
+    grace.save("both.ipynb", notebook(*ran, own))
+    found = server.verified("both.ipynb")
+    ids = [user_id(server.user(name)) for name in ("ada", "grace")]
+    assert [cell["mlo"] for cell in found["cells"]] == [ids[0]] * 3 + [ids[1]]
+    assert found["seal"]["mlo"] == ids[1]
+    assert found["holds"]
+
+
+def user_id(user: User) -> str:
+    mlo: str = user.get("/jupyter-mlo/me")["mlo"]["id"]
+    return mlo
+
+
+def test_a_person_says_more_and_is_shown_what_changed_since(
+    server: Running, ran: list[dict[str, Any]]
+) -> None:
+    ada = server.user("ada")
+    ada.save("meant.ipynb", notebook(*copy.deepcopy(ran)))
+    changes = ada.get("/jupyter-mlo/notebook/changes", path="meant.ipynb")
+    assert changes["since"] is None
+    ada.post("/jupyter-mlo/notebook/seal", {"path": "meant.ipynb", "meaning": "reviewed"})
+    ada.save("meant.ipynb", notebook(*copy.deepcopy(ran)))
+    assert server.verified("meant.ipynb")["seal"]["meaning"] == "reviewed"
+    ran[0]["source"] = "print('another')"
+    ada.save("meant.ipynb", notebook(*copy.deepcopy(ran)))
+    assert server.verified("meant.ipynb")["seal"]["meaning"] == "held"
+    changes = ada.get("/jupyter-mlo/notebook/changes", path="meant.ipynb")
+    assert changes["by"]["name"] == "Ada Sample"
+    assert changes["changes"] == ["cell 1: new, or its source was changed"]
+
+
+def test_what_was_meant_for_one_notebook_or_by_one_user_is_no_other_s(
+    server: Running, ran: list[dict[str, Any]]
+) -> None:
+    ada, grace = server.user("ada"), server.user("grace")
+    for name in ("a.ipynb", "b.ipynb"):
+        ada.save(name, notebook(*copy.deepcopy(ran)))
+    ada.post("/jupyter-mlo/notebook/seal", {"path": "a.ipynb", "meaning": "approved"})
+    ada.save("b.ipynb", notebook(*copy.deepcopy(ran[:2])))
+    grace.save("a.ipynb", notebook(*copy.deepcopy(ran)))
+    for name in ("a.ipynb", "b.ipynb"):
+        assert server.verified(name)["seal"]["meaning"] == "held"
+
+
+def test_history_and_a_statement_with_what_proves_it(
+    server: Running, ran: list[dict[str, Any]]
+) -> None:
+    ada = server.user("ada")
+    ada.save("past.ipynb", notebook(*copy.deepcopy(ran)))
+    ada.save("past.ipynb", notebook(*copy.deepcopy(ran[:2])))
+
+    def twice() -> Any:
+        found = ada.get("/jupyter-mlo/notebook/history", path="past.ipynb")["entries"]
+        return len(found) == 2 and found
+
+    entries = until(twice)
+    assert [entry["kind"] for entry in entries] == ["seal", "seal"]
+    assert entries[0]["index"] > entries[1]["index"]
+    shown = ada.get(f"/jupyter-mlo/statement/{entries[0]['statement']}")
+    assert shown["content"]["predicateType"].endswith("/seal/v1")
+    assert {one["predicateType"].split("/")[-2] for one in shown["chain"]} >= {
+        "enrolment",
+        "delegation",
+    }
+    assert shown["receipt"].startswith("c2sp.org/tlog-proof@v1")
+    path = server.root / "one.jsonl"
+    path.write_text(shown["bundle"] + "\n")
+    assert json.loads(shown["bundle"])["dsseEnvelope"]
+
+
+def test_folders_files_and_odd_notebooks_are_saved_as_they_were_sent(server: Running) -> None:
+    ada = server.user("ada")
+    assert ada.ask("PUT", "/api/contents/folder", json={"type": "directory"}).ok
+    text = {"type": "file", "format": "text", "content": "hello"}
+    assert ada.ask("PUT", "/api/contents/folder/x.txt", json=text).ok
+    odd = notebook({"cell_type": "code", "id": "a", "source": 1, "metadata": {}, "outputs": []})
+    assert ada.ask("PUT", "/api/contents/odd.ipynb", json={"type": "notebook", "content": odd})
+    deep: Any = []
+    for _ in range(200):
+        deep = [deep]
+    nested = notebook()
+    nested["metadata"]["deep"] = deep
+    ada.save("deep.ipynb", nested)
+    assert "deep" in on_disk(server, "deep.ipynb")["metadata"]
+
+
+def test_a_home_that_cannot_be_written_costs_nobody_their_work(start: Start) -> None:
+    server = start("ada")
+    ada = server.user("ada")
+    ada.enrol("Ada Sample")
+    kernel = ada.kernel()
+    cell = ada.connect(kernel).run("1", "c1")
+    marks(ada, kernel, "c1")
+    home = server.root.parent / "mlo"
+    for name in ("outbox", "stamps", "ledger"):
+        folder = home / name
+        if folder.is_dir():
+            folder.rename(home / f"{name}.away")
+        folder.write_text("in the way")
+    ada.save("safe.ipynb", notebook(cell))
+    saved = on_disk(server, "safe.ipynb")["cells"][0]
+    assert "".join(saved["source"]) == cell["source"]
+    assert "without a seal" in server.log.read_text() or "could not" in server.log.read_text()
