@@ -153,7 +153,8 @@ class User:
     def save(self, path: str, notebook: dict[str, Any]) -> dict[str, Any]:
         """Save as a front end does."""
         model = {"type": "notebook", "format": "json", "content": notebook}
-        return self._json(self.ask("PUT", f"/api/contents/{path}", json=model))
+        saved: dict[str, Any] = self._json(self.ask("PUT", f"/api/contents/{path}", json=model))
+        return saved
 
     @staticmethod
     def _json(answer: requests.Response) -> Any:
