@@ -1,0 +1,10 @@
+import type { JupyterFrontEndPlugin } from '@jupyterlab/application';
+import { commands } from './plugins/commands';
+import { marks } from './plugins/marks';
+import { model } from './plugins/model';
+import { panel } from './plugins/panel';
+import { status } from './plugins/status';
+
+const plugins: JupyterFrontEndPlugin<unknown>[] = [model, panel, status, marks, commands];
+
+export default plugins;
