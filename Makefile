@@ -18,7 +18,7 @@ LOCK := $(filter %/package.json %/package-lock.json,$(FRONT_END))
 BUNDLED := $(wildcard hatch_build.py) $(LOCK) $(filter %/tsconfig.json,$(FRONT_END)) \
     $(filter labextension/src/% labextension/style/% labextension/schema/%,$(FRONT_END))
 # Node and npm are among what the tests need.
-NPM := PATH="$(CURDIR)/$(BIN):$$PATH" npm --prefix labextension
+NPM := PATH="$$PWD/$(BIN):$$PATH" npm --prefix labextension
 
 .PHONY: help demo test lint bench docs clean
 
