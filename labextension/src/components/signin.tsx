@@ -25,7 +25,8 @@ export function SignInForm({
   suggested
 }: SignInProps): React.JSX.Element {
   const only = me.known.length === 1 ? me.known[0]?.id : undefined;
-  const [typed, setTyped] = React.useState(suggested ?? only ?? '');
+  const prefilled = suggested ?? only;
+  const [typed, setTyped] = React.useState(prefilled ?? '');
   const [hours, setHours] = React.useState(8);
   const [activity, setActivity] = React.useState(
     me.activities.includes('exploration') ? 'exploration' : (me.activities[0] ?? '')
@@ -85,7 +86,7 @@ export function SignInForm({
             autoComplete="username"
             autoCapitalize="characters"
             spellCheck={false}
-            data-mlo-first
+            data-mlo-first={prefilled ? undefined : ''}
             required
           />
         )}
@@ -102,6 +103,7 @@ export function SignInForm({
           <input
             {...attributes}
             ref={passphrase}
+            data-mlo-first={prefilled ? '' : undefined}
             className="jp-mod-styled"
             type="password"
             autoComplete="current-password"
