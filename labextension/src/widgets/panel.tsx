@@ -20,10 +20,15 @@ export class MloPanel extends SidePanel {
     this.addWidget(new WhoSection(model, trans));
   }
 
-  /** Put the focus where typing begins, once it is drawn. */
-  focusFirst(): void {
+  /** Put the focus where typing begins, as soon as it is drawn. */
+  focusFirst(frames = 30): void {
     requestAnimationFrame(() => {
-      this.node.querySelector<HTMLElement>('[data-mlo-first]')?.focus();
+      const first = this.node.querySelector<HTMLElement>('[data-mlo-first]');
+      first?.focus();
+      // A panel that was never open is drawn some frames later.
+      if ((!first || document.activeElement !== first) && frames > 0) {
+        this.focusFirst(frames - 1);
+      }
     });
   }
 }
