@@ -32,19 +32,23 @@ export class Gate {
   async pass(): Promise<boolean> {
     const prompt = this.model.signedIn ? 'off' : await this.prompt();
     // Asked after the wait: somebody may have signed in meanwhile.
-    if (prompt === 'off' || this.model.signedIn) {
-      return true;
-    }
-    if (prompt === 'remind') {
-      // While the server is still being asked, nobody knows that nobody is signed in.
-      if (!this.reminded && this.model.who.state !== 'loading') {
-        this.reminded = true;
-        this.doorkeeper.remind();
-      }
+    if (prompt !== 'require' || this.model.signedIn) {
       return true;
     }
     this.waiting ??= this.question();
     return this.waiting;
+  }
+
+  /** A cell runs, by whichever way it came: reminds, unless somebody is signed in. */
+  async ran(): Promise<void> {
+    const prompt = this.model.signedIn ? 'off' : await this.prompt();
+    // While the server is still being asked, nobody knows that nobody is signed in.
+    const unknown = this.model.who.state === 'loading';
+    if (prompt === 'off' || this.model.signedIn || unknown || this.reminded) {
+      return;
+    }
+    this.reminded = true;
+    this.doorkeeper.remind();
   }
 
   private question(): Promise<boolean> {

@@ -1,12 +1,16 @@
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { Notification } from '@jupyterlab/apputils';
-import { INotebookCellExecutor, runCell } from '@jupyterlab/notebook';
+import { INotebookCellExecutor, NotebookActions, runCell } from '@jupyterlab/notebook';
 import { ISettingRegistry } from '@jupyterlab/settingregistry';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import { Gate, type IDoorkeeper, type Prompt } from '../gate';
 import { CommandIDs, DOMAIN, IMloModel, SETTINGS } from '../tokens';
 
-/** JupyterLab's own way to run a cell, behind the gate; takes the place of its default. */
+/**
+ * JupyterLab's own way to run a cell, behind the gate; takes the place of its default. Where
+ * another extension provides one as well (jupyter-collaboration does), the one that is loaded last
+ * is used: cells may then not be held here, and what must be refused the server has to refuse.
+ */
 export const executor: JupyterFrontEndPlugin<INotebookCellExecutor> = {
   id: 'jupyter-mlo:cell-executor',
   description: 'Runs cells; reminds of signing in, or waits for it, as the settings say.',
@@ -59,6 +63,8 @@ export const executor: JupyterFrontEndPlugin<INotebookCellExecutor> = {
       }
     };
     const gate = new Gate(model, prompt, doorkeeper);
+    // Also where another extension's executor is used, as with jupyter-collaboration.
+    NotebookActions.executionScheduled.connect(() => void gate.ran());
     return Object.freeze({
       runCell: async (
         options: INotebookCellExecutor.IRunCellOptions
