@@ -42,6 +42,7 @@ export const executor: JupyterFrontEndPlugin<INotebookCellExecutor> = {
         Notification.warning(
           trans.__('Nobody is signed in: what runs now is nobody’s.'),
           {
+            autoClose: 10_000,
             actions: [signIn]
           }
         );
