@@ -20,12 +20,13 @@ BUNDLED := $(wildcard hatch_build.py) $(LOCK) $(filter %/tsconfig.json,$(FRONT_E
 # Node and npm are among what the tests need.
 NPM := PATH="$$PWD/$(BIN):$$PATH" npm --prefix labextension
 
-.PHONY: help demo test lint bench docs clean
+.PHONY: help demo test lint tamper bench docs clean
 
 help:
 	@echo "make demo    install into $(VENV) and run the whole story in ./demo"
 	@echo "make test    install what tests need; lint, types, import contracts, tests"
 	@echo "make lint    lint, types and import contracts only, Python and front end"
+	@echo "make tamper  alter notebooks and ledgers in every way, and count what is found"
 	@echo "make bench   measure against the peers and print the table"
 	@echo "make docs    write docs/commands.md and docs/demo.svg anew from what the commands say"
 	@echo "make clean   remove ./demo, caches and $(VENV)"
@@ -47,6 +48,11 @@ lint: $(VENV)/.installed-test $(VENV)/.front-end-linted
 	@$(BIN)/mypy --no-error-summary
 	@echo "==> Import contracts: lint-imports"
 	@$(BIN)/lint-imports > $(VENV)/lint-imports.txt || { cat $(VENV)/lint-imports.txt; exit 1; }
+
+tamper: $(VENV)/.installed-test
+	@echo "==> Tamper harness: what was altered and found, and what was rewritten without alarm"
+	@$(BIN)/python -m pytest -q tests/notebook/test_tampering.py tests/ledger/test_tampering.py \
+	    tests/verbs/test_real_tools.py
 
 bench: $(VENV)/.installed-test
 	@echo "==> Benchmarks: python -m benchmarks (some minutes; nothing else should run meanwhile)"

@@ -21,6 +21,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from benchmarks.figure import Figure
+from tests.throwaway import throwaway_environment
 
 TIMEOUT = 1800
 
@@ -61,7 +62,7 @@ def measure() -> Iterator[Figure]:
     """Medians of wall-clock seconds."""
     with tempfile.TemporaryDirectory(prefix="mlo-bench-") as name:
         folder = Path(name)
-        environ = _environment(folder)
+        environ = throwaway_environment(folder)
         _log_in(environ)
         _write(folder / "warm.ipynb", ["1"])
         for engine in ("nbclient", "mlo"):
@@ -106,21 +107,6 @@ def _seconds(engine: str, folder: Path, notebook: str, environ: dict[str, str]) 
     if (b'"stamp"' in (folder / "out.ipynb").read_bytes()) != (engine == "mlo"):
         raise RuntimeError(f"the engine {engine} did not do what is measured here")
     return taken
-
-
-def _environment(folder: Path) -> dict[str, str]:
-    environ = {name: value for name, value in os.environ.items() if not name.startswith("MLO_")}
-    for name, place in {
-        "HOME": "home",
-        "MLO_HOME": "mlo",
-        "JUPYTER_DATA_DIR": "jupyter-data",
-        "JUPYTER_RUNTIME_DIR": "jupyter-runtime",
-        "JUPYTER_CONFIG_DIR": "jupyter-config",
-        "IPYTHONDIR": "ipython",
-    }.items():
-        (folder / place).mkdir(mode=0o700)
-        environ[name] = str(folder / place)
-    return environ
 
 
 def _log_in(environ: dict[str, str]) -> None:

@@ -7,14 +7,16 @@ only tighten what the home says.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import re
+import stat
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, Final, Literal
 
 from jupyter_mlo.errors import InvalidInput
 
@@ -106,45 +108,90 @@ class Settings:
         return self.runtime / f"jupyter-mlo-session-{name}.json"
 
 
-def load_settings(environ: Mapping[str, str] | None = None, cwd: Path | None = None) -> Settings:
+#: Whose ``mlo.toml`` is read: the home's and the project's, the home's alone, or none.
+Asked = Literal["project", "home", "nobody"]
+
+
+def load_settings(
+    environ: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    *,
+    asked: Asked = "project",
+) -> Settings:
     """Settings from the environment and ``mlo.toml``.
 
+    Args:
+        asked: whose ``mlo.toml`` is read. What does not depend on a policy does not ask for it,
+            so that a damaged file is not in its way.
+
     Raises:
-        InvalidInput: an ``mlo.toml`` cannot be read, or holds something unknown.
+        InvalidInput: an ``mlo.toml`` cannot be read, or holds something unknown; or ``MLO_HOME``
+            is relative, which would be another home in each folder.
     """
     from jupyter_core.paths import jupyter_data_dir, jupyter_runtime_dir
 
     env = os.environ if environ is None else environ
     named = env.get("MLO_HOME")
     home = Path(os.path.expanduser(named)) if named else Path(jupyter_data_dir()) / "jupyter-mlo"
+    if named and not home.is_absolute():
+        raise InvalidInput(
+            f"MLO_HOME is {named}, which is another place in each folder",
+            hint="kernels and runs start in their notebook's folder, so name the whole path: "
+            'export MLO_HOME="$PWD/…"',
+        )
     home = home.absolute()
-    own = _read_toml(home / "mlo.toml")
-    policy = _policy(own, home / "mlo.toml", _HOME_MEMBERS)
-    for folder in [start := (cwd or Path.cwd()), *start.parents]:
-        project = folder / "mlo.toml"
-        if project.is_file() and project != home / "mlo.toml":
-            policy = policy.tightened(_policy(_read_toml(project), project, _PROJECT_MEMBERS))
-            break
+    own = _read_toml(home / "mlo.toml") if asked != "nobody" else {}
     url = own.get("ledger", {}).get("url")
-    return Settings(
+    settings = Settings(
         home=home,
         runtime=Path(jupyter_runtime_dir()).absolute(),
-        policy=policy,
+        policy=_policy(own, home / "mlo.toml", _HOME_MEMBERS),
         ledger_url=url or f"sqlite:///{home / 'ledger' / 'ledger.sqlite3'}",
     )
+    return in_project(settings, cwd) if asked == "project" else settings
+
+
+def in_project(settings: Settings, cwd: Path | None = None) -> Settings:
+    """``settings``, with the policy tightened by the project in whose folders ``cwd`` is.
+
+    Raises:
+        InvalidInput: the project's ``mlo.toml`` cannot be read, or holds something unknown.
+    """
+    for folder in [start := (cwd or Path.cwd()), *start.parents]:
+        project = folder / "mlo.toml"
+        if project != settings.home / "mlo.toml" and os.path.lexists(project):
+            policy = _policy(_read_toml(project), project, _PROJECT_MEMBERS)
+            return replace(settings, policy=settings.policy.tightened(policy))
+    return settings
+
+
+def open_plain(path: Path) -> BinaryIO:
+    """Open a plain file for reading; links are followed. Never waits, whatever stands there.
+
+    Raises:
+        FileNotFoundError: there is nothing.
+        OSError: it cannot be opened, or it is a folder, a pipe or a device.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "it is not a plain file", str(path))
+    return os.fdopen(descriptor, "rb")
 
 
 def _read_toml(path: Path) -> dict[str, Any]:
+    if not os.path.lexists(path):
+        return {}
     try:
-        text = path.read_text(encoding="utf-8")
+        with open_plain(path) as file:
+            text = file.read().decode("utf-8")
         import tomllib
 
         return tomllib.loads(text)
-    except FileNotFoundError:
-        return {}
     except (OSError, RecursionError, ValueError) as error:  # ValueError: no UTF-8, or no TOML
+        why = (isinstance(error, OSError) and error.strerror) or error
         raise InvalidInput(
-            f"{path} cannot be read: {error}", hint="mend or remove the file"
+            f"{path} cannot be read: {why}", hint="mend or remove the file"
         ) from None
 
 
@@ -183,6 +230,10 @@ def _policy(table: Mapping[str, Any], path: Path, known: _Members) -> Policy:
     )
 
 
+#: Characters behind the colon of an ID of a declared scheme.
+LONGEST_DECLARED: Final = 256
+#: Ways through a declared pattern that are tried in a fraction of a second: two ``+``, not three.
+_MOST_WAYS: Final = 100_000
 _UNSAID = {True: timedelta.max, False: GRACE}
 
 
@@ -193,6 +244,40 @@ def _grace(text: str, path: Path) -> timedelta:
             f"{path}: time.grace is not a duration", hint='a number and a unit: grace = "7d"'
         )
     return timedelta(**{_UNITS[found[2]]: int(found[1])})
+
+
+def _ways(pattern: str) -> int:
+    """An upper bound of the ways in which ``pattern`` can go through an ID of the longest kind.
+
+    Python's matcher may try them all. What is not known here counts as too many.
+    """
+    from re import _parser  # type: ignore[attr-defined]
+
+    def through(items: Any) -> int:
+        ways = 1
+        for operator, value in items:
+            ways = min(ways * of(str(operator), value), _MOST_WAYS + 1)
+        return ways
+
+    def of(operator: str, value: Any) -> int:
+        if operator in ("LITERAL", "NOT_LITERAL", "ANY", "IN", "AT", "CATEGORY"):
+            return 1
+        if operator == "SUBPATTERN":
+            return through(value[-1])
+        if operator == "BRANCH":
+            return int(sum(map(through, value[1])))
+        if operator in ("MAX_REPEAT", "MIN_REPEAT"):
+            least, most, items = value
+            once = through(items)
+            ways = 0
+            for times in range(int(least), min(int(most), LONGEST_DECLARED) + 1):
+                ways += once**times
+                if ways > _MOST_WAYS:
+                    break
+            return max(ways, 1)
+        return _MOST_WAYS + 1
+
+    return through(_parser.parse(pattern))
 
 
 def _schemes(declared: Mapping[str, Any], path: Path) -> Mapping[str, str]:
@@ -209,4 +294,11 @@ def _schemes(declared: Mapping[str, Any], path: Path) -> Mapping[str, str]:
                 f"{path}: the pattern of identity.schemes.{name} is wrong: {error}",
                 hint="it is a regular expression of Python's",
             ) from None
+        if _ways(pattern) > _MOST_WAYS:
+            raise InvalidInput(
+                f"{path}: the pattern of identity.schemes.{name} can match in too many ways: an ID "
+                "could keep every verification busy for years",
+                hint="bound what repeats, and repeat nothing that repeats: [a-z]{1,8}[0-9]{4}; "
+                "no look-around, no references to groups",
+            )
     return dict(declared)

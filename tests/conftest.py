@@ -8,6 +8,23 @@ from pathlib import Path
 import pytest
 
 from jupyter_mlo.config import Settings, load_settings
+from tests.tally import TALLY, Tally
+
+
+@pytest.fixture
+def tally(request: pytest.FixtureRequest) -> Tally:
+    """Where the tamper harness counts; the table is shown when the run ends."""
+    return request.config.stash.setdefault(TALLY, Tally())
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Show what was tried and found, where the harness ran."""
+    if TALLY in config.stash:
+        terminalreporter.section("tamper harness")
+        for line in config.stash[TALLY].lines():
+            terminalreporter.write_line(line)
 
 
 @pytest.fixture

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import re
+import time
 from pathlib import Path
 
 import pytest
 
-from jupyter_mlo.config import load_settings
+from jupyter_mlo.config import Asked, load_settings
 from jupyter_mlo.errors import InvalidInput
 
 
@@ -82,7 +85,84 @@ def test_a_policy_that_cannot_be_opened_is_named_and_refused(tmp_path: Path) -> 
         load_settings({"MLO_HOME": str(tmp_path / "home")}, cwd=tmp_path)
 
 
-def test_a_home_of_an_account_that_does_not_exist_is_a_folder_of_that_name(tmp_path: Path) -> None:
-    settings = load_settings({"MLO_HOME": "~nobody-of-this-name/x"}, cwd=tmp_path)
-    assert settings.home.is_absolute()
-    assert settings.home.name == "x"
+@pytest.mark.parametrize("home", ["mlo-home", "./x", "~nobody-of-this-name/x"])
+def test_a_home_that_would_be_another_in_each_folder_is_refused(tmp_path: Path, home: str) -> None:
+    with pytest.raises(InvalidInput, match="another place in each folder") as caught:
+        load_settings({"MLO_HOME": home}, cwd=tmp_path, asked="nobody")
+    assert "MLO_HOME=" in caught.value.hint
+
+
+@pytest.mark.parametrize("asked", ["project", "home", "nobody"])
+def test_what_no_policy_decides_does_not_read_one(tmp_path: Path, asked: Asked) -> None:
+    (tmp_path / "home").mkdir()
+    environ = {"MLO_HOME": str(tmp_path / "home")}
+    (tmp_path / "mlo.toml").write_text("[identity")
+    if asked == "project":
+        with pytest.raises(InvalidInput, match=r"mlo\.toml cannot be read"):
+            load_settings(environ, cwd=tmp_path, asked=asked)
+        return
+    assert load_settings(environ, cwd=tmp_path, asked=asked).home == tmp_path / "home"
+    (tmp_path / "home" / "mlo.toml").write_text("[identity")
+    if asked == "home":
+        with pytest.raises(InvalidInput, match=r"home/mlo\.toml cannot be read"):
+            load_settings(environ, cwd=tmp_path, asked=asked)
+    else:
+        load_settings(environ, cwd=tmp_path, asked=asked)
+
+
+@pytest.mark.parametrize("where", ["home", "project"])
+@pytest.mark.parametrize("kind", ["pipe", "device", "link to nothing"])
+def test_what_is_no_file_in_the_policys_place_is_named_and_not_waited_for(
+    tmp_path: Path, where: str, kind: str
+) -> None:
+    (tmp_path / where).mkdir()
+    path = tmp_path / where / "mlo.toml"
+    if kind == "pipe":
+        os.mkfifo(path)
+    else:
+        path.symlink_to("/dev/zero" if kind == "device" else "nothing")
+    with pytest.raises(InvalidInput, match=r"mlo\.toml cannot be read"):
+        load_settings({"MLO_HOME": str(tmp_path / "home")}, cwd=tmp_path / "project")
+
+
+def declared(folder: Path, pattern: str) -> None:
+    (folder / "mlo.toml").write_text(f"[identity.schemes]\nbank = '{pattern}'\n")
+    load_settings({"MLO_HOME": str(folder)}, cwd=folder)
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "(a+)+$",
+        "(a*)*",
+        "(a|a)*b",
+        "(?:a|ab|abc)+x",
+        "a*a*a*b",
+        "(a{1,30}){1,30}",
+        r"(a+)\1",
+        "(?=a+)a",
+        "(?>a+)+",
+        "(|a)" * 30,
+    ],
+)
+def test_a_pattern_that_an_id_could_keep_busy_is_refused(tmp_path: Path, pattern: str) -> None:
+    with pytest.raises(InvalidInput, match="too many ways"):
+        declared(tmp_path, pattern)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "worst"),
+    [
+        (r"[a-z]{2,8}\d{4}", "a" * 256),
+        ("[a-z]+[a-z]+", "a" * 255 + "!"),
+        (r"[a-z]{1,16}([.a-z]{1,16}){0,3}", "a" * 255 + "!"),
+        ("(?:a|a){16}", "a" * 15 + "!"),
+        ("(uk|de|fr)-[0-9]{6}(-[a-z])?", "uk-123456-!"),
+        (".*", "a" * 256),
+    ],
+)
+def test_any_other_is_taken_and_is_quick(tmp_path: Path, pattern: str, worst: str) -> None:
+    declared(tmp_path, pattern)
+    start = time.perf_counter()
+    re.fullmatch(pattern, worst)
+    assert time.perf_counter() - start < 1

@@ -158,6 +158,24 @@ def test_the_page_of_commands_is_what_the_parsers_say() -> None:
     assert make.PAGE.read_text(encoding="utf-8") == make.page(), "write it anew: make docs"
 
 
+def test_every_attack_in_the_threat_model_names_a_test_that_there_is() -> None:
+    text = (ROOT / "docs" / "threat-model.md").read_text(encoding="utf-8")
+    attacks = 0
+    for table in re.findall(
+        r"^\| (?:who|attack) \|.*\n\|[-|]+\|\n((?:\|.*\n)+)", text, re.MULTILINE
+    ):
+        for row in table.splitlines():
+            *said, tests = [part.strip() for part in row.strip("|").split(" | ")]
+            assert all(said), row
+            assert re.search(r"`\S+::test_\w+`", tests), row
+            attacks += 1
+    assert attacks > 60
+    for file, name in re.findall(r"`([\w/]+\.py)::(\w+)`", text):
+        path = ROOT / "tests" / file
+        assert path.is_file(), file
+        assert f"def {name}(" in path.read_text(encoding="utf-8"), f"{file}::{name}"
+
+
 def test_every_verdict_is_explained() -> None:
     from jupyter_mlo.notebook.verdicts import Verdict
 

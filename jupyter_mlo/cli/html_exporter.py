@@ -7,13 +7,18 @@ could write its own verdict.
 
 from __future__ import annotations
 
+import contextlib
 import copy
+import os
 import secrets
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
 from nbconvert.exporters.html import HTMLExporter
+from nbconvert.filters.widgetsdatatypefilter import WIDGET_STATE_MIMETYPE
+from nbconvert.utils.exceptions import ConversionException
 from traitlets import Bool, default
 
 from jupyter_mlo.cli.clean_html import clean
@@ -89,7 +94,16 @@ class MloHTMLExporter(HTMLExporter):
         nb = copy.deepcopy(nb)
         resources = copy.deepcopy(resources) if resources is not None else {}
         resources["mlo"] = {"mark": secrets.token_hex(4), "page": _judge(nb)}
-        return super().from_notebook_node(nb, resources, **options)
+        _leave_out_broken_widgets(nb)
+        with _said_clearly():
+            return super().from_notebook_node(nb, resources, **options)
+
+    def from_file(
+        self, file_stream: Any, resources: dict[str, Any] | None = None, **options: Any
+    ) -> Any:
+        """The page of a notebook in a file, as :meth:`from_notebook_node` makes it."""
+        with _said_clearly():
+            return super().from_file(file_stream, resources, **options)
 
     def _preprocess(self, nb: Any, resources: Any) -> Any:
         """What preprocessors make of a cell was not judged; where it differs, that is said."""
@@ -106,15 +120,51 @@ class MloHTMLExporter(HTMLExporter):
         return nb, resources
 
 
+@contextlib.contextmanager
+def _said_clearly() -> Iterator[None]:
+    """Say in a sentence what cannot be made a page, where nbconvert would show its insides.
+
+    Raises:
+        ConversionException: it cannot be, and this is not nbconvert's command, which ends then.
+    """
+    try:
+        yield
+    except ConversionException:
+        raise
+    except Exception as error:
+        if os.environ.get("MLO_DEBUG"):
+            raise
+        why = terminal_safe(f"{type(error).__name__}: {error}".partition("\n")[0], limit=300)
+        hint = "is it a notebook? jupyter mlo verify says; MLO_DEBUG=1 shows where it happened"
+        text = f"nbconvert cannot make a page of this notebook: {why}\n  hint: {hint}"
+        from nbconvert.nbconvertapp import NbConvertApp  # which imports all exporters
+
+        if NbConvertApp.initialized():
+            NbConvertApp.instance().log.error(text)
+            raise SystemExit(1) from None
+        raise ConversionException(text) from None
+
+
+def _leave_out_broken_widgets(nb: Any) -> None:
+    """Widget state that no front end could restore: nbconvert stops at it."""
+    widgets = nb.metadata.get("widgets")
+    if widgets is None:
+        return
+    kept = widgets.get(WIDGET_STATE_MIMETYPE) if isinstance(widgets, dict) else None
+    if not isinstance(kept, dict) or not isinstance(kept.get("state"), dict):
+        del nb.metadata["widgets"]
+
+
 def _as_it_is(text: Any) -> str:
     return text.decode() if isinstance(text, bytes) else str(text)
 
 
 def _judge(nb: Any) -> dict[str, Any]:
     """What the page says at its top; each cell is given what is said of it."""
-    settings, now = load_settings(), datetime.now(UTC)
+    now = datetime.now(UTC)
     made = f"judged {now:%Y-%m-%d %H:%M} UTC, by whom and what is trusted where this page was made"
     try:
+        settings = load_settings()
         with Judge(settings, now) as judge:
             examined = judge.examine(notebook_from_json(nb))
             found = judge.report(examined)

@@ -88,17 +88,18 @@ def _run(arguments: Sequence[str]) -> int:
         return 0
     from jupyter_mlo.verbs.parser import run_verb
 
-    return run_verb(arguments, _context())
+    return run_verb(arguments, _context(arguments[0]))
 
 
-def _context() -> Context:
+def _context(name: str) -> Context:
     from datetime import UTC, datetime
 
     from jupyter_mlo.config import load_settings
     from jupyter_mlo.verbs.context import Context
+    from jupyter_mlo.verbs.overview import VERBS
 
     return Context(
-        settings=load_settings(),
+        settings=load_settings(asked=VERBS[name].asks if name in VERBS else "nobody"),
         out=sys.stdout,
         err=sys.stderr,
         ask=TerminalPrompter(),

@@ -176,6 +176,9 @@ class Standings:
 
         By registrars, by its keys themselves, and by these of one another: else a team would
         become a person by enrolling itself once more. Strangers who vouch for them say nothing.
+
+        Raises:
+            Refused: it is pinned here as of another kind than anything at hand says.
         """
         said = [by.kind for by in registered]
         edges = [
@@ -200,6 +203,15 @@ class Standings:
                     said.append(kind)
                     if len(seen) < MAX_KEYS:
                         open_.append(other)
+        pinned = self.trust.kinds.get(mlo)
+        if pinned is not None and pinned not in said:
+            # What said so once is not at hand: whoever left it out is not to gain by that.
+            raise Refused(
+                f"conflict: {mlo} is pinned here as of kind {pinned!r}, and calls itself "
+                f"{strictest(*said)!r} here",
+                hint="ask whoever holds its key what it is; then jupyter mlo trust list, "
+                "jupyter mlo trust add --replace --kind KIND",
+            )
         return strictest(*said)
 
     def _backers(self, mlo: str, key_id: str) -> frozenset[str]:

@@ -121,8 +121,13 @@ def attribute_many(
     revocations: Revocations | None = None,
     now: datetime,
     key_cache: KeyCache | None = None,
+    held: Sequence[str] = (),
 ) -> list[Attribution | MloError]:
     """:func:`attribute` for each, in order; what it would raise stands in the list instead.
+
+    Args:
+        held: for each statement the ID of the key under which its signature was found to hold
+            already; empty where it was not looked at, or does not.
 
     One after the other: the cryptography library keeps the interpreter's lock while it checks
     a signature, so threads would only take turns.
@@ -130,10 +135,11 @@ def attribute_many(
     cache = key_cache or KeyCache()
     standings = cache.standings(pool, trust, revocations)
     results: list[Attribution | MloError] = []
-    for statement in statements:
+    for statement, under in zip(statements, held or [""] * len(statements), strict=True):
         try:
             link = signing_key(statement, pool, cache)
-            _check_signature(statement, link, pool)
+            if under != link.key.key_id:
+                _check_signature(statement, link, pool)
             results.append(_judge(statement, link, standings, now))
         except MloError as error:
             results.append(error.with_traceback(None))

@@ -6,6 +6,7 @@ and ledgers alike, and its signatures are checked by whoever walks along them.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -122,6 +123,19 @@ class Pool:
             known = self._checked[fact] = envelope.holds_under(key)
         return known
 
+    def keys(self) -> dict[str, PublicKey]:
+        """Key ID → every key that enrolments and delegations speak of, rightly or not.
+
+        A key's ID is its digest: these say whether a signature holds, and nothing of whose it is.
+        """
+        found: dict[str, PublicKey] = {}
+        for statements in (*self.enrolments.values(), *self.delegations.values()):
+            for statement in statements:
+                with contextlib.suppress(MloError):
+                    key = bound_key(statement)
+                    found[key.key_id] = key
+        return found
+
     def _statements(self) -> Iterator[Statement]:
         for index in (
             self.enrolments,
@@ -134,12 +148,17 @@ class Pool:
             for statements in index.values():
                 yield from statements
 
+    @property
+    def revocation_ids(self) -> list[str]:
+        """Statement IDs of the revocations."""
+        return _ids(self.revocations)
+
     def dated(self) -> list[str]:
         """Statement IDs of revocations, and where there are any of what they may take away."""
         if not self.revocations:
             return []
         indexes = (self.revocations, self.enrolments, self.affirmations, self.memberships)
-        return [one.statement_id for index in indexes for each in index.values() for one in each]
+        return [name for index in indexes for name in _ids(index)]
 
     def own_enrolments(self, key_id: str) -> Variants:
         """The enrolments by which the key ``key_id`` binds itself, their signatures checked."""
@@ -156,6 +175,10 @@ class Pool:
         """The public key ``key_id``, where it rightly binds itself to any MLO."""
         held = self.own_enrolments(key_id)
         return bound_key(held[0]) if held else None
+
+
+def _ids(index: Mapping[str, Variants]) -> list[str]:
+    return [one.statement_id for each in index.values() for one in each]
 
 
 def _identity(envelope: Envelope) -> tuple[str, str, bytes]:
@@ -194,9 +217,9 @@ def _names(statement: Statement, name: str, digest: dict[str, str]) -> bool:
     return len(subject) == 1 and subject[0].name == name and subject[0].digest == digest
 
 
-def bound_key(enrolment: Statement) -> PublicKey:
-    """The key that an enrolment is about."""
-    return read_key(cast(identity.Enrolment, enrolment.predicate).public_key)
+def bound_key(statement: Statement) -> PublicKey:
+    """The key that an enrolment or a delegation is about."""
+    return read_key(cast(identity.Enrolment | identity.Delegation, statement.predicate).public_key)
 
 
 def binds(enrolment: Statement, key_id: str) -> bool:

@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from jupyter_mlo.config import Settings
+from jupyter_mlo.config import Settings, open_plain
 from jupyter_mlo.delegation.enrolment import Claim, enrol_another, enrol_oneself
 from jupyter_mlo.delegation.revocation import Reason, make_revocation
 from jupyter_mlo.delegation.signer import Signer
@@ -153,7 +153,8 @@ class Registrar:
         """Whom it has enrolled; raises :class:`KeyFileError` where the roster is damaged."""
         path = self.settings.registrar / "roster.json"
         try:
-            return Roster.model_validate_json(path.read_bytes())
+            with open_plain(path) as file:
+                return Roster.model_validate_json(file.read())
         except FileNotFoundError:
             return Roster()
         except (OSError, ValidationError):

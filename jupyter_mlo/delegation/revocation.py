@@ -296,8 +296,8 @@ class Revocations:
     def _origins(self) -> set[str]:
         """The ledgers that have the revocations at hand."""
         if not self._ledgers:
-            said = (one.statement_id for each in self.pool.revocations.values() for one in each)
-            self._ledgers.update(self.logged[name].origin for name in said if name in self.logged)
+            said = (self.logged.get(name) for name in self.pool.revocation_ids)
+            self._ledgers.update(place.origin for place in said if place is not None)
         return self._ledgers
 
 

@@ -18,11 +18,12 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from jupyter_mlo.config import GRACE, Settings
+from jupyter_mlo.config import GRACE, Settings, open_plain
 from jupyter_mlo.errors import InvalidInput, NotFound, Refused
 from jupyter_mlo.identity.private_files import locked, write_private
 from jupyter_mlo.identity.safe_text import terminal_safe
 from jupyter_mlo.statements.predicates.common import KeyId, MloId
+from jupyter_mlo.statements.predicates.identity import Kind
 
 
 @dataclass(frozen=True)
@@ -46,12 +47,19 @@ class Trust:
     quorum: int = 0
     #: Key ID → what it is called here, of those who may have ledger entries erased.
     privacy: Mapping[str, str] = field(default_factory=dict)
+    #: MLO ID → the kind that it is known to be of, where whoever pinned it said so.
+    kinds: Mapping[str, Kind] = field(default_factory=dict)
 
-    def pin(self, mlo: str, key_id: str, *, replacing: bool = False) -> Trust:
+    def pin(
+        self, mlo: str, key_id: str, *, kind: Kind | None = None, replacing: bool = False
+    ) -> Trust:
         """This trust, with ``key_id`` known as ``mlo``'s.
 
+        Args:
+            kind: what ``mlo`` is; what was said of that before stays where None.
+
         Raises:
-            Refused: another key is pinned for ``mlo``, and it is not to be replaced.
+            Refused: another key or kind is pinned for ``mlo``, and it is not to be replaced.
         """
         pinned = self.pins.get(mlo, frozenset())
         if pinned and key_id not in pinned and not replacing:
@@ -60,13 +68,23 @@ class Trust:
                 hint="a second key is how an impostor would look. Ask that MLO, by another way "
                 "than the one this key came by; if it is theirs, add --replace",
             )
+        known = self.kinds.get(mlo)
+        if kind is not None and known not in (None, kind) and not replacing:
+            raise Refused(
+                f"{mlo} is pinned here as a {known}, not as a {kind}",
+                hint="a team that is taken for a person would answer alone. Ask whoever holds its "
+                "key; if it is so, add --replace",
+            )
         keys = frozenset({key_id}) if replacing else pinned | {key_id}
-        return replace(self, pins={**self.pins, mlo: keys})
+        return replace(self, pins={**self.pins, mlo: keys}, kinds=self._kinds(mlo, kind))
 
-    def pin_also(self, mlo: str, key_id: str) -> Trust:
+    def pin_also(self, mlo: str, key_id: str, kind: Kind | None = None) -> Trust:
         """This trust, with one more key of ``mlo``: for whoever holds one that is pinned."""
         keys = self.pins.get(mlo, frozenset()) | {key_id}
-        return replace(self, pins={**self.pins, mlo: keys})
+        return replace(self, pins={**self.pins, mlo: keys}, kinds=self._kinds(mlo, kind))
+
+    def _kinds(self, mlo: str, kind: Kind | None) -> Mapping[str, Kind]:
+        return self.kinds if kind is None else {**self.kinds, mlo: kind}
 
     def unpin(self, mlo: str, key_id: str | None = None) -> Trust:
         """This trust without ``mlo``'s key, or without all of them; raises :class:`NotFound`."""
@@ -76,7 +94,8 @@ class Trust:
             what = mlo if key_id is None else f"the key {key_id} of {mlo}"
             raise NotFound(f"{what} is not pinned here", hint="jupyter mlo trust list")
         pins = {**self.pins, mlo: pinned - going}
-        return replace(self, pins={name: keys for name, keys in pins.items() if keys})
+        kinds = {name: kind for name, kind in self.kinds.items() if pins.get(name)}
+        return replace(self, pins={name: keys for name, keys in pins.items() if keys}, kinds=kinds)
 
     def trust_registrar(self, key_id: str, name: str) -> Trust:
         """This trust, with a registrar; one that is trusted already gets the new name."""
@@ -97,6 +116,7 @@ class _Stored(BaseModel):
 
     version: Literal[1] = 1
     pins: dict[MloId, list[KeyId]] = {}
+    kinds: dict[MloId, Kind] = {}
     registrars: dict[KeyId, str] = {}
     ledgers: dict[str, str] = {}
     witnesses: dict[str, str] = {}
@@ -119,7 +139,7 @@ class TrustStore:
                 empty then: that would turn conflicts into mere strangers.
         """
         try:
-            with self._path.open("rb") as file:
+            with open_plain(self._path) as file:
                 status = os.fstat(file.fileno())
                 content = file.read()
         except FileNotFoundError:
@@ -152,6 +172,7 @@ class TrustStore:
         return self._with_policy(
             Trust(
                 pins={mlo: frozenset(keys) for mlo, keys in stored.pins.items() if keys},
+                kinds=stored.kinds,
                 registrars=stored.registrars,
                 ledgers=stored.ledgers,
                 witnesses=stored.witnesses,
@@ -167,6 +188,7 @@ class TrustStore:
         """Keep ``trust`` in place of what was there. To change it, hold :meth:`lock`."""
         stored = _Stored(
             pins={mlo: sorted(keys) for mlo, keys in sorted(trust.pins.items())},
+            kinds=dict(sorted(trust.kinds.items())),
             registrars=dict(sorted(trust.registrars.items())),
             ledgers=dict(sorted(trust.ledgers.items())),
             witnesses=dict(sorted(trust.witnesses.items())),
@@ -176,23 +198,25 @@ class TrustStore:
         # What is not used is left out, so that releases that do not know it read the file.
         unused = {
             name
-            for name in ("ledgers", "witnesses", "quorum", "privacy")
+            for name in ("kinds", "ledgers", "witnesses", "quorum", "privacy")
             if not getattr(stored, name)
         }
         text = stored.model_dump_json(indent=2, exclude=unused)
         write_private(self._path, text.encode() + b"\n")
 
-    def add(self, mlo: str, key_id: str, *, replacing: bool = False) -> Trust:
+    def add(
+        self, mlo: str, key_id: str, *, kind: Kind | None = None, replacing: bool = False
+    ) -> Trust:
         """:meth:`Trust.pin`, and keep it."""
         with self.lock():
-            trust = self.load().pin(mlo, key_id, replacing=replacing)
+            trust = self.load().pin(mlo, key_id, kind=kind, replacing=replacing)
             self.save(trust)
         return trust
 
-    def add_also(self, mlo: str, key_id: str) -> Trust:
+    def add_also(self, mlo: str, key_id: str, kind: Kind | None = None) -> Trust:
         """:meth:`Trust.pin_also`, and keep it."""
         with self.lock():
-            trust = self.load().pin_also(mlo, key_id)
+            trust = self.load().pin_also(mlo, key_id, kind)
             self.save(trust)
         return trust
 

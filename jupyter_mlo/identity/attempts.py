@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from jupyter_mlo.config import open_plain
 from jupyter_mlo.errors import WrongPassphrase
 from jupyter_mlo.identity.private_files import locked, write_private
 
@@ -96,7 +97,8 @@ def _read(folder: Path) -> tuple[int, datetime]:
     """Failures in a row, and when the last one was; a damaged file counts as none."""
     longago = datetime.min.replace(tzinfo=UTC)
     try:
-        value = json.loads((folder / "attempts.json").read_bytes()[:1000])
+        with open_plain(folder / "attempts.json") as file:
+            value = json.loads(file.read(1000))
         failures, last = int(value["failures"]), datetime.fromisoformat(value["last"])
     except (OSError, ValueError, LookupError, TypeError):
         return 0, longago

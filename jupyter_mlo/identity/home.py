@@ -74,19 +74,23 @@ class Place:
         return ""
 
 
-def warnings(home: Path, place: Place) -> list[str]:
-    """What the owner of ``home`` should know: one sentence each, with what to do."""
-    path = resolved(home)
+def warnings(home: Path, place: Place, *, called: str = "") -> list[str]:
+    """What the owner of ``home`` should know: one sentence each, with what to do.
+
+    Args:
+        called: what it is called instead of its path, where paths are not passed on.
+    """
+    path, called = resolved(home), called or str(home)
     found = []
     if network := place.network_kind(path):
         found.append(
-            f"{home} is on a network file system ({network}): locks may not hold there, and the "
+            f"{called} is on a network file system ({network}): locks may not hold there, and the "
             "ledger is slower. Set MLO_HOME to a local folder that is backed up, or use one "
             "ledger for the team"
         )
     if reason := place.why_it_vanishes(path):
         found.append(
-            f"{home} will not last: {reason}. Mount a volume, and set MLO_HOME to a folder "
+            f"{called} will not last: {reason}. Mount a volume, and set MLO_HOME to a folder "
             "on it, before anything is signed that has to be checked later"
         )
     return found

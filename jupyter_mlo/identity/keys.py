@@ -90,8 +90,12 @@ class PublicKey:
 
     def verifies(self, signature: bytes, data: bytes) -> bool:
         """Whether ``signature`` (ASN.1 DER) over ``data`` with SHA-256 was made by this key."""
+        return self.verifies_digest(signature, hashlib.sha256(data).digest())
+
+    def verifies_digest(self, signature: bytes, digest: bytes) -> bool:
+        """:meth:`verifies` of data whose SHA-256 (32 bytes) is at hand."""
         try:
-            self._verifier.verify(signature, hashlib.sha256(data).digest(), _OVER_DIGEST)
+            self._verifier.verify(signature, digest, _OVER_DIGEST)
         except InvalidSignature:
             return False
         return True

@@ -18,6 +18,7 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
+from jupyter_mlo.config import LONGEST_DECLARED
 from jupyter_mlo.errors import InvalidInput, Refused
 from jupyter_mlo.identity import base58
 from jupyter_mlo.identity.ids import in_one_form, parse_mlo_id
@@ -59,6 +60,8 @@ def flaw(mlo: str, schemes: Schemes) -> str:
     pattern = schemes.get(scheme)
     if pattern is None or scheme in TAKEN:
         return f"the scheme {scheme!r} is not declared here"
+    if len(rest) > LONGEST_DECLARED:
+        return f"behind its colon are more than {LONGEST_DECLARED} characters"
     if re.fullmatch(pattern, rest) is None:
         return f"it is not what {scheme}: is declared to look like here ({pattern})"
     return ""

@@ -25,7 +25,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from jupyter_mlo.config import Settings
+from jupyter_mlo.config import Settings, open_plain
 from jupyter_mlo.errors import InvalidInput, KeyFileError, MloError, NotFound, StatementError
 from jupyter_mlo.identity.attempts import attempt
 from jupyter_mlo.identity.ids import in_one_form, is_native, one_slip_apart, parse_mlo_id
@@ -52,6 +52,8 @@ class Identity:
     profile: Profile
     public: PublicKey
     folder: Path
+    #: What is wrong with its profile, which then is that of an MLO without a name.
+    damage: MloError | None = None
 
     @property
     def key_id(self) -> str:
@@ -66,6 +68,8 @@ class Identity:
     @property
     def label(self) -> str:
         """Name and MLO ID, safe to show."""
+        if self.profile.name == self.mlo:  # erased, or damaged
+            return self.mlo
         return f"{terminal_safe(self.profile.name, limit=60)} ({self.mlo})"
 
 
@@ -238,7 +242,8 @@ class IdentityStore:
     def enrolments(self, identity: Identity) -> list[bytes]:
         """The raw envelopes of ``identity``, its own enrolment first, as they were signed."""
         try:
-            content = (identity.folder / "enrolments.jsonl").read_bytes()
+            with open_plain(identity.folder / "enrolments.jsonl") as file:
+                content = file.read()
         except FileNotFoundError:
             raise KeyFileError(
                 f"{identity.folder / 'enrolments.jsonl'} is missing",
@@ -279,7 +284,8 @@ class IdentityStore:
     def _read(self, folder: Path) -> Identity:
         path = folder / "identity.json"
         try:
-            stored = _Stored.model_validate_json(path.read_bytes())
+            with open_plain(path) as file:
+                stored = _Stored.model_validate_json(file.read())
             public = PublicKey.from_text(stored.publicKey)
         except (OSError, ValidationError, StatementError) as error:
             why = "is missing" if isinstance(error, FileNotFoundError) else "cannot be read"
@@ -292,12 +298,28 @@ class IdentityStore:
                 f"{path} says that it belongs to {terminal_safe(stored.mlo, limit=60)}",
                 hint="give the folder its own name back, or restore it from a backup",
             )
-        try:
-            profile = Profile.from_json((folder / "profile.json").read_bytes())
-        except FileNotFoundError:
-            # Erased: the MLO goes on under its ID alone.
-            profile = Profile(name=stored.mlo, colour=colour_of(stored.mlo))
-        return Identity(stored.mlo, stored.kind, profile, public, folder)
+        profile, problem = _profile(folder / "profile.json", stored.mlo)
+        return Identity(stored.mlo, stored.kind, profile, public, folder, problem)
+
+
+def _profile(path: Path, mlo: str) -> tuple[Profile, MloError | None]:
+    """The profile of ``mlo``; without one that can be read it goes on under its ID alone."""
+    damage: MloError | None = None
+    try:
+        with open_plain(path) as file:
+            return Profile.from_json(file.read()), None
+    except FileNotFoundError:
+        pass  # erased
+    except InvalidInput as error:
+        damage = InvalidInput(
+            f"{path} is damaged, so {mlo} goes without a name: {error.message}", hint=error.hint
+        )
+    except OSError as error:
+        damage = InvalidInput(
+            f"{path} cannot be read, so {mlo} goes without a name: {error.strerror}",
+            hint="mend or remove it; it holds nothing that is needed to sign",
+        )
+    return Profile(name=mlo, colour=colour_of(mlo)), damage
 
 
 def stored_identity(mlo: str, kind: str, public: PublicKey) -> bytes:
@@ -308,6 +330,7 @@ def stored_identity(mlo: str, kind: str, public: PublicKey) -> bytes:
 
 def _unknown(text: str, found: Sequence[Identity], problems: Sequence[MloError]) -> NotFound:
     shown = terminal_safe(text, limit=60)
+    problems = [*problems, *(one.damage for one in found if one.damage is not None)]
     if not found and not problems:
         return NotFound(
             f"nobody is enrolled here, so {shown} is unknown", hint="jupyter mlo enroll"

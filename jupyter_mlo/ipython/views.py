@@ -24,13 +24,17 @@ class SessionView:
     name: str
     activity: str
     model: str | None
+    #: How long it goes on: for what shows it anew.
     left: str
+    #: When it ends: what was shown once stays true.
+    until: str
 
     @classmethod
     def of(cls, signer: Signer, settings: Settings, now: datetime) -> SessionView:
         """The session of ``signer`` at ``now``."""
         from jupyter_mlo.identity.store import IdentityStore
         from jupyter_mlo.verbs.durations import show_duration
+        from jupyter_mlo.verbs.shown_people import minute
 
         names = {one.mlo: one.profile.name for one in IdentityStore(settings).all()}
         return cls(
@@ -39,12 +43,13 @@ class SessionView:
             activity=signer.activity or DEFAULT_ACTIVITY,
             model=signer.model,
             left=show_duration(signer.expires - now),
+            until=minute(signer.expires),
         )
 
     def __repr__(self) -> str:
         model = f" on {terminal_safe(self.model)}" if self.model else ""
         who = f"{terminal_safe(self.name, limit=60)} ({terminal_safe(self.mlo, limit=60)})"
-        return f"{who}: {self.activity}{model}, {self.left} left"
+        return f"{who}: {self.activity}{model}, until {self.until}"
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
         printer.text(repr(self))
@@ -55,7 +60,7 @@ class SessionView:
 
     def _repr_html_(self) -> str:
         model = f" on {_escaped(self.model)}" if self.model else ""
-        return f"{self.who_html()}: {_escaped(self.activity)}{model}, {_escaped(self.left)} left"
+        return f"{self.who_html()}: {_escaped(self.activity)}{model}, until {_escaped(self.until)}"
 
 
 @dataclass(frozen=True)

@@ -69,7 +69,7 @@ def erasures_in(
             if flaw:
                 raise MloError(flaw)
             statement = read_statement(entry.envelope)
-            known = view.logged([statement.statement_id, *_revocations(pool)])
+            known = view.logged([statement.statement_id, *pool.revocation_ids])
             revocations = Revocations(pool, trust, known)
             _check_right(
                 statement,
@@ -94,10 +94,6 @@ def erasures_in(
             else:
                 found.leaves[erased.index] = bytes.fromhex(erased.leaf)
     return found
-
-
-def _revocations(pool: Pool) -> list[str]:
-    return [one.statement_id for each in pool.revocations.values() for one in each]
 
 
 def _check_right(

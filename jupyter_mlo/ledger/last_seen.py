@@ -85,9 +85,11 @@ def departure(note: bytes, log: NoteVerifier, rows: Rows) -> str:
     last = rows.last_checkpoint()
     size = last[0] if last is not None else 0
     if seen.origin != log.name:
-        why = "it is another log"
+        why = "it is another log (another file, or another ledger than you had)"
     elif not _signed(note, log):
-        why = f"the key of {log.name} here has not signed what was seen"
+        why = (
+            f"the key of {log.name} here has not signed what was seen (it was changed, or the key)"
+        )
     elif not isinstance(size, int) or size < seen.size:
         why = "entries are gone"
     else:

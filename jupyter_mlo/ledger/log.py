@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -18,6 +18,7 @@ from jupyter_mlo.identity.private_files import read_private
 from jupyter_mlo.ledger.checkpoint import Checkpoint, read_checkpoint
 from jupyter_mlo.ledger.content import Content, content_of
 from jupyter_mlo.ledger.database import Database
+from jupyter_mlo.ledger.labels import Labels, read_labels
 from jupyter_mlo.ledger.last_seen import FILE_NAME, departure, keep_seen, read_seen
 from jupyter_mlo.ledger.merkle import consistency_proof, inclusion_proof
 from jupyter_mlo.ledger.note_keys import NoteSigner, NoteVerifier
@@ -139,19 +140,26 @@ class Ledger:
                 # Half an append must not be committed, even if the caller goes on.
                 self._roll_back()
                 raise
-        self._database.begin(write=True)
-        try:
-            receipts = sequencer.append(contents)
-            self._database.commit()
-        except BaseException:
-            self._roll_back()
-            raise
-        self._committed()
-        return receipts
+        with self.transaction():
+            return sequencer.append(contents)
 
     def entries(self, wanted: Filter | None = None) -> Iterator[Entry]:
         """Matching entries in the order of the log, newest last."""
         return self._rows.entries(wanted or Filter())
+
+    def stored_from(
+        self, first: int, end: int | None = None
+    ) -> Iterator[tuple[int, str | None, bytes]]:
+        """(index, predicate type, envelope) of entries, and nothing else of them."""
+        return self._rows.envelopes(first, end)
+
+    def labels(self, kept: Path | None) -> Labels:
+        """Which entries are of which predicate (:func:`~jupyter_mlo.ledger.labels.read_labels`)."""
+        return read_labels(self._rows, self.verifier, kept)
+
+    def at(self, indexes: Sequence[int]) -> Iterator[Entry]:
+        """The entries that have these indexes, in order; those without content are left out."""
+        return self._rows.at(indexes)
 
     def envelope(self, which: int | str) -> Envelope:
         """The envelope at an index, or with a statement ID; raises :class:`NotFound`."""

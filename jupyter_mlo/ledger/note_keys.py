@@ -63,11 +63,11 @@ class NoteVerifier:
         name, key = _read_key(vkey, kind)
         verifier = cls(name, key, kind)
         if verifier.vkey != vkey:
-            raise _bad_key("its key ID is not that of its name and key")
+            raise _bad_key("its key ID is not that of its name and key", kind)
         try:
             verifier._key  # noqa: B018 - reading the key checks that it is one
         except ValueError:
-            raise _bad_key("its key is no Ed25519 key") from None
+            raise _bad_key("it is no Ed25519 key", kind) from None
         return verifier
 
     def verifies(self, signature: bytes, text: bytes) -> bool:
@@ -122,7 +122,7 @@ class NoteSigner:
         """Read what :meth:`to_text` wrote; raises :class:`KeyFileError`."""
         try:
             if not text.startswith(_SIGNING_PREFIX):
-                raise _bad_key("it does not begin as one")
+                raise _bad_key("it does not begin as one", _ED25519)
             signer = cls(*_read_key(text.removeprefix(_SIGNING_PREFIX), _ED25519))
         except LedgerError:
             signer = None
@@ -190,19 +190,25 @@ def _read_key(text: str, kind: bytes) -> tuple[str, bytes]:
     """Name and 32 bytes of key from ``name+hash+base64``; the hash is the caller's to check."""
     parts = text.split("+", 2)
     if len(parts) != 3 or not is_name(parts[0]):
-        raise _bad_key("it is not of the form name+hash+base64")
+        raise _bad_key("it is not of the form name+hash+base64", kind)
     try:
         data = unb64(parts[2])
     except ValueError:
-        raise _bad_key("its key is not base64") from None
+        raise _bad_key("it is not base64", kind) from None
+    if len(data) == 33 and data[:1] == (_ED25519 if kind == _COSIGNATURE else _COSIGNATURE):
+        raise _bad_key("it is a ledger's" if kind == _COSIGNATURE else "it is a witness's", kind)
     if len(data) != 33 or data[:1] != kind:
-        wanted = "0x04 (cosignatures)" if kind == _COSIGNATURE else "0x01 (Ed25519)"
-        raise _bad_key(f"its key is not of type {wanted} and 32 bytes long")
+        raise _bad_key(f"it is not 32 bytes of type 0x{kind.hex()}", kind)
     return parts[0], data[1:]
 
 
-def _bad_key(why: str) -> LedgerError:
+def _bad_key(why: str, kind: bytes) -> LedgerError:
+    whose, printed = (
+        ("a witness", "jupyter mlo witness init")
+        if kind == _COSIGNATURE
+        else ("a ledger", "jupyter mlo ledger checkpoint --vkey")
+    )
     return LedgerError(
-        f"this is not the key of a signer of notes: {why}",
-        hint="copy the whole line that `jupyter mlo ledger checkpoint --vkey` prints there",
+        f"this is not the key of {whose}: {why}",
+        hint=f"copy the whole line that `{printed}` prints there",
     )

@@ -15,7 +15,6 @@ from __future__ import annotations
 import base64
 import os
 import secrets
-import stat
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -27,11 +26,10 @@ import msgspec
 
 from jupyter_mlo.errors import StatementError
 from jupyter_mlo.identity.private_files import make_private_folder
+from jupyter_mlo.ledger.record_index import HEAD, RecordIndex
 from jupyter_mlo.statements.envelope import MAX_ENVELOPE, Envelope
 from jupyter_mlo.statements.strict_json import read_json
 
-_HEAD: Final = b'{"source":"'
-_KEY: Final = slice(len(_HEAD), len(_HEAD) + 43)
 _MAX_LINE: Final = MAX_ENVELOPE + 64 * 1024
 
 
@@ -56,6 +54,7 @@ class RecordStore:
         """Read and append below ``folder``, ``settings.records`` or ``settings.stamps``; ``now``
         gives seconds since 1970, whose UTC day names the folder in it."""
         self._folder = folder
+        self._index = RecordIndex(folder, _MAX_LINE)
         self._now = now
         self._lock = threading.Lock()
         self._descriptor = -1
@@ -74,7 +73,7 @@ class RecordStore:
             OSError: it cannot be written; it is then not kept.
         """
         line = b'%b%b","cell":%b,"envelope":%b}\n' % (
-            _HEAD,
+            HEAD,
             _key(source_digest),
             msgspec.json.encode(cell_id),
             envelope.to_bytes(),
@@ -99,26 +98,16 @@ class RecordStore:
         with self._lock:
             self._close()
 
-    def matching(self, source_digests: Iterable[bytes]) -> Matches:
-        """All records of cells with one of these sources, each day's files in turn.
+    def matching(self, source_digests: Iterable[bytes] | None = None) -> Matches:
+        """All records of cells with one of these sources (or of any), each day's files in turn.
 
         Lines, and files, that cannot be read are skipped and counted.
         """
-        wanted = {_key(digest) for digest in source_digests}
-        found: list[Envelope] = []
-        skipped = 0
-        for path in sorted(self._folder.glob("*/*.jsonl")):
-            try:
-                for line in _lines(path):
-                    if not line.startswith(_HEAD):
-                        skipped += bool(line.strip())
-                    elif line[_KEY] in wanted:
-                        envelope = _envelope(line)
-                        skipped += envelope is None
-                        found += [envelope] if envelope else []
-            except OSError:
-                skipped += 1
-        return Matches(tuple(found), skipped)
+        keys = None if source_digests is None else map(_key, source_digests)
+        lines, skipped = self._index.lines(keys)
+        read = list(map(_envelope, lines))
+        found = tuple(envelope for envelope in read if envelope is not None)
+        return Matches(found, skipped + len(read) - len(found))
 
     def _open_today(self) -> None:
         """Open this process's file of today; a forked child and a new day get their own."""
@@ -156,18 +145,3 @@ def _envelope(line: bytes) -> Envelope | None:
         return Envelope.from_json(read_json(line)["envelope"])
     except (StatementError, LookupError, TypeError):
         return None
-
-
-def _lines(path: Path) -> Iterator[bytes]:
-    """The whole lines of a plain file; what is longer than any record comes as ``b"?"``."""
-    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-    with os.fdopen(os.open(path, flags), "rb") as file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            return
-        while line := file.readline(_MAX_LINE):
-            if line.endswith(b"\n"):
-                yield line
-            elif len(line) == _MAX_LINE:
-                while line and not line.endswith(b"\n"):
-                    line = file.readline(_MAX_LINE)
-                yield b"?"

@@ -131,27 +131,21 @@ class Rows:
 
     def notes(self, after: int) -> Iterator[tuple[int, bytes]]:
         """(size, note) of the checkpoints of more than ``after`` entries, smallest first."""
+        return self._notes("size > ? ORDER BY size", after, step=0)
+
+    def notes_before(self, size: int) -> Iterator[tuple[int, bytes]]:
+        """(size, note) of the checkpoints of at most ``size`` entries, largest first."""
+        return self._notes("size <= ? ORDER BY size DESC", size, step=-1)
+
+    def _notes(self, which: str, bound: int, *, step: int) -> Iterator[tuple[int, bytes]]:
         while True:
             rows = self._query(
-                "SELECT size, note FROM checkpoints WHERE size > ? ORDER BY size LIMIT ?",
-                (after, _NOTES),
+                f"SELECT size, note FROM checkpoints WHERE {which} LIMIT ?", (bound, _NOTES)
             )
             yield from ((size, _bytes(note)) for size, note in rows)
             if len(rows) < _NOTES:
                 return
-            after = rows[-1][0]
-
-    def notes_before(self, size: int) -> Iterator[tuple[int, bytes]]:
-        """(size, note) of the checkpoints of at most ``size`` entries, largest first."""
-        while True:
-            rows = self._query(
-                "SELECT size, note FROM checkpoints WHERE size <= ? ORDER BY size DESC LIMIT ?",
-                (size, _NOTES),
-            )
-            yield from ((at, _bytes(note)) for at, note in rows)
-            if len(rows) < _NOTES:
-                return
-            size = rows[-1][0] - 1
+            bound = rows[-1][0] + step
 
     def place(self, statement_id: bytes) -> tuple[int | None, Row | None]:
         """Where a statement stands, and the newest checkpoint, in one question."""
@@ -226,6 +220,61 @@ class Rows:
             f"SELECT leaf_index, salt, envelope FROM contents WHERE {column} = ?", (key,)
         )
         return (rows[0][0], _bytes(rows[0][1]), _bytes(rows[0][2])) if rows else None
+
+    def envelopes(self, first: int, end: int | None) -> Iterator[tuple[int, str | None, bytes]]:
+        """(index, predicate type as it was read, envelope) from ``first`` up to ``end``."""
+        last = _MANY if end is None else end - 1
+        while True:
+            rows = self._query(
+                "SELECT leaf_index, predicate_type, envelope FROM contents "
+                "WHERE leaf_index BETWEEN ? AND ? ORDER BY leaf_index LIMIT ?",
+                (min(first, _MANY), last, _PAGE),
+            )
+            for index, kind, stored in rows:
+                yield index, kind if isinstance(kind, str) else None, _bytes(stored)
+            if len(rows) < _PAGE:
+                return
+            first = rows[-1][0] + 1
+
+    def leaves(
+        self, first: int, size: int
+    ) -> Iterator[tuple[int, bytes, bytes | None, bytes | None]]:
+        """(index, leaf hash, salt, envelope) from ``first`` up to ``size``, a page at a time.
+
+        Without content the last two are None.
+        """
+        while first < size:
+            rows = self._query(
+                "SELECT e.leaf_index, e.leaf_hash, c.salt, c.envelope FROM entries e LEFT JOIN "
+                "contents c ON c.leaf_index = e.leaf_index WHERE e.leaf_index >= ? AND "
+                f"e.leaf_index < ? ORDER BY e.leaf_index LIMIT {_PAGE}",
+                (first, size),
+            )
+            for index, leaf, salt, stored in rows:
+                absent = salt is None and stored is None
+                yield (
+                    index,
+                    _bytes(leaf),
+                    None if absent else _bytes(salt),
+                    None if absent else _bytes(stored),
+                )
+            if len(rows) < _PAGE:
+                return
+            first = rows[-1][0] + 1
+
+    def at(self, indexes: Sequence[int]) -> Iterator[Entry]:
+        """The entries that have these indexes, in order."""
+        for start in range(0, len(indexes), _AT_ONCE):
+            some = indexes[start : start + _AT_ONCE]
+            marks = ", ".join("?" * len(some))
+            yield from map(
+                _entry,
+                self._query(
+                    f"SELECT {_ENTRY} FROM contents WHERE leaf_index IN ({marks}) "
+                    "ORDER BY leaf_index",
+                    some,
+                ),
+            )
 
     def entries(self, wanted: Filter) -> Iterator[Entry]:
         """Matching entries in order, newest last, a page at a time."""

@@ -23,6 +23,7 @@ from jupyter_mlo.ledger.database import Row
 from jupyter_mlo.ledger.leaf import SALT_SIZE, entry_hash
 from jupyter_mlo.ledger.merkle import Frontier
 from jupyter_mlo.ledger.note_keys import NoteSigner
+from jupyter_mlo.ledger.places import Places
 from jupyter_mlo.ledger.rows import Rows, content_row
 from jupyter_mlo.ledger.times import Clock
 
@@ -46,6 +47,7 @@ class Sequencer:
         self._rows = rows
         self._signer = signer
         self._clock = clock
+        self._places = Places(rows, signer.verifier)
         self._frontier: Frontier | None = None
         #: The last time that is known to have been said, and what this process's clock said then.
         self._said = 0
@@ -57,7 +59,8 @@ class Sequencer:
         """Append what is not there yet; a receipt for each, in the order given.
 
         Raises:
-            LedgerError: the stored tree is not the one that the last checkpoint names.
+            LedgerError: the stored tree is not the one that the last checkpoint names, or a row
+                says falsely that a statement is there already.
         """
         held: dict[bytes, int] = {}
         if len(contents) == 1:  # the common case, and one question instead of two
@@ -67,6 +70,9 @@ class Sequencer:
         else:
             held = self._rows.indexes([content.statement_id for content in contents])
             last = self._rows.last_checkpoint()
+        for statement_id, index in held.items():
+            if why := self._places.flaw(index, statement_id.hex()):
+                raise _inconsistent(f"entry {index} is damaged: {why}")
         new: dict[bytes, Content] = {}
         for content in contents:
             if content.statement_id not in held:

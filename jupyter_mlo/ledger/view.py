@@ -6,18 +6,22 @@ ledger itself is :meth:`~jupyter_mlo.ledger.log.Ledger.verify`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import contextlib
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from functools import cached_property
-from typing import Any
+from pathlib import Path
 
 from jupyter_mlo.delegation.revocation import Logged
 from jupyter_mlo.errors import StatementError
 from jupyter_mlo.ledger.log import Ledger
-from jupyter_mlo.ledger.rows import Filter
+from jupyter_mlo.ledger.rows import Entry, Filter
 from jupyter_mlo.ledger.times import Clock, ProvenTimes
 from jupyter_mlo.statements.envelope import Envelope
 from jupyter_mlo.statements.predicates import types
+
+_NOTEBOOK = re.compile(rb'"notebook":"(urn:uuid:[0-9a-f-]{36})"')
 
 
 class ProvenPlace(Logged):
@@ -62,33 +66,75 @@ class ProvenPlace(Logged):
 class LedgerView:
     """What one open ledger knows of statements."""
 
-    def __init__(self, ledger: Ledger, clock: Clock | None = None) -> None:
-        """Look into ``ledger``; proven times are by ``clock``, by default the ledger's own."""
+    def __init__(
+        self,
+        ledger: Ledger,
+        clock: Clock | None = None,
+        damaged: Callable[[str], None] | None = None,
+        kept: Path | None = None,
+    ) -> None:
+        """Look into ``ledger``.
+
+        Args:
+            clock: proven times are by it, by default by the ledger's own.
+            damaged: told of each entry that was looked at and is not what was logged there.
+            kept: where it is kept which entries are of which predicate; None where nowhere.
+        """
         self._ledger = ledger
         self._times = ledger.times(clock)
-
-    @cached_property
-    def checkpoint(self) -> Mapping[str, Any]:
-        """The checkpoint (origin, size, root) that answers are as of."""
-        return self._ledger.quoted()
+        self._damaged = damaged or (lambda what: None)
+        self._kept = kept
 
     def logged(self, statement_ids: Iterable[str]) -> dict[str, Logged]:
         """Which of these statements the ledger has, where, and (proven) since when."""
-        found = self._ledger.indexes(statement_ids)
+        found = self._ledger.indexes(statement_ids, self._damaged)
         return {name: ProvenPlace(index, self._times) for name, index in found.items()}
 
-    def newest_seal(self, notebook: str) -> tuple[str, int] | None:
-        """Statement ID and index of the newest seal of the notebook with this ID."""
-        wanted = Filter(predicate_type=types.SEAL, subject=notebook, newest=1)
-        for entry in self._ledger.entries(wanted):
-            return entry.statement_id, entry.index
-        return None
+    def seals(self, notebook: str) -> Iterator[tuple[Envelope, int]]:
+        """The seals of the notebook with this ID and their indexes, newest first; whole ones."""
+        yield from reversed(self._seals.get(notebook, []))
+
+    def binding(self, predicate_type: str) -> Iterator[Envelope]:
+        """All statements of one kind that can be read; one that is damaged is said, and counts.
+
+        It may be a revocation: that its row was touched must not make it lapse.
+        """
+        for entry in self._of(predicate_type):
+            self._whole(entry)
+            with contextlib.suppress(StatementError):
+                yield entry.envelope
+
+    @cached_property
+    def _seals(self) -> dict[str, list[tuple[Envelope, int]]]:
+        found: dict[str, list[tuple[Envelope, int]]] = {}
+        for entry in self._of(types.SEAL):
+            named = _NOTEBOOK.search(entry.envelope.payload) if self._whole(entry) else None
+            if named:
+                found.setdefault(named[1].decode(), []).append((entry.envelope, entry.index))
+        return found
+
+    def _of(self, predicate_type: str) -> Iterator[Entry]:
+        """Entries of one kind by what their envelopes say, whatever the columns do."""
+        return self._ledger.at(self._indexes.get(predicate_type, []))
+
+    @cached_property
+    def _indexes(self) -> Mapping[str, list[int]]:
+        labels = self._ledger.labels(self._kept)
+        for problem in labels.problems:
+            self._damaged(problem)
+        return labels.indexes
 
     def pooled(self) -> Iterator[Envelope]:
-        """All that binds keys, MLOs and teams, and can be read."""
+        """All that binds keys, MLOs and teams, and can be read; ledger verify names the rest."""
         for predicate_type in sorted(types.BINDING):
             for entry in self._ledger.entries(Filter(predicate_type=predicate_type)):
-                try:
+                with contextlib.suppress(StatementError):
                     yield entry.envelope
-                except StatementError:
-                    continue  # ledger verify names it
+
+    def _whole(self, entry: Entry) -> bool:
+        flaw = self._ledger.flaw(entry)
+        if flaw:
+            what = types.short_name(entry.facts.predicate_type or "statement")
+            article = "an" if what[0] in "ae" else "a"
+            self._damaged(f"entry {entry.index}, {article} {what}, is damaged: {flaw}")
+        return not flaw

@@ -59,6 +59,8 @@ class Environment:
     packages: tuple[tuple[str, str], ...] | None = None
     #: Why ``packages`` is None.
     unknown: str | None = None
+    #: What the kernelspec of that name was when the run began: its language, and ``mloArgvV1``.
+    kernelspec: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -145,6 +147,11 @@ def packages_digest(packages: Sequence[tuple[str, str]]) -> str:
     return hashlib.sha256(canonical_bytes([list(pair) for pair in sorted(packages)])).hexdigest()
 
 
+def argv_digest(argv: Sequence[str]) -> str:
+    """``mloArgvV1``: hex SHA-256 over RFC 8785 JSON of a kernelspec's ``argv``, as it stands."""
+    return hashlib.sha256(canonical_bytes(list(argv))).hexdigest()
+
+
 def plain_parameters(parameters: Mapping[str, Any]) -> dict[str, Any]:
     """Parameters as JSON data: large ones by digest, odd ones (dates, NaN) as what they read as.
 
@@ -160,7 +167,14 @@ def _internal(environment: Environment) -> dict[str, Any]:
     if environment.packages is not None:
         packages = {"count": len(environment.packages)}
     language = environment.language
-    return given({"language": dict(language) if language else None, "packages": packages})
+    kernelspec = environment.kernelspec
+    return given(
+        {
+            "language": dict(language) if language else None,
+            "kernelspec": dict(kernelspec) if kernelspec else None,
+            "packages": packages,
+        }
+    )
 
 
 def _dependencies(run: Run) -> list[dict[str, Any]]:

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from jupyter_mlo.delegation.scope import EVERYTHING, Scope
 from jupyter_mlo.errors import StatementError
+from jupyter_mlo.identity.safe_text import terminal_safe
 from jupyter_mlo.notebook.alignment import Alignment
 from jupyter_mlo.notebook.claims import Claim
 from jupyter_mlo.notebook.code import CodeLine, injected_position, lines_digest
@@ -59,25 +60,61 @@ def out_of_scope(
     sealing = _bound(sealed.newest.claim) if sealed.newest is not None else None
     if not bound and sealing is None:
         return OutOfScope()
-    digest = _digest(notebook, cells, sealed, alignment)
-    stamps = {at: why for at, scope in bound.items() if (why := _refusal(scope, digest))}
+    lines, kernel = _code(notebook, cells, sealed, alignment)
+    digest = lines_digest(lines, kernel)
+    stamps = {
+        at: why
+        for at, scope in bound.items()
+        if (why := _refusal(scope, digest) or _other_kernel(claims[at], kernel))
+    }
     notes: list[str] = []
     injected = injected_position(notebook)
     if injected in bound and injected not in stamps:
         assert injected is not None
-        cell = cells[injected].cell
-        if _python(notebook):
-            if why := _foreign_parameters(bound[injected], cell.source):
+        scope, source = bound[injected], cells[injected].cell.source
+        if is_python(kernel):
+            if why := _foreign_parameters(scope, source):
                 stamps[injected] = f"{OUTSIDE}: {why}"
-        elif not bound[injected].parameters:
-            stamps[injected] = f"{OUTSIDE}: its mandate permits no parameters"
+        elif scope.parameters != EVERYTHING:
+            stamps[injected] = f"{OUTSIDE}: {_unreadable(scope, kernel)}"
         else:
             notes.append(
-                f"cell {injected + 1} holds parameters in another language than Python: whether "
-                "its mandate permits them was checked by whoever ran it, and is not here"
+                f"cell {injected + 1} holds parameters for the kernel {_shown(kernel)}, which is "
+                "not taken for Python: they are not read here, and its mandate permits any"
             )
     seal = _refusal(sealing, digest) if sealing is not None else ""
     return OutOfScope(stamps, seal, tuple(notes))
+
+
+def is_python(kernel: str | None) -> bool:
+    """Whether parameters for a kernel of this name are read as Python.
+
+    The name is in what the mandate binds; what metadata say of its language, nobody signed.
+    """
+    return kernel is not None and kernel.startswith("python")
+
+
+def _unreadable(scope: Scope, kernel: str | None) -> str:
+    if not scope.parameters:
+        return "its mandate permits no parameters"
+    return (
+        f"whether its parameters are those that its mandate permits cannot be judged: the kernel "
+        f"{_shown(kernel)} is not taken for Python, and other languages are not read here"
+    )
+
+
+def _other_kernel(claim: Claim, kernel: str | None) -> str:
+    """Why a stamp is of another kernel than the code that its mandate binds; empty if not."""
+    named = claim.stamp.kernel.name
+    if named == kernel:
+        return ""
+    return (
+        f"{OUTSIDE}: it ran on the kernel {_shown(named)}, and its mandate is for {_shown(kernel)}"
+    )
+
+
+def _shown(kernel: str | None) -> str:
+    return terminal_safe(repr(kernel), limit=80) if kernel is not None else "without a name"
 
 
 def _bound(claim: Claim) -> Scope | None:
@@ -91,37 +128,27 @@ def _refusal(scope: Scope, digest: str) -> str:
     return "" if permission else f"{OUTSIDE}: {permission.reason}"
 
 
-def _digest(
+def _code(
     notebook: Notebook,
     cells: Sequence[PresentCell],
     sealed: Sealed,
     alignment: Alignment | None,
-) -> str:
+) -> tuple[list[CodeLine], str | None]:
+    """The cells that the digest is of, and the name of the kernel: as sealed, where they are."""
     tags = [cell.cell.metadata.get("tags") for cell in cells]
     if sealed.newest is None or alignment is None:
-        lines = [
+        present = [
             CodeLine(cell.listed.kind, cell.listed.source, tag)
             for cell, tag in zip(cells, tags, strict=True)
         ]
-        return lines_digest(lines, notebook.kernel_name)
+        return present, notebook.kernel_name
     # Which cell holds parameters no seal says: the cell that stands in its place now does.
     now = {place: at for at, place in enumerate(alignment.sealed_of) if place is not None}
     lines = [
         CodeLine(line.kind, line.source, tags[now[place]] if place in now else None)
         for place, line in enumerate(sealed.newest.cells)
     ]
-    return lines_digest(lines, sealed.newest.claim.seal.kernelspec)
-
-
-def _python(notebook: Notebook) -> bool:
-    """Whether injected parameters are to be read as Python; the kernel's name is in the digest."""
-    if (notebook.kernel_name or "python").startswith("python"):
-        return True
-    for member, name in (("language_info", "name"), ("kernelspec", "language")):
-        value = notebook.metadata.get(member)
-        if isinstance(value, Mapping) and isinstance(value.get(name), str):
-            return bool(value[name] == "python")
-    return True
+    return lines, sealed.newest.claim.seal.kernelspec
 
 
 def _foreign_parameters(scope: Scope, source: str) -> str:

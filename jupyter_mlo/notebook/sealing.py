@@ -23,16 +23,11 @@ from jupyter_mlo.notebook.layout import MEMBER, notebook_json, stamp_json
 from jupyter_mlo.notebook.matching import Match, Tie
 from jupyter_mlo.notebook.present import PresentCell, sealable
 from jupyter_mlo.notebook.reading import notebook_from_json
+from jupyter_mlo.notebook.remarks import older_than_logged
 from jupyter_mlo.notebook.seals import Sealable, SealedCell, cells_root, make_seal
 from jupyter_mlo.notebook.stamps import Executed, can_cover, make_stamp
 from jupyter_mlo.notebook.verdicts import Verdict
-from jupyter_mlo.notebook.verification import (
-    Examined,
-    examine,
-    newer_record,
-    older_than_logged,
-    ruling,
-)
+from jupyter_mlo.notebook.verification import Examined, examine, newer_record, ruling
 from jupyter_mlo.notebook.vouching import RecordSource
 from jupyter_mlo.statements.envelope import Envelope
 from jupyter_mlo.statements.times import from_text

@@ -73,6 +73,7 @@ class WatchedClient(PapermillNotebookClient):  # type: ignore[misc]
         kernel = Kernel(
             name=self.km.kernel_name,
             language=getattr(spec, "language", ""),
+            argv=tuple(getattr(spec, "argv", ())),
             command=tuple(self.km.format_kernel_cmd()) if environ and spec else (),
             environ=environ,
         )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 
-from jupyter_mlo.config import Settings
+from jupyter_mlo.config import Settings, open_plain
 
 
 def name_here(settings: Settings, mlo: str) -> str | None:
@@ -15,7 +15,8 @@ def name_here(settings: Settings, mlo: str) -> str | None:
     # The folder's name is IdentityStore's rule; a test holds the two together.
     path = settings.identities / mlo.replace(":", "-") / "profile.json"
     try:
-        value = json.loads(path.read_bytes()[: 1 << 20])
+        with open_plain(path) as file:
+            value = json.loads(file.read(1 << 20))
         name = value["name"]
     except (OSError, ValueError, LookupError, TypeError, RecursionError):
         return None

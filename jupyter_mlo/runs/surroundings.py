@@ -10,7 +10,7 @@ import contextlib
 import importlib
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -39,6 +39,9 @@ class Kernel:
 
     name: str
     language: str
+    #: The command as the kernelspec has it, connection file not filled in.
+    argv: Sequence[str]
+    #: The command that started it.
     command: Sequence[str]
     environ: Mapping[str, str]
 
@@ -105,6 +108,7 @@ class Surroundings:
 
     def _find(self, kernel: Kernel, first: Callable[[], None]) -> None:
         first()
+        from jupyter_mlo.lifecycle.provenance import argv_digest
         from jupyter_mlo.runs.environment import find_environment
         from jupyter_mlo.runs.repository import find_repository
 
@@ -115,6 +119,9 @@ class Surroundings:
         self._environment = find_environment(
             kernel.name, kernel.language, kernel.command, kernel.environ
         )
+        if kernel.argv:
+            said = {"language": kernel.language, "mloArgvV1": argv_digest(kernel.argv)}
+            self._environment = replace(self._environment, kernelspec=said)
         if self._notebook is not None:
             self.repository = find_repository(self._notebook)
 

@@ -25,17 +25,19 @@ PAYLOAD_TYPE = "application/vnd.in-toto+json"
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 #: Whether a text stands in JSON as it is.
 _plain = re.compile(r"[ !#-\[\]-~]*").fullmatch
-#: What :meth:`Envelope.to_bytes` writes.
-_as_written = re.compile(
-    rb'\{"payload":"([A-Za-z0-9+/]*={0,2})","payloadType":"application/vnd\.in-toto\+json",'
-    rb'"signatures":\[\{"keyid":"([ !#-\[\]-~]*)","sig":"([A-Za-z0-9+/]*={0,2})"\}\]\}'
-).fullmatch
+#: What :meth:`Envelope.to_bytes` writes, as far as it is the same for all.
+_HEAD = b'{"payload":"'
+_MIDDLE = b'","payloadType":"application/vnd.in-toto+json","signatures":[{"keyid":"'
+_BEFORE_SIGNATURE = b'","sig":"'
+_TAIL = b'"}]}'
 #: An envelope above this size (bytes of JSON text) is refused unread.
 MAX_ENVELOPE = 4 * 1024 * 1024
 
 
 def pae(payload: bytes, payload_type: str = PAYLOAD_TYPE) -> bytes:
     """DSSE pre-authentication encoding: the bytes that are signed."""
+    if payload_type == PAYLOAD_TYPE:
+        return b"DSSEv1 28 application/vnd.in-toto+json %d %b" % (len(payload), payload)
     kind = payload_type.encode()
     return b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)
 
@@ -60,8 +62,9 @@ class Envelope:
 
     def holds_under(self, key: PublicKey) -> bool:
         """Whether ``key`` signed this envelope and is the one it names."""
-        return self.key_id == key.key_id and key.verifies(
-            self.signature, pae(self.payload, self.payload_type)
+        # What is signed is the PAE's SHA-256, and so is the statement's ID.
+        return self.key_id == key.key_id and key.verifies_digest(
+            self.signature, bytes.fromhex(self.statement_id)
         )
 
     def check_signature(self, key: PublicKey) -> None:
@@ -94,13 +97,16 @@ class Envelope:
         if not (self.payload_type == PAYLOAD_TYPE and _plain(self.key_id)):
             return canonical_bytes(self.to_json())
         # Written so, it is canonical already: nothing has to be sorted or escaped.
-        return (
-            b'{"payload":"%b","payloadType":"application/vnd.in-toto+json",'
-            b'"signatures":[{"keyid":"%b","sig":"%b"}]}'
-        ) % (
-            base64.b64encode(self.payload),
-            self.key_id.encode(),
-            base64.b64encode(self.signature),
+        return b"".join(
+            (
+                _HEAD,
+                binascii.b2a_base64(self.payload, newline=False),
+                _MIDDLE,
+                self.key_id.encode(),
+                _BEFORE_SIGNATURE,
+                binascii.b2a_base64(self.signature, newline=False),
+                _TAIL,
+            )
         )
 
     @classmethod
@@ -111,15 +117,24 @@ class Envelope:
                 f"an envelope of {len(data)} bytes is larger than the limit of {MAX_ENVELOPE}",
                 hint="statements name large things by digest; this is none of ours",
             )
-        ours = _as_written(data)  # one reading only: nearly all that is read is of this form
-        if ours is not None:
-            payload, key_id, signature = ours.groups()
-            return cls(
-                payload=_decode(payload.decode(), "payload"),
-                key_id=key_id.decode(),
-                signature=_decode(signature.decode(), "signature"),
-            )
-        return cls.from_json(read_json(data))
+        return cls._as_written(data) or cls.from_json(read_json(data))
+
+    @classmethod
+    def _as_written(cls, data: bytes) -> Envelope | None:
+        """What :meth:`to_bytes` wrote, which nearly all is; None where it wrote something else."""
+        if not (data.startswith(_HEAD) and data.endswith(_TAIL)):
+            return None
+        payload, middle, rest = data[len(_HEAD) : -len(_TAIL)].partition(_MIDDLE)
+        key_id, before, signature = rest.partition(_BEFORE_SIGNATURE)
+        if not (middle and before and key_id.isascii()):
+            return None
+        name = key_id.decode()
+        if not _plain(name):
+            return None
+        try:
+            return cls(_decoded(payload), name, _decoded(signature))
+        except ValueError:
+            return None
 
     @classmethod
     def from_json(cls, value: object) -> Envelope:
@@ -168,12 +183,20 @@ def _decode(text: object, member: str) -> bytes:
     if not isinstance(text, str):
         raise _malformed(f"its {member} is not a string")
     try:
-        data = binascii.a2b_base64(text, strict_mode=True)
-    except (binascii.Error, ValueError):
+        return _decoded(text.encode())
+    except (binascii.Error, UnicodeError):
         raise _malformed(f"its {member} is not base64") from None
-    if binascii.b2a_base64(data, newline=False) != text.encode():
-        # Unused bits of the last character, surplus padding: two texts of one envelope.
-        raise _malformed(f"its {member} is not in the one base64 form of its bytes")
+    except ValueError:
+        raise _malformed(f"its {member} is not in the one base64 form of its bytes") from None
+
+
+def _decoded(text: bytes) -> bytes:
+    """The bytes of standard base64 with padding; raises :class:`ValueError` for any second form."""
+    data = binascii.a2b_base64(text, strict_mode=True)
+    # Strict as it is, it lets the unused bits of the last character be anything, and padding follow
+    # where there is nothing to pad.
+    if binascii.b2a_base64(data[-(len(data) % 3 or 3) :], newline=False) != text[-4:]:
+        raise ValueError("there is a second text of the same bytes")
     return data
 
 

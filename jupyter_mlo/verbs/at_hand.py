@@ -6,7 +6,6 @@ verdict says so; nothing is created by looking.
 
 from __future__ import annotations
 
-import contextlib
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -25,14 +24,15 @@ from jupyter_mlo.statements.predicates import types
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from jupyter_mlo.ledger.store import Entry, Ledger
-    from jupyter_mlo.ledger.times import Clock, ProvenTimes
+    from jupyter_mlo.ledger.records import RecordStore
+    from jupyter_mlo.ledger.store import Ledger
+    from jupyter_mlo.ledger.times import Clock
+    from jupyter_mlo.ledger.view import LedgerView
     from jupyter_mlo.notebook.reading import Notebook
     from jupyter_mlo.notebook.vouching import RecordSource
 
 #: Seconds to wait for those who write the ledger.
 _PATIENCE = 2.0
-_NOTEBOOK = re.compile(rb'"notebook":"(urn:uuid:[0-9a-f-]{36})"')
 _DELEGATION = re.compile(rb'"delegation":"([0-9a-f]{64})"')
 
 
@@ -50,6 +50,8 @@ class AtHand:
     problems: list[str] = field(default_factory=list)
     #: What else could not be read, in sentences for a person; for want of it less is believed.
     notes: tuple[str, ...] = ()
+    #: Folder → what is kept there, indexed from the first question on.
+    _stores: dict[Path, RecordStore] = field(default_factory=dict)
 
     @property
     def said(self) -> tuple[str, ...]:
@@ -63,7 +65,7 @@ class AtHand:
 
     def for_notebook(self, notebook: Notebook) -> tuple[Pool, RecordSource | None]:
         """The records of its cells' sources, and with the pool the delegations that they need."""
-        records = _about(notebook, self.settings.records)
+        records = self._about(notebook, self.settings.records)
         if not records:
             return self.pool, None
         missing = self.ledger.chains_of(records, self.pool) if self.ledger else []
@@ -79,24 +81,22 @@ class AtHand:
 
     def stamps(self, notebook: Notebook) -> tuple[Envelope, ...]:
         """The stamps that were made here for cells of these sources."""
-        return _about(notebook, self.settings.stamps)
+        return self._about(notebook, self.settings.stamps)
 
+    def _about(self, notebook: Notebook, folder: Path) -> tuple[Envelope, ...]:
+        """The statements kept in a folder that are about sources of its code cells."""
+        if not folder.is_dir():
+            return ()
+        if folder not in self._stores:
+            from jupyter_mlo.ledger.records import RecordStore
 
-def _about(notebook: Notebook, folder: Path) -> tuple[Envelope, ...]:
-    """The statements kept in a folder that are about sources of its code cells."""
-    if not folder.is_dir():
-        return ()
-    from jupyter_mlo.ledger.records import RecordStore
-
-    return (
-        RecordStore(folder)
-        .matching(
+            self._stores[folder] = RecordStore(folder)
+        sources = [
             cell.digests.source
             for cell in notebook.cells
             if cell.kind == "code" and not cell.undigestable
-        )
-        .envelopes
-    )
+        ]
+        return self._stores[folder].matching(sources).envelopes
 
 
 @dataclass
@@ -106,84 +106,43 @@ class LedgerAtHand:
     ledger: Ledger
     checkpoint: Mapping[str, object] | None
     clock: Clock
+    #: Where it is kept which entries are of which predicate.
+    kept: Path
     problems: list[str] = field(default_factory=list)
     #: Whether somebody who is known here answers for a seal: anybody may append one.
     counts: Callable[[Envelope], bool] = lambda envelope: True
     _places: dict[str, Logged | None] = field(default_factory=dict)
 
+    @cached_property
+    def _view(self) -> LedgerView:
+        from jupyter_mlo.ledger.view import LedgerView
+
+        return LedgerView(self.ledger, self.clock, self._damaged, self.kept)
+
     def logged(self, statement_ids: Iterable[str]) -> dict[str, Logged]:
         """Which of these statements the ledger has, where, and (proven) since when."""
-        from jupyter_mlo.ledger.view import ProvenPlace
-
         wanted = list(statement_ids)
         new = [one for one in wanted if one not in self._places]
-        found = self.ledger.indexes(new, self._damaged)
-        for one in new:
-            self._places[one] = ProvenPlace(found[one], self._times) if one in found else None
+        found = self._view.logged(new)
+        self._places.update((one, found.get(one)) for one in new)
         places = ((one, self._places[one]) for one in wanted)
         return {one: place for one, place in places if place is not None}
 
-    @cached_property
-    def _times(self) -> ProvenTimes:
-        return self.ledger.times(self.clock)
-
     def newest_seal(self, notebook: str) -> tuple[str, int] | None:
         """Statement ID and index of the newest seal of a notebook that counts here."""
-        for envelope, index in reversed(self._seals.get(notebook, [])):
-            if self.counts(envelope):
-                return envelope.statement_id, index
+        for seal, index in self._view.seals(notebook):
+            if self.counts(seal):
+                return seal.statement_id, index
         return None
-
-    @cached_property
-    def _seals(self) -> dict[str, list[tuple[Envelope, int]]]:
-        found: dict[str, list[tuple[Envelope, int]]] = {}
-        for entry in self._entries(types.SEAL):
-            envelope = self._envelope(entry)
-            named = _NOTEBOOK.search(envelope.payload) if envelope else None
-            if envelope and named:
-                found.setdefault(named[1].decode(), []).append((envelope, entry.index))
-        return found
-
-    @cached_property
-    def enrolments(self) -> list[Envelope]:
-        """All enrolments that it has; whose count is for trust to say."""
-        read = map(self._envelope, self._entries(types.ENROLMENT))
-        return [envelope for envelope in read if envelope is not None]
-
-    def _entries(self, predicate_type: str) -> Iterator[Entry]:
-        from jupyter_mlo.ledger.store import Filter
-
-        return iter(self.ledger.entries(Filter(predicate_type=predicate_type)))
 
     def revocations(self) -> Iterator[Envelope]:
         """All revocations; one that the newest checkpoint does not cover as it is, is said."""
-        return self._all(types.REVOCATION)
+        return self._view.binding(types.REVOCATION)
 
     def bindings(self) -> Iterator[Envelope]:
         """All that says whose keys are whose, and who acts for which team; delegations aside."""
         for uri in (types.ENROLMENT, types.AFFIRMATION, types.MEMBERSHIP, types.ROLE):
-            yield from self._all(uri)
-
-    def _all(self, uri: str) -> Iterator[Envelope]:
-        for entry in self._entries(uri):
-            if flaw := self.ledger.flaw(entry):
-                what = types.short_name(uri)
-                article = "an" if what[0] in "ae" else "a"
-                self._damaged(f"entry {entry.index}, {article} {what}, is damaged: {flaw}")
-            with contextlib.suppress(MloError):
-                yield entry.envelope
-
-    def _envelope(self, entry: Entry) -> Envelope | None:
-        """What an entry holds; None, and said, where it is damaged."""
-        try:
-            envelope = entry.envelope
-            if envelope.statement_id == entry.statement_id:
-                return envelope
-            flaw = "its envelope is that of another statement"
-        except MloError as error:
-            flaw = error.message
-        self._damaged(f"entry {entry.index} is damaged: {flaw}")
-        return None
+            yield from self._view.binding(uri)
 
     def _damaged(self, what: str) -> None:
         problem = f"the ledger's {what}; jupyter mlo ledger verify names all that is"
@@ -248,9 +207,8 @@ def _counting(
         from jupyter_mlo.delegation.assurance import Assurance
         from jupyter_mlo.notebook.claims import Verifier
 
-        whole = pool.also([*ledger.enrolments, *ledger.chains_of([seal], pool)])
-        revoking = [one.statement_id for each in whole.revocations.values() for one in each]
-        logged = ledger.logged([seal.statement_id, *revoking])
+        whole = pool.also(ledger.chains_of([seal], pool))
+        logged = ledger.logged([seal.statement_id, *whole.revocation_ids])
         (claim,) = Verifier(whole, trust, now, logged).claims([seal], types.SEAL)
         return claim.attribution is not None and claim.attribution.assurance > Assurance.CLAIMED
 
@@ -310,7 +268,8 @@ def _ledger(settings: Settings, trust: Trust, problems: list[str]) -> LedgerAtHa
     try:
         if rolled_back := ledger.rolled_back():
             problems.append(rolled_back)
-        return LedgerAtHand(ledger, ledger.quoted(), clock_of(trust, ledger.verifier), problems)
+        clock, kept = clock_of(trust, ledger.verifier), settings.home / "ledger-labels.json"
+        return LedgerAtHand(ledger, ledger.quoted(), clock, kept, problems)
     except (MloError, OSError) as error:
         problems.append(f"the ledger could not be asked: {getattr(error, 'message', error)}")
         ledger.close()

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from jupyter_mlo.errors import InvalidInput
 from jupyter_mlo.verbs.context import Context
-from jupyter_mlo.verbs.shown_people import names_here, when, who
+from jupyter_mlo.verbs.shown_people import names_here, when, who, with_names
 
 if TYPE_CHECKING:
     from jupyter_mlo.notebook.blame import Blamed
@@ -65,7 +65,7 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
 def _row(line: Blamed, names: Mapping[str, str]) -> tuple[str, ...]:
     cell, sealed = line.cell, line.first_sealed
     changed = f" ({' and '.join(cell.changed)})" if cell.changed else ""
-    reason = f": {cell.reason}" if cell.reason else ""
+    reason = f": {with_names(cell.reason, names)}" if cell.reason else ""
     executed = line.executed_by is not None
     return (
         str(cell.position + 1),
@@ -73,7 +73,7 @@ def _row(line: Blamed, names: Mapping[str, str]) -> tuple[str, ...]:
         when(cell.started) if executed else "-",
         (cell.activity or "-") if executed else "-",
         (cell.model or "-") if executed else "-",
-        f"{names.get(sealed.mlo, sealed.mlo)}, {when(sealed.time)}" if sealed else "-",
+        f"{names.get(sealed.mlo, sealed.mlo)}, {when(sealed.time)}" if sealed else "not sealed yet",
         f"{cell.verdict}{changed}{reason}",
     )
 

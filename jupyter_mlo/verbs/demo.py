@@ -17,9 +17,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import shlex
-import shutil
-import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -75,21 +72,12 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
     stage.shell("jupyter mlo log")
     context.say(f"Done in {time.monotonic() - began:.0f} s. README.txt there says what is what.")
     context.say("\nTo look around:\n")
-    for command in entrance(folder):
+    for command in demo_folder.entrance(folder):
         context.say(f"  {command}")
     context.say("\nand then, for example:\n")
     for command in NEXT:
         context.say(f"  {command}")
     return 0
-
-
-def entrance(folder: Path) -> list[str]:
-    """What makes a shell use the demo's home, and this environment where it does not yet."""
-    activate = Path(sys.executable).with_name("activate")
-    lines = [f"cd {shlex.quote(str(folder))}", 'export MLO_HOME="$PWD/home"']
-    if activate.is_file() and shutil.which("jupyter-mlo") is None:
-        lines.insert(0, f". {shlex.quote(str(activate))}")
-    return lines
 
 
 def enrol(stage: Stage) -> None:

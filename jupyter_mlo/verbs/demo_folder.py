@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import sys
 from importlib import metadata, util
@@ -30,8 +31,7 @@ altered/      a copy of runs/validate.ipynb in which one output and one stamp we
 
 To look around:
 
-  cd {{folder}}
-  export MLO_HOME="$PWD/home"
+{{entrance}}
 """
 
 
@@ -47,6 +47,15 @@ def require_demo_packages() -> None:
             f"the sample notebooks need {', '.join(missing)}",
             hint='pip install "jupyter-mlo[demo]"',
         )
+
+
+def entrance(folder: Path) -> list[str]:
+    """What makes a shell use the demo's home, and this environment where it does not yet."""
+    activate = Path(sys.executable).with_name("activate")
+    lines = [f"cd {shlex.quote(str(folder))}", 'export MLO_HOME="$PWD/home"']
+    if activate.is_file() and shutil.which("jupyter-mlo") is None:
+        lines.insert(0, f". {shlex.quote(str(activate))}")
+    return lines
 
 
 def make_folder(folder: Path) -> None:
@@ -67,7 +76,8 @@ def make_folder(folder: Path) -> None:
                 if (folder / part).is_dir():
                     shutil.rmtree(folder / part)
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        readme.write_text(_TEXT.format(folder=folder), encoding="utf-8")
+        lines = "\n".join(f"  {line}" for line in entrance(folder))
+        readme.write_text(_TEXT.format(entrance=lines), encoding="utf-8")
         for part in PARTS:
             (folder / part).mkdir(mode=0o700)
     except OSError as error:

@@ -23,18 +23,19 @@ Examples:
 from __future__ import annotations
 
 import argparse
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jupyter_mlo.errors import InvalidInput, MloError, Refused
+from jupyter_mlo.errors import InvalidInput, Refused
 from jupyter_mlo.verbs.context import Context
+from jupyter_mlo.verbs.sent_files import read_statements, write_new
 from jupyter_mlo.verbs.unlocking import add_passphrase_options, new_passphrase
 
 if TYPE_CHECKING:
     from jupyter_mlo.identity.keys import SigningKey
     from jupyter_mlo.identity.store import Identity
+    from jupyter_mlo.statements.predicates.identity import Kind
 
 #: How often somebody who is asked may mistype, before that is an error.
 _TRIES = 2
@@ -106,7 +107,7 @@ def enrol(
     name: str | None = None,
     suggested: str = "",
     email: str | None = None,
-    kind: str = "person",
+    kind: Kind = "person",
     keyring: bool = False,
     fd: int | None = None,
     identifier: str | None = None,
@@ -157,7 +158,7 @@ def enrol(
     )
     profile = Profile(name=name, email=email, keyring=keyring)
     identity = store.create(profile, kind, key, passphrase, envelope.to_bytes(), mlo=mlo)
-    trust.add_also(mlo, key.key_id)
+    trust.add_also(mlo, key.key_id, kind if kind != "person" else None)
     context.say(f"enrolled {identity.label}")
     context.say(f"  MLO ID           {mlo}")
     context.say(f"  key fingerprint  {key.key_id}")
@@ -166,11 +167,13 @@ def enrol(
         context.say(f"  claimed successor of {earlier}")
     context.say("  Back it up: jupyter mlo key backup FILE. Without key or passphrase nothing can")
     context.say("  be signed again.")
-    context.say("  Others get to know your key with:")
-    context.say(f"    jupyter mlo trust add {mlo} {key.key_id}")
     if only_through_registrar(mlo):
         context.say("  It counts nowhere until a registrar has enrolled your key for it:")
         context.say("    jupyter mlo enroll --export FILE")
+    else:
+        context.say("  Others get to know your key with:")
+        said = "" if kind == "person" else f" --kind {kind}"
+        context.say(f"    jupyter mlo trust add {mlo} {key.key_id}{said}")
     publish(context, [envelope])
     return Enrolled(identity, key)
 
@@ -247,7 +250,7 @@ def _export(target: str, who: str | None, context: Context) -> int:
 
 
 def _take_in(path: Path, context: Context) -> int:
-    from jupyter_mlo.delegation.enrolment import read_lines, registrations_in
+    from jupyter_mlo.delegation.enrolment import registrations_in
     from jupyter_mlo.delegation.trust import TrustStore
     from jupyter_mlo.identity.store import IdentityStore
     from jupyter_mlo.statements.predicates import types
@@ -255,7 +258,7 @@ def _take_in(path: Path, context: Context) -> int:
 
     store = IdentityStore(context.settings)
     here = {(identity.mlo, identity.key_id): identity for identity in store.all()}
-    held = read_lines(read_file(path), where=str(path))
+    held = read_statements(path)
     # A registrar's answer may say as well that a lost key ended: that is for the ledger.
     ended = [one for one in held if types.REVOCATION.encode() in one.payload]
     found = registrations_in(one for one in held if one not in ended)
@@ -279,28 +282,3 @@ def _take_in(path: Path, context: Context) -> int:
             context.say("is what it tells you by another way:")
             context.say(f"  jupyter mlo trust add --registrar {registrar}")
     return 0
-
-
-def read_file(path: Path) -> bytes:
-    """The content of a file that the person named; raises :class:`InvalidInput`."""
-    try:
-        with path.open("rb") as file:
-            return file.read(64 * 1024 * 1024)
-    except OSError as error:
-        raise InvalidInput(
-            f"{path} cannot be read: {error.strerror}", hint="name the file that was sent"
-        ) from None
-
-
-def write_new(path: Path, content: bytes) -> None:
-    """A file that is not secret, and never in place of another; raises :class:`MloError`."""
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
-    except FileExistsError:
-        raise InvalidInput(
-            f"{path} exists already; it was left as it is", hint="name another file"
-        ) from None
-    except OSError as error:
-        raise MloError(f"{path} cannot be written: {error.strerror}", hint="name another") from None
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)

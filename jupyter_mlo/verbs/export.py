@@ -1,10 +1,12 @@
 """Write statements to a file that can be checked on a machine which has never seen the ledger.
 
-What is wanted: notebooks (their stamps and seals), everything of a run, or all that the ledger
-has. FILE becomes JSON Lines of Sigstore bundles v0.3, one signature each, with the enrolments,
-delegations and revocations that they rest on in front; FILE.receipts holds a receipt (C2SP
-tlog-proof) for each statement that the ledger has. `jupyter mlo verify FILE` checks both, under the
-trust configuration of whoever checks: nothing in the file makes a key trusted.
+What is wanted: notebooks (their stamps and seals), everything of a run, or all that the ledger has,
+each with the stamps that are kept here. No ledger has stamps: where a seal was exported from its
+notebook, they stand where it stands; else no time is proven of them. FILE becomes JSON Lines of
+Sigstore bundles v0.3, one signature each, with the enrolments, delegations and revocations that
+they rest on in front; FILE.receipts holds a receipt (C2SP tlog-proof) for each statement that the
+ledger has. `jupyter mlo verify FILE` checks both, under the trust configuration of whoever checks:
+nothing in the file makes a key trusted.
 
 Tools that are not ours check the signatures (any DSSE or Sigstore library, openssl) and the
 inclusion (any C2SP tlog-proof library). They do not check which person a key belongs to, whether it
@@ -30,6 +32,7 @@ from jupyter_mlo.errors import InvalidInput, MloError, NotFound
 from jupyter_mlo.verbs.context import Context
 
 if TYPE_CHECKING:
+    from jupyter_mlo.config import Settings
     from jupyter_mlo.ledger.store import Ledger
     from jupyter_mlo.statements.envelope import Envelope
 
@@ -79,6 +82,7 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
             raise NotFound("there is no ledger here", hint="name notebooks instead")
         else:
             wanted, more, lists = list(_of_ledger(ledger, arguments.run)), [], {}
+            wanted += _stamps(context.settings, None if arguments.all else wanted, arguments.run)
         if not wanted:
             raise NotFound(
                 "there is nothing to export", hint="jupyter mlo log shows what the ledger holds"
@@ -146,6 +150,31 @@ def _of_ledger(ledger: Ledger, run_id: str | None) -> Iterator[Envelope]:
                 delegated = getattr(getattr(statement.predicate, "run", None), "id", None)
                 if run_id in (statement.run, delegated):
                     yield entry.envelope
+
+
+def _stamps(
+    settings: Settings, of: Iterable[Envelope] | None, run_id: str | None
+) -> Iterator[Envelope]:
+    """The stamps that are kept here, which no ledger has: all, or those of a run's notebooks.
+
+    Args:
+        of: what the ledger has of the run; None for all.
+    """
+    from jupyter_mlo.ledger.records import RecordStore
+    from jupyter_mlo.statements.predicates.identity import Delegation
+    from jupyter_mlo.statements.predicates.notebook import Stamp
+    from jupyter_mlo.statements.statement import read_statement
+
+    notebooks: set[str] = set()
+    for envelope in of or ():
+        said = read_statement(envelope).predicate
+        if isinstance(said, Delegation) and said.run is not None and said.run.id == run_id:
+            notebooks.add(said.run.notebook)
+    for envelope in RecordStore(settings.stamps).matching():
+        with contextlib.suppress(MloError):
+            stamp = read_statement(envelope).predicate
+            if isinstance(stamp, Stamp) and (of is None or stamp.notebook in notebooks):
+                yield envelope
 
 
 def _chains(ledger: Ledger) -> Iterator[Envelope]:

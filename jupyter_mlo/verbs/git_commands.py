@@ -54,8 +54,14 @@ def config(name: str, *scope: str) -> str:
     return text("config", *scope, "--get", name, fine=(0, 1))
 
 
-def top() -> Path:
-    """The top folder of the work tree; raises :class:`InvalidInput` outside of one."""
+def work_tree() -> Path | None:
+    """The top folder of the work tree; None in a bare repository and in git's own folder.
+
+    Raises:
+        InvalidInput: this is no repository.
+    """
+    if text("rev-parse", "--is-inside-work-tree") != "true":
+        return None
     return Path(text("rev-parse", "--show-toplevel"))
 
 

@@ -79,7 +79,7 @@ def install(setup: Setup, context: Context, *, jupytext: bool) -> int:
         wanted[f"merge.{DRIVER}.driver"] = f"{command('merge')} %O %A %B %P"
     for name, value in wanted.items():
         git_commands.git("config", setup.scope, name, value)
-    _write_lines(attributes, [*_others(attributes), LINE if can_merge() else DIFF_LINE])
+    _write_lines(attributes, _with(LINE if can_merge() else DIFF_LINE, _others(attributes)))
     context.say(f"git shows notebooks with who executed their cells ({_where(setup)})")
     if can_merge():
         context.say("git merges cells; stamps stay with them, seals end and are named")
@@ -102,11 +102,14 @@ def uninstall(setup: Setup, context: Context) -> int:
     for section in _SECTIONS:
         git_commands.git("config", setup.scope, "--remove-section", section, fine=(0, 1, 128))
     attributes = setup.attributes
-    if attributes.is_file():
-        _write_lines(attributes, _others(attributes))
+    before = _lines(attributes)
+    others = _others(attributes)
+    if others != before:
+        _write_lines(attributes, others)
     tell_nbdime(False)
     context.say(f"git treats notebooks as before ({_where(setup)})")
-    file = None if setup.everywhere else jupytext_file(git_commands.top())
+    folder = None if setup.everywhere else git_commands.work_tree()
+    file = jupytext_file(folder) if folder is not None else None
     if file is not None and jupytext_filters(file):
         context.say(f"left as it is: cell_metadata_filter in {_safe(file)}")
     return 0
@@ -117,7 +120,7 @@ def status(setup: Setup, context: Context) -> int:
     shows = bool(git_commands.config(f"diff.{DRIVER}.textconv"))
     merges = bool(git_commands.config(f"merge.{DRIVER}.driver"))
     if setup.everywhere:
-        lines = _lines(setup.attributes)
+        lines = [line.rstrip("\r\n") for line in _lines(setup.attributes)]
         shows = shows and any(line in lines for line in (LINE, DIFF_LINE))
         merges = merges and LINE in lines
     else:
@@ -128,8 +131,9 @@ def status(setup: Setup, context: Context) -> int:
     context.say(f"merge: {'cells, with their stamps' if merges else 'not set up'}")
     told = "leaves our metadata out" if nbdime_is_told() else "shows our metadata"
     context.say(f"nbdime: {told if can_merge() else 'not installed'}")
-    if not setup.everywhere:
-        file = jupytext_file(git_commands.top())
+    folder = None if setup.everywhere else git_commands.work_tree()
+    if folder is not None:
+        file = jupytext_file(folder)
         if file is None:
             context.say("jupytext: no jupytext.toml here")
         else:
@@ -143,9 +147,9 @@ def status(setup: Setup, context: Context) -> int:
 
 
 def _install_jupytext(setup: Setup, context: Context, *, begin: bool) -> None:
-    if setup.everywhere:
+    folder = None if setup.everywhere else git_commands.work_tree()
+    if folder is None:
         return
-    folder = git_commands.top()
     file = jupytext_file(folder) or (folder / "jupytext.toml" if begin else None)
     if file is None:
         return
@@ -189,20 +193,33 @@ def _applied() -> dict[str, str]:
 
 
 def _lines(path: Path) -> list[str]:
+    """The lines of a file with their ends, which are the file's own to choose."""
     try:
-        return path.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+        text = path.read_bytes().decode(encoding="utf-8", errors="surrogateescape")
     except FileNotFoundError:
         return []
+    return re.findall(r"[^\n]*\n|[^\n]+", text)
 
 
 def _others(path: Path) -> list[str]:
-    return [line for line in _lines(path) if line not in (LINE, DIFF_LINE)]
+    return [line for line in _lines(path) if line.rstrip("\r\n") not in (LINE, DIFF_LINE)]
+
+
+def _with(line: str, others: list[str]) -> list[str]:
+    """``others`` and one line more, with their ends."""
+    end = "\r\n" if others and others[0].endswith("\r\n") else "\n"
+    if others and not others[-1].endswith("\n"):
+        others = [*others[:-1], others[-1] + end]
+    return [*others, line + end]
 
 
 def _write_lines(path: Path, lines: list[str]) -> None:
+    """Write the file; one in which nothing stands any more is removed, unless it is a link."""
+    if not lines and not path.is_symlink():
+        path.unlink(missing_ok=True)
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
-    text = "".join(f"{line}\n" for line in lines)
-    path.write_text(text, encoding="utf-8", errors="surrogateescape")
+    path.write_bytes("".join(lines).encode("utf-8", errors="surrogateescape"))
 
 
 def _where(setup: Setup) -> str:

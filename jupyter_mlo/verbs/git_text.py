@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from jupyter_mlo.config import load_settings
 from jupyter_mlo.errors import MloError
 from jupyter_mlo.identity.safe_text import terminal_safe
 from jupyter_mlo.notebook.streams import terminal_text
@@ -34,10 +35,11 @@ def textconv(name: str, context: Context) -> int:
 
     path = Path(name)
     try:
-        with Judge(context.settings, context.now()) as judge:
+        settings = load_settings()
+        with Judge(settings, context.now()) as judge:
             examined = judge.examine(judge.read(path))
             lines = blame(examined)
-        names = names_here(context.settings)
+        names = names_here(settings)
     except MloError as error:
         text = path.read_bytes().decode(errors="replace")
         shown = [f"[{_line(error.message.replace(name, 'the notebook'))}]"]

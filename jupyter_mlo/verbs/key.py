@@ -190,8 +190,8 @@ def _restore(arguments: argparse.Namespace, context: Context) -> int:
     from jupyter_mlo.delegation.trust import TrustStore
     from jupyter_mlo.identity.backup import open_backup
     from jupyter_mlo.identity.store import IdentityStore
-    from jupyter_mlo.verbs.enroll import read_file
     from jupyter_mlo.verbs.home_notice import warn_of_home
+    from jupyter_mlo.verbs.sent_files import read_file
     from jupyter_mlo.verbs.unlocking import given_passphrase
 
     warn_of_home(context)

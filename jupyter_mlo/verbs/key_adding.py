@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING
 
 from jupyter_mlo.errors import InvalidInput, NotFound
 from jupyter_mlo.verbs.context import Context
+from jupyter_mlo.verbs.sent_files import read_statements, write_new
 from jupyter_mlo.verbs.unlocking import new_passphrase, unlock
 
 if TYPE_CHECKING:
     from jupyter_mlo.delegation.enrolment import Claim
+    from jupyter_mlo.identity.keys import PublicKey
+    from jupyter_mlo.identity.store import Identity, IdentityStore
     from jupyter_mlo.statements.envelope import Envelope
 
 
@@ -31,7 +34,6 @@ def _export(arguments: argparse.Namespace, context: Context) -> int:
     from jupyter_mlo.identity.profiles import Profile, check_name
     from jupyter_mlo.identity.schemes import DID_KEY, parse_id
     from jupyter_mlo.identity.store import IdentityStore
-    from jupyter_mlo.verbs.enroll import write_new
     from jupyter_mlo.verbs.home_notice import warn_of_home
     from jupyter_mlo.verbs.publishing import last_checkpoint, publish
 
@@ -69,10 +71,9 @@ def _export(arguments: argparse.Namespace, context: Context) -> int:
 
 
 def _sign(arguments: argparse.Namespace, context: Context) -> int:
-    from jupyter_mlo.delegation.enrolment import kept_enrolments, to_lines, vouch
+    from jupyter_mlo.delegation.enrolment import kept_enrolments, to_lines
     from jupyter_mlo.identity.store import IdentityStore
-    from jupyter_mlo.verbs.enroll import write_new
-    from jupyter_mlo.verbs.publishing import last_checkpoint, publish
+    from jupyter_mlo.verbs.publishing import publish
 
     file = Path(arguments.sign)
     answer = Path(arguments.out) if arguments.out else file.with_name(f"{file.stem}.signed.jsonl")
@@ -95,15 +96,7 @@ def _sign(arguments: argparse.Namespace, context: Context) -> int:
     context.note(f"a second key for {identity.label}")
     context.note(f"  key fingerprint  {claim.key.key_id}")
     context.note("Compare it with what the second device shows: whoever holds it will be you.")
-    key = unlock(context, store, identity, arguments.passphrase_fd)
-    said = vouch(
-        identity.mlo,
-        identity.kind,
-        key,
-        claim.key,
-        now=context.now(),
-        checkpoint=last_checkpoint(context),
-    )
+    said = _vouched(identity, claim.key, store, arguments, context)
     before = kept_enrolments(store, identity)
     write_new(answer, to_lines([*before, claim.envelope, said]))
     for envelope in (claim.envelope, said):
@@ -116,12 +109,12 @@ def _sign(arguments: argparse.Namespace, context: Context) -> int:
 
 
 def _take_in(arguments: argparse.Namespace, context: Context) -> int:
-    from jupyter_mlo.delegation.enrolment import vouch, vouches_in
+    from jupyter_mlo.delegation.enrolment import vouches_in
     from jupyter_mlo.identity.store import IdentityStore
-    from jupyter_mlo.verbs.publishing import last_checkpoint, publish
+    from jupyter_mlo.verbs.publishing import publish
 
     path = Path(arguments.take_in)
-    envelopes = _envelopes(path)
+    envelopes = read_statements(path)
     store = IdentityStore(context.settings)
     here = {(identity.mlo, identity.key_id): identity for identity in store.all()}
     found = [one for one in vouches_in(envelopes) if (one.mlo, one.key_id) in here]
@@ -136,15 +129,7 @@ def _take_in(arguments: argparse.Namespace, context: Context) -> int:
     context.note(f"{identity.label} has a key on another device")
     context.note(f"  key fingerprint  {first.key_id}")
     context.note("Compare it with what that device shows: from here on it is known as yours.")
-    key = unlock(context, store, identity, arguments.passphrase_fd)
-    back = vouch(
-        identity.mlo,
-        identity.kind,
-        key,
-        first,
-        now=context.now(),
-        checkpoint=last_checkpoint(context),
-    )
+    back = _vouched(identity, first, store, arguments, context)
     kept = [one for one in envelopes if one.key_id != identity.key_id]
     for envelope in (*kept, back):
         store.add_enrolment(identity, envelope.to_bytes())
@@ -153,20 +138,29 @@ def _take_in(arguments: argparse.Namespace, context: Context) -> int:
     return 0
 
 
+def _vouched(
+    identity: Identity,
+    other: PublicKey,
+    store: IdentityStore,
+    arguments: argparse.Namespace,
+    context: Context,
+) -> Envelope:
+    """The word of an MLO's key here that another key is its too; asks for the passphrase."""
+    from jupyter_mlo.delegation.enrolment import vouch
+    from jupyter_mlo.verbs.publishing import last_checkpoint
+
+    key = unlock(context, store, identity, arguments.passphrase_fd)
+    checkpoint = last_checkpoint(context)
+    return vouch(identity.mlo, identity.kind, key, other, now=context.now(), checkpoint=checkpoint)
+
+
 def _one_claim(file: Path) -> Claim:
     from jupyter_mlo.delegation.enrolment import claims_in
 
-    claims = claims_in(_envelopes(file))
+    claims = claims_in(read_statements(file))
     if len(claims) != 1:
         raise InvalidInput(
             f"{file} holds {len(claims)} keys that enrol themselves, not one",
             hint="the file is made on the second device: jupyter mlo key add MLO_ID --export FILE",
         )
     return claims[0]
-
-
-def _envelopes(path: Path) -> list[Envelope]:
-    from jupyter_mlo.delegation.enrolment import read_lines
-    from jupyter_mlo.verbs.enroll import read_file
-
-    return read_lines(read_file(path), where=str(path))

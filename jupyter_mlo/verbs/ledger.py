@@ -30,12 +30,12 @@ import argparse
 import base64
 import contextlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jupyter_mlo.verbs.context import Context
+from jupyter_mlo.verbs.progress import progress
 
 if TYPE_CHECKING:
     from jupyter_mlo.ledger.report import Fault, LedgerReport
@@ -97,8 +97,8 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
         )
     with open_ledger(context.settings, create=False) as ledger:
         if arguments.action == "verify":
-            kept = _kept(Path(arguments.against)) if arguments.against else None
-            since = _kept(Path(arguments.since)) if arguments.since else None
+            kept = _kept(arguments.against) if arguments.against else None
+            since = _kept(arguments.since) if arguments.since else None
             return verify(ledger, context, as_json=arguments.json, kept=kept, since=since)
         if arguments.action == "prove":
             return ledger_receipts.prove(ledger, context, arguments.entry, arguments.out)
@@ -144,20 +144,20 @@ def verify(
     ]
     # What a checkpoint covers that this ledger does not continue is not to be taken as it is.
     first = named(since).size if since is not None and not departed else 0
-    with _progress("tree", context) as progress:
-        tree = ledger.verify(progress, since=first, erased=erasures.leaves)
+    with progress("tree", "entries", context) as moved:
+        tree = ledger.verify(moved, since=first, erased=erasures.leaves)
     if why := ledger.rolled_back():
         tree.add("last-checkpoint", why)
     for where, what in departed:
         tree.add(where, what)
-    with _progress("signatures", context) as progress:
+    with progress("signatures", "entries", context) as moved:
         statements = check_statements(
             ledger,
             trust=trust,
             now=now,
             others=others,
             since=first,
-            progress=progress,
+            progress=moved,
             # Whoever forks a kernel, with its threads, may inherit a lock for ever.
             reopen=None if context.in_kernel else partial(open_ledger, settings, create=False),
         )
@@ -171,24 +171,16 @@ def verify(
     return 0 if holds else 1
 
 
-def _kept(path: Path) -> bytes:
+def _kept(name: str) -> bytes:
     """The signed note in a file that somebody names."""
-    from jupyter_mlo.errors import InvalidInput, LedgerError
     from jupyter_mlo.ledger.last_seen import named
+    from jupyter_mlo.verbs.sent_files import read_carried
 
-    try:
-        note = path.read_bytes()
-        named(note)
-    except OSError as error:
-        raise InvalidInput(
-            f"{path} cannot be read: {error.strerror}", hint="name a file with a checkpoint"
-        ) from None
-    except LedgerError as error:
-        raise InvalidInput(
-            f"{path}: {error.message}",
-            hint="name a file that jupyter mlo ledger checkpoint has written",
-        ) from None
-    return note
+    def read(data: bytes) -> bytes:
+        named(data)
+        return data
+
+    return read_carried(name, written_by="jupyter mlo ledger checkpoint", reader=read)
 
 
 def _own_enrolments(context: Context) -> Iterator[Envelope]:
@@ -240,18 +232,27 @@ def _say(
         context.note(
             f"{statements.unknown} statements are of kinds that only a newer version knows"
         )
-    counted = f"{tree.size} entries under {tree.checkpoints} checkpoints"
+    entries, checkpoints = _many(tree.size, "entries"), _many(tree.checkpoints, "checkpoints")
+    counted = f"{entries} under {checkpoints}"
     if first:
-        counted = f"{tree.size - first} entries since entry {first}, of {tree.size}"
+        came = _many(tree.size - first, "entries") if tree.size > first else "nothing"
+        counted = f"{came} came after the checkpoint of {_many(first, 'entries')}"
     if tree.erased:
         counted += f", {tree.erased} of them erased"
     if holds:
         context.say(f"the ledger holds: {counted}, {statements.hold} signatures and chains")
     else:
-        context.say(f"the ledger DOES NOT HOLD: {counted}, {len(faults) + tree.more} faults")
+        context.say(
+            f"the ledger DOES NOT HOLD: {counted}, {_many(len(faults) + tree.more, 'faults')}"
+        )
     context.say(f"  origin  {tree.origin}")
     context.say(f"  root    {base64.b64encode(tree.root).decode()}")
     context.say(f"  clock   {clock}")
+
+
+def _many(count: int, things: str) -> str:
+    singular = {"entries": "entry"}.get(things, things.removesuffix("s"))
+    return f"{count} {singular if count == 1 else things}"
 
 
 def _as_json(
@@ -278,20 +279,3 @@ def _as_json(
             "unknown": statements.unknown,
         },
     }
-
-
-@contextlib.contextmanager
-def _progress(what: str, context: Context) -> Iterator[Callable[[int, int], None] | None]:
-    """A bar on a terminal, nothing elsewhere."""
-    if not context.err.isatty():
-        yield None
-        return
-    from tqdm import tqdm
-
-    with tqdm(desc=what, unit=" entries", file=context.err, leave=False) as bar:
-
-        def progress(done: int, total: int) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
-
-        yield progress

@@ -119,6 +119,7 @@ def _granted(arguments: argparse.Namespace, context: Context) -> int:
         raise KeyFileError(
             f"there is no {path}", hint="jupyter mlo grant --out writes it"
         ) from None
+    before = _session(context)
     open_granted(context.settings, signer, context.now())
     publish(context, signer.chain)
     left = show_duration(signer.expires - context.now())
@@ -126,6 +127,7 @@ def _granted(arguments: argparse.Namespace, context: Context) -> int:
         f"logged in as the assistant {signer.named['assistant']} for {signer.mlo}: "
         f"{signer.activity}, for {left}"
     )
+    _tell_of_the_one_before(context, before, signer)
     return 0
 
 
@@ -151,6 +153,7 @@ def log_in(
     from jupyter_mlo.delegation.sessions import open_session
     from jupyter_mlo.verbs.publishing import last_checkpoint, publish
 
+    before = _session(context)
     signer = open_session(
         context.settings,
         identity,
@@ -163,9 +166,35 @@ def log_in(
         checkpoint=last_checkpoint(context),
         team=team,
     )
-    _tell(context, identity, signer)
+    _tell(context, identity, signer, before)
     publish(context, signer.chain)
     return signer
+
+
+def _session(context: Context) -> Signer | None:
+    """The session that goes on here; None where there is none that can be used."""
+    from jupyter_mlo.delegation.sessions import load_session
+    from jupyter_mlo.errors import SessionError
+
+    try:
+        return load_session(context.settings, context.now())
+    except SessionError:
+        return None
+
+
+def _tell_of_the_one_before(context: Context, before: Signer | None, signer: Signer) -> None:
+    """Say that a session that was open is no more, and what becomes of its time."""
+    from jupyter_mlo.identity.safe_text import terminal_safe
+    from jupyter_mlo.verbs.shown_people import minute, names_here, who
+
+    if before is None:
+        return
+    other = terminal_safe(who(before.mlo, names_here(context.settings)), limit=120)
+    whose = "your session" if before.mlo == signer.mlo else f"the session of {other}"
+    context.say(
+        f"this replaces {whose} until {minute(before.expires)}; the new one ends at "
+        f"{minute(signer.expires)}"
+    )
 
 
 def _needed(kept: Sequence[Envelope], team: str | None) -> list[Envelope]:
@@ -208,7 +237,7 @@ def _enrol_first(arguments: argparse.Namespace, context: Context) -> Enrolled:
         ) from None
 
 
-def _tell(context: Context, identity: Identity, signer: Signer) -> None:
+def _tell(context: Context, identity: Identity, signer: Signer, before: Signer | None) -> None:
     """Say who is logged in, for how long, and what comes next."""
     from jupyter_mlo.verbs.durations import show_duration
 
@@ -216,5 +245,6 @@ def _tell(context: Context, identity: Identity, signer: Signer) -> None:
     model = f" on {signer.model}" if signer.model else ""
     team = f" for {signer.named['onBehalfOf']}" if "onBehalfOf" in signer.named else ""
     context.say(f"logged in as {identity.label}{team}: {signer.activity}{model}, for {left}")
+    _tell_of_the_one_before(context, before, signer)
     if not context.in_kernel:
         context.say("next: %load_ext jupyter_mlo in a notebook, or jupyter mlo status")

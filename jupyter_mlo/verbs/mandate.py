@@ -92,6 +92,7 @@ def _create(arguments: argparse.Namespace, context: Context) -> int:
     from jupyter_mlo.identity.private_files import write_private
     from jupyter_mlo.identity.store import IdentityStore
     from jupyter_mlo.notebook.code import code_digest
+    from jupyter_mlo.notebook.mandated import is_python
     from jupyter_mlo.notebook.reading import read_notebook
     from jupyter_mlo.verbs.durations import parse_duration
     from jupyter_mlo.verbs.mandate_words import scope_lines
@@ -103,7 +104,13 @@ def _create(arguments: argparse.Namespace, context: Context) -> int:
     check_lasts(lasts)
     parameters = parse_parameters(arguments.parameters or [])
     notebook = Path(arguments.notebook)
-    code = code_digest(read_notebook(notebook))
+    read = read_notebook(notebook)
+    code = code_digest(read)
+    if parameters not in ({}, "*") and not is_python(read.kernel_name):
+        context.note(
+            f"note: {notebook.name} is not for a Python kernel: whether a run kept to these "
+            "parameters `verify` cannot read, and their cell will not be valid there"
+        )
     out = _out(arguments.out, notebook)
     store = IdentityStore(context.settings)
     identity = _identity(arguments.who, store, context)
@@ -245,22 +252,11 @@ def _revoke(arguments: argparse.Namespace, context: Context) -> int:
     from jupyter_mlo.delegation.mandate_store import MandateStore
     from jupyter_mlo.delegation.revocation import make_revocation
     from jupyter_mlo.delegation.signer import Signer
-    from jupyter_mlo.errors import StatementError
     from jupyter_mlo.identity.store import IdentityStore
-    from jupyter_mlo.statements.times import from_text
+    from jupyter_mlo.verbs.key_ending import compromised_since
     from jupyter_mlo.verbs.publishing import last_checkpoint, publish
 
-    since = None
-    if arguments.compromised_since is not None:
-        try:
-            since = from_text(arguments.compromised_since)
-        except StatementError as error:
-            raise InvalidInput(error.message, hint=error.hint) from None
-    if (since is None) == (arguments.reason == "compromised"):
-        raise InvalidInput(
-            "--compromised-since goes with --reason compromised, and that with it",
-            hint="what was done under the mandate before that moment stays valid",
-        )
+    since = compromised_since(arguments, context)
     mandate = _find(arguments.which, context)
     kept = MandateStore(context.settings)
     if kept.revocation(mandate.mandate_id) is not None and since is None:

@@ -73,7 +73,7 @@ def _lines(
     until: str,
 ) -> list[str]:
     digests = ", ".join(one[:16] for one in code)
-    changed = "any notebook" if list(code) == [EVERYTHING] else f"code {digests}; not once changed"
+    changed = "any notebook" if list(code) == [EVERYTHING] else f"only with the code {digests}"
     return [
         f"run           {terminal_safe(notebook, limit=120)} ({changed})",
         f"activity      {listed(activities)}",

@@ -10,7 +10,7 @@ enrolled, say so with --handle-of. Someone who lost a key makes another for the 
 add MLO_ID --export`); --lost enrols that one for the same person, and revokes the lost one.
 
 `revoke` takes back whom you enrolled: someone who left, or a key that is in other hands. `role`
-gives an MLO a role in the organisation.
+gives an MLO a role in the organisation, `member` says who may act for a team; both take back, too.
 
 Examples:
   jupyter mlo registrar init --name "Bank, model risk"
@@ -18,7 +18,10 @@ Examples:
   jupyter mlo registrar enrol ada-laptop.jsonl --handle-of mlo:7K3D-9QXA-2MFB
   jupyter mlo registrar enrol ada-again.jsonl --lost
   jupyter mlo registrar revoke mlo:7K3D-9QXA-2MFB --reason left
-  jupyter mlo registrar role mlo:7K3D-9QXA-2MFB validator
+  jupyter mlo registrar role grant mlo:7K3D-9QXA-2MFB validator --for 52w
+  jupyter mlo registrar role remove mlo:7K3D-9QXA-2MFB validator
+  jupyter mlo registrar member add mlo:HCYH-72B8-4V3D mlo:7K3D-9QXA-2MFB --out ada.jsonl
+  jupyter mlo registrar member remove mlo:HCYH-72B8-4V3D mlo:7K3D-9QXA-2MFB
   jupyter mlo registrar list
 """
 
@@ -30,6 +33,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jupyter_mlo.errors import InvalidInput, MloError
+from jupyter_mlo.verbs import registrar_gifts
 from jupyter_mlo.verbs.context import Context
 from jupyter_mlo.verbs.key import REASONS
 from jupyter_mlo.verbs.unlocking import add_passphrase_options, new_passphrase, unlock
@@ -44,7 +48,7 @@ if TYPE_CHECKING:
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     actions = parser.add_subparsers(
-        dest="action", required=True, metavar="init|enrol|revoke|role|list"
+        dest="action", required=True, metavar="init|enrol|revoke|role|member|list"
     )
     init = actions.add_parser("init", allow_abbrev=False, help="make the registrar of this home")
     init.add_argument("--name", metavar="NAME", help="what people call this registrar")
@@ -68,11 +72,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="since when others may have had it: a day, a time, or how long ago (2d)",
     )
     add_passphrase_options(revoke)
-    role = actions.add_parser("role", allow_abbrev=False, help="give an MLO a role")
-    role.add_argument("who", metavar="MLO_ID")
-    role.add_argument("role", metavar="ROLE", help="such as validator: a-z, 0-9 and -")
-    role.add_argument("--for", dest="duration", metavar="TIME", help="how long: 90d, 52w")
-    add_passphrase_options(role)
+    registrar_gifts.configure(actions)
     listing = actions.add_parser(
         "list", allow_abbrev=False, help="show whom this registrar has enrolled"
     )
@@ -80,17 +80,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, context: Context) -> int:
-    """Init, enrol or list."""
+    """What the registrar is to do."""
     if arguments.action == "init":
         return _init(arguments, context)
     if arguments.action == "list":
         return _list(arguments.json, context)
-    if arguments.action in ("revoke", "role"):
+    if arguments.action in ("role", "member"):
+        return registrar_gifts.run(arguments, context)
+    if arguments.action == "revoke":
         from jupyter_mlo.verbs import registrar_acts
 
-        return (registrar_acts.revoke if arguments.action == "revoke" else registrar_acts.role)(
-            arguments, context
-        )
+        return registrar_acts.revoke(arguments, context)
     return _enrol(arguments, context)
 
 
@@ -171,7 +171,7 @@ def _enrol(arguments: argparse.Namespace, context: Context) -> int:
         context.say(f"  kept in          {here.folder}")
     if answer is not None:
         from jupyter_mlo.delegation.enrolment import to_lines
-        from jupyter_mlo.verbs.enroll import write_new
+        from jupyter_mlo.verbs.sent_files import write_new
 
         write_new(answer, to_lines([*envelopes, *lost]))
         context.say(f"  answer           {answer}")
@@ -206,10 +206,9 @@ def _claim(who: str, store: IdentityStore) -> tuple[Claim, Identity | None]:
         claims_in,
         kept_enrolments,
         read_claim,
-        read_lines,
     )
     from jupyter_mlo.errors import NotFound
-    from jupyter_mlo.verbs.enroll import read_file
+    from jupyter_mlo.verbs.sent_files import read_statements
 
     if not Path(who).is_file():
         try:
@@ -220,7 +219,7 @@ def _claim(who: str, store: IdentityStore) -> tuple[Claim, Identity | None]:
                 hint=f"{error.hint}; a file is made with: jupyter mlo enroll --export FILE",
             ) from None
         return read_claim(kept_enrolments(store, identity)[0]), identity
-    envelopes = read_lines(read_file(Path(who)), where=who)
+    envelopes = read_statements(Path(who))
     claims = claims_in(envelopes)
     if len(claims) != 1:
         if len(envelopes) == 1:

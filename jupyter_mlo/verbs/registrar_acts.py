@@ -1,12 +1,10 @@
-"""``registrar revoke`` and ``registrar role``: what a registrar says of those it enrolled."""
+"""``registrar revoke``: a registrar takes back whom it enrolled."""
 
 from __future__ import annotations
 
 import argparse
-import re
 from typing import TYPE_CHECKING
 
-from jupyter_mlo.errors import InvalidInput
 from jupyter_mlo.verbs.context import Context
 from jupyter_mlo.verbs.unlocking import unlock
 
@@ -41,41 +39,6 @@ def revoke(arguments: argparse.Namespace, context: Context) -> int:
     publish(context, [registrar.own_enrolment, *said])
     context.say(f"{registrar.identity.label} revoked {len(said)} keys")
     context.say("What they signed, and the ledger has from before, stays valid.")
-    return 0
-
-
-def role(arguments: argparse.Namespace, context: Context) -> int:
-    """Give an MLO a role."""
-    from jupyter_mlo.delegation.registrar import Registrar
-    from jupyter_mlo.identity.schemes import parse_id
-    from jupyter_mlo.verbs.durations import parse_duration
-    from jupyter_mlo.verbs.publishing import last_checkpoint, publish
-
-    if not re.fullmatch(r"[a-z][a-z0-9-]{0,63}", arguments.role):
-        raise InvalidInput(
-            f"{arguments.role[:60]!r} is no name of a role", hint="such as validator: a-z, 0-9, -"
-        )
-    lasts = parse_duration(arguments.duration) if arguments.duration else None
-    registrar = Registrar.open(context.settings)
-    mlo = parse_id(
-        arguments.who,
-        tuple(member.mlo for member in registrar.roster().members),
-        context.settings.policy.schemes,
-    )
-    context.note(f"{mlo} becomes {arguments.role}")
-    key = unlock(context, registrar.store, registrar.identity, arguments.passphrase_fd)
-    now = context.now()
-    said = registrar.give_role(
-        mlo,
-        arguments.role,
-        key,
-        now=now,
-        until=None if lasts is None else now + lasts,
-        checkpoint=last_checkpoint(context),
-    )
-    publish(context, [registrar.own_enrolment, said])
-    context.say(f"{mlo} has the role {arguments.role}")
-    context.say(f"  statement        {said.statement_id}")
     return 0
 
 

@@ -122,16 +122,20 @@ def _show_changes(path: Path, examined: Examined, meaning: str, context: Context
     from jupyter_mlo.identity.safe_text import terminal_safe
     from jupyter_mlo.notebook.verdicts import Verdict
     from jupyter_mlo.notebook.verification import report
+    from jupyter_mlo.verbs.shown_people import names_here, who
     from jupyter_mlo.verbs.shown_verdicts import cell_line
 
     found = report(examined)
     seal = found.seal
+    names = names_here(context.settings)
+    by = terminal_safe(who(seal.mlo, names), limit=120) if seal.mlo else ""
     lines = [f"altered: {problem}" for problem in found.problems]
     if seal.time is None:
         lines.append(f"there is no seal that counts here: {seal.reason}")
     lines += seal.changes
-    lines += [cell_line(cell) for cell in found.cells if cell.verdict is not Verdict.VERIFIED]
-    since = f"since the seal of {seal.time} by {seal.mlo}" if seal.time else "in it"
+    unlike = (cell for cell in found.cells if cell.verdict is not Verdict.VERIFIED)
+    lines += [cell_line(cell, names) for cell in unlike]
+    since = f"since the seal of {seal.time} by {by}" if seal.time else "in it"
     name = terminal_safe(str(path), limit=_WIDTH)
     context.note(f"{name}, to be sealed as {meaning}: what changed {since}")
     for line in lines[:_MOST_LINES]:
@@ -150,17 +154,21 @@ def _confirm(path: Path, meaning: str, context: Context) -> None:
 
 def _report(path: Path, found: SealedNotebook, mlo: str, meaning: str, context: Context) -> None:
     from jupyter_mlo.identity.safe_text import terminal_safe
+    from jupyter_mlo.verbs.shown_people import names_here, who, with_names
 
+    names = names_here(context.settings)
+    by = terminal_safe(who(mlo, names), limit=120)
     name = terminal_safe(str(path), limit=_WIDTH)
     if found.seal is None:
         context.say(f"{name}: nothing has changed since your last seal; {found.kept} stamps hold")
     else:
         context.say(
-            f"{name}: sealed ({meaning}) by {mlo}; {len(found.stamps)} cells stamped, "
+            f"{name}: sealed ({meaning}) by {by}; {len(found.stamps)} cells stamped, "
             f"{found.kept} stamps kept"
         )
     for cell in found.unvouched[:_MOST_LINES]:
-        line = f"cell {cell.position + 1}: {cell.verdict}: {cell.reason}"
+        why = with_names(cell.reason, names)
+        line = f"cell {cell.position + 1}: {cell.verdict}: {why}"
         context.say(f"  not vouched for: {terminal_safe(line, limit=_WIDTH)}")
     if len(found.unvouched) > _MOST_LINES:
         context.say(f"  … and {len(found.unvouched) - _MOST_LINES} more: jupyter mlo verify --json")

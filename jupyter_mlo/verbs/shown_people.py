@@ -3,23 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 
 from jupyter_mlo.config import Settings
 
 
 def names_here(settings: Settings) -> dict[str, str]:
-    """MLO ID → name, of everybody enrolled in this home."""
+    """MLO ID → name, of everybody enrolled in this home who has one."""
     if not settings.identities.is_dir():
         return {}
     from jupyter_mlo.identity.store import IdentityStore
 
-    return {one.mlo: one.profile.name for one in IdentityStore(settings).all()}
+    everybody = IdentityStore(settings).all()
+    return {one.mlo: one.profile.name for one in everybody if one.profile.name != one.mlo}
 
 
 def who(mlo: str, names: Mapping[str, str]) -> str:
     """``Ada Sample (mlo:…)``, or the ID alone."""
     name = names.get(mlo)
     return f"{name} ({mlo})" if name else mlo
+
+
+def with_names(text: str, names: Mapping[str, str]) -> str:
+    """``text`` with the names of the MLOs that it names by their IDs."""
+    for mlo in names:
+        text = text.replace(mlo, who(mlo, names))
+    return text
+
+
+def minute(time: datetime) -> str:
+    """A moment (aware, UTC), to the minute."""
+    return f"{time:%Y-%m-%d %H:%M} UTC"
 
 
 def when(time: str | None) -> str:

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from jupyter_mlo.identity.safe_text import terminal_safe
 from jupyter_mlo.notebook.reports import CellReport, Demands, NotebookReport, SealReport
 from jupyter_mlo.notebook.verdicts import Verdict
 from jupyter_mlo.verbs.judging import Judged
+from jupyter_mlo.verbs.shown_people import who, with_names
 
 #: Lines about cells of one notebook; --json has them all.
 _MOST_CELLS = 30
 _WIDTH = 400
 
 
-def shown(path: Path, found: Judged, demands: Demands) -> Iterator[str]:
-    """One line for the notebook, and one for each thing that does not hold."""
+def shown(path: Path, found: Judged, demands: Demands, names: Mapping[str, str]) -> Iterator[str]:
+    """One line for the notebook, and one for each thing that does not hold.
+
+    Args:
+        names: MLO ID → name, where one is known here.
+    """
     name = terminal_safe(str(path), limit=_WIDTH)
     report = found.report
     if report is None:
@@ -31,25 +36,50 @@ def shown(path: Path, found: Judged, demands: Demands) -> Iterator[str]:
         unless = "" if holds else ", and nobody sealed it"
         yield f"{name}: nothing was executed: nothing to vouch for{unless}"
         return
-    yield f"{name}: {'holds' if holds else 'DOES NOT HOLD'}; {_seal(report.seal)}; {_cells(report)}"
-    for line in _details(path, report, demands):
+    if new := "" if holds else _new(path, report):
+        yield f"{name}: {new}"
+    else:
+        holding = "holds" if holds else "DOES NOT HOLD"
+        yield f"{name}: {holding}; {_seal(report.seal, names)}; {_cells(report)}"
+    for line in _details(path, report, demands, names):
         yield f"  {terminal_safe(line, limit=_WIDTH)}"
 
 
-def _seal(seal: SealReport) -> str:
+def _new(path: Path, report: NotebookReport) -> str:
+    """What there is to say of a notebook that was run, and that nobody sealed or stamped yet."""
+    verdicts = {cell.verdict for cell in report.cells}
+    not_yet = {Verdict.UNSEALED, Verdict.UNSTAMPED, Verdict.UNATTRIBUTED}
+    if (
+        report.seal.verdict is not Verdict.UNSEALED
+        or report.problems
+        or not verdicts <= not_yet
+        or any(cell.verdict is Verdict.UNSEALED and cell.mlo for cell in report.cells)
+    ):
+        return ""
+    counts = report.counts()
+    recorded = counts[Verdict.UNSTAMPED]
+    executed = recorded + counts[Verdict.UNATTRIBUTED]
+    if not recorded:
+        return f"not sealed yet: 0 of {executed} cells recorded; log in, run them again, seal it"
+    run = f"run: jupyter mlo seal {shlex.quote(str(path))}"
+    return f"not sealed yet: {recorded} of {executed} cells recorded; {run}"
+
+
+def _seal(seal: SealReport, names: Mapping[str, str]) -> str:
     if seal.mlo is None:
         return "not sealed" if seal.verdict is Verdict.UNSEALED else "its seal is not valid here"
     meaning = "" if seal.meaning == "held" else f" ({seal.meaning})"
     late = ", late" if seal.remark.startswith("late") else ""
     after = f", claimed successor of {seal.succeeds}" if seal.succeeds else ""
-    return f"sealed {seal.time}{meaning} by {acting(seal)} ({seal.assurance}{late}{after})"
+    return f"sealed {seal.time}{meaning} by {acting(seal, names)} ({seal.assurance}{late}{after})"
 
 
-def acting(one: SealReport | CellReport) -> str:
+def acting(one: SealReport, names: Mapping[str, str]) -> str:
     """Who answers, with the assistant that acted and the team that it was for."""
-    through = f" through the assistant {one.assistant}" if one.assistant else ""
-    team = f" for {one.on_behalf_of}" if one.on_behalf_of else ""
-    return f"{one.mlo}{through}{team}"
+    found = who(one.mlo or "", names)
+    for word, mlo in (("through the assistant", one.assistant), ("for", one.on_behalf_of)):
+        found += f" {word} {who(mlo, names)}" if mlo else ""
+    return terminal_safe(found, limit=_WIDTH)
 
 
 def _cells(report: NotebookReport) -> str:
@@ -64,15 +94,23 @@ def _cells(report: NotebookReport) -> str:
     return f"{len(report.cells)} cells: {', '.join(parts)}" if parts else "no cells"
 
 
-def _details(path: Path, report: NotebookReport, demands: Demands) -> Iterator[str]:
+def _details(
+    path: Path, report: NotebookReport, demands: Demands, names: Mapping[str, str]
+) -> Iterator[str]:
     for problem in report.problems:
         yield f"altered: {problem}"
     for problem in report.unread:
         yield f"not certain: {problem}"
-    yield from _seal_details(report.seal, demands)
-    failing = [cell for cell in report.cells if not cell.holds(demands)]
+    new = bool(_new(path, report))  # then nothing was to be expected of a seal
+    if not new:
+        yield from (with_names(line, names) for line in _seal_details(report.seal, demands))
+    failing = [
+        cell
+        for cell in report.cells
+        if not cell.holds(demands) and not (new and cell.verdict is Verdict.UNSEALED)
+    ]
     for cell in failing[:_MOST_CELLS]:
-        yield cell_line(cell, demands)
+        yield cell_line(cell, names, demands)
     if len(failing) > _MOST_CELLS:
         yield f"… and {len(failing) - _MOST_CELLS} more cells; --json names them all"
     yield from _remarks(path, report)
@@ -82,10 +120,10 @@ def _details(path: Path, report: NotebookReport, demands: Demands) -> Iterator[s
         yield f"as of checkpoint {report.checkpoint['size']} of {report.checkpoint['origin']}"
     for mlo, key_id in report.unknown_keys():
         yield (
-            f"unknown key: {mlo} signs here with {key_id}; ask them whether it is theirs, "
-            f"then: jupyter mlo trust add {mlo} {key_id}"
+            f"unknown key: {who(mlo, names)} signs here with {key_id}; ask them whether it is "
+            f"theirs, then: jupyter mlo trust add {mlo} {key_id}"
         )
-    if any(cell.verdict is Verdict.UNSTAMPED for cell in report.cells):
+    if not new and report.counts()[Verdict.UNSTAMPED]:
         yield f"stamp what was recorded: jupyter mlo seal {shlex.quote(str(path))}"
 
 
@@ -119,11 +157,11 @@ def _seal_details(seal: SealReport, demands: Demands) -> Iterator[str]:
         yield f"seal: only {seal.assurance}, {demands.level!s} is required"
 
 
-def cell_line(cell: CellReport, demands: Demands | None = None) -> str:
+def cell_line(cell: CellReport, names: Mapping[str, str], demands: Demands | None = None) -> str:
     """What there is to say of one cell that does not hold."""
     where = f"cell {cell.position + 1}" + (f" ({cell.id})" if cell.id else "")
     what = f" ({' and '.join(cell.changed)})" if cell.changed else ""
-    why = f": {cell.reason}" if cell.reason else ""
+    why = f": {with_names(cell.reason, names)}" if cell.reason else ""
     if cell.verdict is Verdict.STRIPPED and demands is not None and demands.outputs:
         why = why or ", and outputs are required"
     elif not why and cell.verdict in (Verdict.VERIFIED, Verdict.STRIPPED):

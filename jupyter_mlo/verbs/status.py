@@ -14,6 +14,7 @@ import argparse
 import json
 from typing import TYPE_CHECKING, Any
 
+from jupyter_mlo.config import in_project
 from jupyter_mlo.errors import MloError
 from jupyter_mlo.verbs.context import Context
 
@@ -45,8 +46,18 @@ def survey(context: Context) -> dict[str, Any]:
 
     settings = context.settings
     warnings = home_warnings(context)
+    required = settings.policy.identity_required
+    if not context.in_kernel:  # there it was asked when jupyter-mlo was loaded
+        try:
+            required = in_project(settings).policy.identity_required
+        except MloError as error:
+            warnings.append(str(error))
     store = IdentityStore(settings)
-    identities = [_identity(identity, store, context, warnings) for identity in store.all()]
+    roles = _roles(context, warnings)
+    identities = [
+        {**_identity(identity, store, context, warnings), "roles": roles.get(identity.mlo, [])}
+        for identity in store.all()
+    ]
     warnings += [str(problem) for problem in store.problems()]
     return {
         "version": 1,
@@ -54,7 +65,7 @@ def survey(context: Context) -> dict[str, Any]:
         "identities": identities,
         "home": str(settings.home),
         "sessionFile": str(settings.session_file),
-        "identityRequired": settings.policy.identity_required,
+        "identityRequired": required,
         "autoload": is_on(),
         "ledger": _ledger(context, warnings),
         "warnings": warnings,
@@ -87,10 +98,22 @@ def _session(context: Context, warnings: list[str]) -> dict[str, Any] | None:
     }
 
 
+def _roles(context: Context, warnings: list[str]) -> dict[str, list[str]]:
+    from jupyter_mlo.verbs.roles_here import roles_here
+
+    try:
+        return roles_here(context)
+    except MloError as error:
+        warnings.append(str(error))
+        return {}
+
+
 def _identity(
     identity: Identity, store: IdentityStore, context: Context, warnings: list[str]
 ) -> dict[str, Any]:
     assurance = handle = succeeds = None
+    if identity.damage is not None:
+        warnings.append(str(identity.damage))
     try:
         store.key_pem(identity)  # says what is wrong with the key file, if anything is
         found = _attribution(identity, store, context)
@@ -171,6 +194,8 @@ def show(found: dict[str, Any], context: Context) -> None:
         context.say(f"  key fingerprint  {one['keyId']}")
         if one["succeeds"]:
             context.say(f"  claims to succeed {terminal_safe(one['succeeds'], limit=120)}")
+        if one["roles"]:
+            context.say(f"  roles            {', '.join(one['roles'])}")
         context.say(f"  assurance here   {one['assurance'] or 'see the warning'}")
     context.say(f"home               {found['home']}")
     entries = "cannot be read" if ledger["entries"] is None else _counted(ledger["entries"])

@@ -48,8 +48,8 @@ def _add(arguments: argparse.Namespace, context: Context) -> int:
     from jupyter_mlo.identity.schemes import parse_id
     from jupyter_mlo.identity.store import IdentityStore
     from jupyter_mlo.verbs.durations import parse_duration
-    from jupyter_mlo.verbs.enroll import write_new
     from jupyter_mlo.verbs.publishing import last_checkpoint, publish
+    from jupyter_mlo.verbs.sent_files import write_new
 
     store = IdentityStore(context.settings)
     team = store.find(arguments.team)
@@ -77,13 +77,12 @@ def _add(arguments: argparse.Namespace, context: Context) -> int:
 
 def _join(arguments: argparse.Namespace, context: Context) -> int:
     from jupyter_mlo.delegation.chain import Pool
-    from jupyter_mlo.delegation.enrolment import read_lines
     from jupyter_mlo.identity.store import IdentityStore
-    from jupyter_mlo.verbs.enroll import read_file
     from jupyter_mlo.verbs.publishing import publish
+    from jupyter_mlo.verbs.sent_files import read_statements
 
     path = Path(arguments.file)
-    envelopes = read_lines(read_file(path), where=str(path))
+    envelopes = read_statements(path)
     pool = Pool.of(envelopes)
     joined = [
         (identity, membership)

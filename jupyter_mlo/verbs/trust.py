@@ -7,6 +7,7 @@ file came by: on the phone, in person, on your organisation's own pages.
 Examples:
   jupyter mlo trust list
   jupyter mlo trust add mlo:7K3D-9QXA-2MFB sha256:1f2e…
+  jupyter mlo trust add mlo:HCYH-72B8-4V3D sha256:77aa… --kind team
   jupyter mlo trust add --registrar sha256:9c0b… --name "Bank, model risk"
   jupyter mlo trust remove mlo:7K3D-9QXA-2MFB
   jupyter mlo trust add --ledger jupyter-mlo.local/0a1b…+5c6d7e8f+AX…
@@ -37,6 +38,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add.add_argument("key", nargs="?", metavar="KEY_FINGERPRINT", help="sha256:<64 hex digits>")
     add.add_argument("--registrar", metavar="KEY_FINGERPRINT", help="trust this registrar")
     add.add_argument("--name", default="", metavar="NAME", help="what you call the registrar")
+    add.add_argument(
+        "--kind",
+        choices=("person", "team", "service", "assistant"),
+        help="what the MLO is: nothing that calls itself otherwise is then taken for it",
+    )
     add.add_argument(
         "--replace", action="store_true", help="the MLO has a new key; the pinned one goes"
     )
@@ -99,8 +105,9 @@ def _add(arguments: argparse.Namespace, context: Context) -> int:
             "KEY_FINGERPRINT",
         )
     key_id = parse_key_id(arguments.key)
-    store.add(mlo, key_id, replacing=arguments.replace)
-    context.say(f"{mlo} is known here by its key {key_id}")
+    store.add(mlo, key_id, kind=arguments.kind, replacing=arguments.replace)
+    what = f", as a {arguments.kind}" if arguments.kind else ""
+    context.say(f"{mlo} is known here by its key {key_id}{what}")
     return 0
 
 
@@ -132,24 +139,30 @@ def _mlo(text: str, context: Context) -> str:
 
 def _list(trust: Trust, as_json: bool, context: Context) -> int:
     from jupyter_mlo.identity.store import IdentityStore
+    from jupyter_mlo.verbs.roles_here import roles_here
 
+    roles = roles_here(context)
     if as_json:
         pins = {mlo: sorted(keys) for mlo, keys in sorted(trust.pins.items())}
         registrars = {key_id: {"name": name} for key_id, name in sorted(trust.registrars.items())}
         privacy = {key_id: {"name": name} for key_id, name in sorted(trust.privacy.items())}
-        listed = {"pins": pins, "registrars": registrars, "privacy": privacy}
-        ledgers = {"ledgers": dict(sorted(trust.ledgers.items()))}
+        kinds = dict(sorted(trust.kinds.items()))
+        listed = {"pins": pins, "kinds": kinds, "registrars": registrars, "privacy": privacy}
+        ledgers = {"roles": roles, "ledgers": dict(sorted(trust.ledgers.items()))}
         context.say(json.dumps({"version": 1, **listed, **ledgers}, indent=2))
         return 0
     here = {identity.mlo: identity for identity in IdentityStore(context.settings).all()}
     for mlo, keys in sorted(trust.pins.items()):
-        whose = f"   {here[mlo].label}, enrolled here" if mlo in here else ""
+        kind = f"   {trust.kinds[mlo]}" if mlo in trust.kinds else ""
+        whose = f"{kind}   {here[mlo].label}, enrolled here" if mlo in here else kind
         for key_id in sorted(keys):
             context.say(f"{mlo}  {key_id}{whose}")
     for key_id, name in sorted(trust.registrars.items()):
         context.say(f"registrar  {_called(name)}{key_id}")
     for key_id, name in sorted(trust.privacy.items()):
         context.say(f"may erase  {_called(name)}{key_id}")
+    for mlo, names in roles.items():
+        context.say(f"role       {', '.join(names)}  {mlo}")
     for vkey in sorted(trust.ledgers.values()):
         context.say(f"ledger     {vkey}")
     if not trust.pins and not trust.registrars:

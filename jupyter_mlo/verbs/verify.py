@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jupyter_mlo.verbs.context import Context
+from jupyter_mlo.verbs.progress import progress
 
 if TYPE_CHECKING:
     from jupyter_mlo.notebook.reports import Demands
@@ -68,6 +69,7 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
     from jupyter_mlo.delegation.assurance import Assurance
     from jupyter_mlo.notebook.reports import Demands
     from jupyter_mlo.verbs.notebook_paths import notebooks_at
+    from jupyter_mlo.verbs.shown_people import names_here
     from jupyter_mlo.verbs.shown_verdicts import shown
     from jupyter_mlo.verbs.verify_export import is_export
 
@@ -83,10 +85,11 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
     entries: list[dict[str, Any]] = []
     tally = [0, 0, 0]
     said: set[str] = set()
+    people = {} if arguments.json else names_here(context.settings)
     exported = _exports(exports, arguments, demands, context)
     for entry in exported:
         tally[2 if "error" in entry else 0 if entry["holds"] else 1] += 1
-    for path, found in _verdicts(paths, context):
+    for path, found in _with_progress(_verdicts(paths, context), len(paths), context):
         for problem in found.problems:
             if problem not in said:
                 said.add(problem)
@@ -96,7 +99,7 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
         if arguments.json:
             entries.append(_entry(path, found, demands))
         elif status or not arguments.quiet:
-            for line in shown(path, found, demands):
+            for line in shown(path, found, demands, people):
                 context.say(line)
     worst = max(status for status, count in enumerate(tally) if count or not status)
     if arguments.json:
@@ -115,14 +118,15 @@ def _exports(
 ) -> list[dict[str, Any]]:
     """The reports on exports, said one by one unless JSON is asked for."""
     from jupyter_mlo.errors import MloError
+    from jupyter_mlo.ledger.seen_heads import SeenHeads
     from jupyter_mlo.verbs.at_hand import at_hand
     from jupyter_mlo.verbs.judging import Judged
-    from jupyter_mlo.verbs.verify_export import Heads, judge_export, shown
+    from jupyter_mlo.verbs.verify_export import judge_export, shown
 
     found: list[dict[str, Any]] = []
     if not exports:
         return found
-    heads: Heads = {}
+    heads = SeenHeads(context.settings.home / "ledger-heads.jsonl")
     with contextlib.closing(at_hand(context.settings, context.now())) as here:
         for path in exports:
             try:
@@ -136,8 +140,12 @@ def _exports(
             if not arguments.json and not (arguments.quiet and report.holds(demands.level)):
                 for line in shown(path, report, demands.level):
                     context.say(line)
-        for problem in here.said:
-            context.note(f"note: {problem}")
+        for note in here.notes:
+            context.note(f"note: {note}")
+    try:
+        heads.keep()
+    except OSError as error:
+        context.note(f"note: what these ledgers showed is not remembered: {error.strerror}")
     return found
 
 
@@ -159,6 +167,16 @@ def _verdicts(paths: Sequence[Path], context: Context) -> Iterator[tuple[Path, J
         initargs=(context.settings, context.now()),
     ) as pool:
         yield from zip(paths, pool.map(judge_here, paths), strict=True)
+
+
+def _with_progress(
+    verdicts: Iterator[tuple[Path, Judged]], total: int, context: Context
+) -> Iterator[tuple[Path, Judged]]:
+    """The same, saying how many are done; not while what came of one is being written."""
+    with progress("verifying", "notebooks", context) as moved:
+        for done, each in enumerate(verdicts):
+            moved(done, total)
+            yield each
 
 
 def _worth_processes(paths: Sequence[Path]) -> bool:

@@ -15,7 +15,9 @@ from jupyter_mlo.identity.safe_text import terminal_safe
 
 if TYPE_CHECKING:
     from jupyter_mlo.ledger.exports import Exported
+    from jupyter_mlo.ledger.note_keys import NoteVerifier
     from jupyter_mlo.ledger.receipts import Held
+    from jupyter_mlo.ledger.seen_heads import SeenHeads
     from jupyter_mlo.statements.statement import Statement
     from jupyter_mlo.verbs.at_hand import AtHand
 
@@ -90,18 +92,12 @@ class ExportReport:
         }
 
 
-#: (origin, size) → the checkpoint that a log has signed.
-Heads = dict[tuple[str, int], Any]
-
-
-def judge_export(
-    export: Path, here: AtHand, now: datetime, heads: Heads | None = None
-) -> ExportReport:
+def judge_export(export: Path, here: AtHand, now: datetime, heads: SeenHeads) -> ExportReport:
     """Judge an export.
 
     Args:
-        heads: checkpoints in exports judged before, which this one must not contradict; its own
-            are added.
+        heads: checkpoints that were seen before, which this one must not contradict; its own are
+            added.
 
     Raises:
         InvalidInput: it cannot be opened.
@@ -117,7 +113,7 @@ def judge_export(
             f"{export} cannot be read: {error.strerror}", hint="name a file that `export` wrote"
         ) from None
     report = ExportReport()
-    receipts = _Receipts(export, here, report, {} if heads is None else heads)
+    receipts = _Receipts(export, here, report, heads)
     statements = [one.statement for one in exported if one.statement is not None]
     pool = here.pool.also(one.envelope for one in exported if one.envelope is not None)
     held = {one.line: receipts.of(one) for one in exported}
@@ -133,7 +129,7 @@ def judge_export(
     }
     whole: frozenset[str] = frozenset()
     if here.ledger is not None:
-        known = [one.statement_id for each in pool.revocations.values() for one in each]
+        known = pool.revocation_ids
         # What is known of one's own ledger counts before what somebody hands over.
         logged = {**logged, **here.ledger.logged(known)}
         # One that is damaged may have had a revocation that is not found there now.
@@ -172,6 +168,8 @@ def judge_export(
     ]
     if not report.lines:
         report.problems.append("there is no statement in it")
+    # What is missing or changed there may be what takes one of these back.
+    report.problems += here.problems
     return report
 
 
@@ -235,7 +233,7 @@ def _sealed_with(
 class _Receipts:
     """The receipts beside an export, checked under the ledgers' keys that are trusted here."""
 
-    def __init__(self, export: Path, here: AtHand, report: ExportReport, heads: Heads) -> None:
+    def __init__(self, export: Path, here: AtHand, report: ExportReport, heads: SeenHeads) -> None:
         self._export = export
         self._here = here
         self._report = report
@@ -257,11 +255,11 @@ class _Receipts:
             receipt, stored = read
             log = self._log(named(receipt.checkpoint).origin)
             held = check_receipt(receipt, stored, log, clock_of(self._here.trust, log))
+            self._compare(receipt.checkpoint, log)
         except NotFound as error:
             return None, error.message, False
         except MloError as error:
             return None, f"its receipt does not hold: {error.message}", True
-        self._compare(held)
         return held, "", False
 
     def raised(self, assurance: Assurance, held: Held | None) -> Assurance:
@@ -269,7 +267,7 @@ class _Receipts:
         witnessed = self._here.trust.quorum > 0 and held is not None and held.since is not None
         return Assurance.WITNESSED if witnessed and assurance >= Assurance.ENROLLED else assurance
 
-    def _log(self, origin: str) -> Any:
+    def _log(self, origin: str) -> NoteVerifier:
         from jupyter_mlo.ledger.witnesses import log_key
 
         known = log_key(self._here.trust, origin)
@@ -282,19 +280,11 @@ class _Receipts:
             )
         return known
 
-    def _compare(self, held: Held) -> None:
-        """A log that signed two trees of one size has forked: show both heads."""
-        other = self._heads.setdefault((held.head.origin, held.head.size), held.head)
-        if other != held.head:
-            self._report.problems.append(fork(other.quoted(), held.head.quoted()))
-
-
-def fork(one: Mapping[str, Any], other: Mapping[str, Any]) -> str:
-    """Both heads of a log that contradicts itself."""
-    return (
-        f"the log {one['origin']} has forked: it signed {one['size']} entries with root "
-        f"{one['root']}, and {other['size']} entries with root {other['root']}"
-    )
+    def _compare(self, note: bytes, log: NoteVerifier) -> None:
+        """A log that signed two trees of one size, now or before, has forked: show both heads."""
+        problem = self._heads.fork(note, log)
+        if problem and problem not in self._report.problems:
+            self._report.problems.append(problem)
 
 
 def _named(one: Exported) -> tuple[str, str]:

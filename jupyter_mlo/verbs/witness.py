@@ -37,6 +37,7 @@ from jupyter_mlo.verbs.context import Context
 
 if TYPE_CHECKING:
     from jupyter_mlo.delegation.trust import Trust
+    from jupyter_mlo.ledger.checkpoint import Checkpoint
     from jupyter_mlo.ledger.witnessing import Witness
 
 
@@ -151,7 +152,11 @@ def _quorum(arguments: argparse.Namespace, context: Context) -> int:
             hint="jupyter mlo witness add VKEY first; 0 asks for none",
         )
     store.change(lambda trust: replace(trust, quorum=arguments.count))
-    context.say(f"a checkpoint counts as witnessed with {arguments.count} cosignatures")
+    if arguments.count:
+        many = "cosignature" if arguments.count == 1 else "cosignatures"
+        context.say(f"a checkpoint counts as witnessed with {arguments.count} {many}")
+    else:
+        context.say("no witness is asked for")
     return 0
 
 
@@ -183,6 +188,11 @@ def _request(arguments: argparse.Namespace, context: Context) -> int:
             old = ledger.cosigned_by(_cosigners(arguments.witness, context))
         note = ledger.checkpoint()
         size = ledger.head().size
+        if not 0 <= old <= size:
+            raise InvalidInput(
+                f"the ledger has {size} entries, so a request is not from {old} of them",
+                hint="--old is what the witness has seen last: its refusal names it",
+            )
         body = Request(old, ledger.consistency(old, size), note).to_bytes()
     write_atomically(Path(arguments.out), [body])
     context.say(f"wrote {arguments.out}: from {old} to {size} entries of {ledger.origin}")
@@ -206,8 +216,11 @@ def _import(arguments: argparse.Namespace, context: Context) -> int:
     from jupyter_mlo.delegation.trust import TrustStore
     from jupyter_mlo.ledger.store import open_ledger
     from jupyter_mlo.ledger.witnessing import cosignature_lines
+    from jupyter_mlo.verbs.sent_files import read_carried
 
-    lines = cosignature_lines(_read(arguments.file))
+    lines = read_carried(
+        arguments.file, written_by="jupyter mlo witness cosign", reader=cosignature_lines
+    )
     vkeys = TrustStore(context.settings).load().witnesses.values()
     with open_ledger(context.settings, create=False) as ledger:
         found = ledger.add_cosignatures(lines, list(vkeys))
@@ -237,10 +250,18 @@ def _cosign(arguments: argparse.Namespace, context: Context) -> int:
     from jupyter_mlo.ledger.witnesses import log_key
     from jupyter_mlo.ledger.witnessing import Request
     from jupyter_mlo.notebook.writing import write_atomically
+    from jupyter_mlo.verbs.sent_files import read_carried
 
     witness = _witness(context)
-    request = Request.from_bytes(_read(arguments.request))
-    head = named(request.checkpoint)
+    witness.signer()  # who is no witness need not ask anybody for a key
+
+    def read(data: bytes) -> tuple[Request, Checkpoint]:
+        request = Request.from_bytes(data)
+        return request, named(request.checkpoint)
+
+    request, head = read_carried(
+        arguments.request, written_by="jupyter mlo witness request", reader=read
+    )
     log = log_key(TrustStore(context.settings).load(), head.origin)
     if log is None:
         raise NotFound(
@@ -258,18 +279,3 @@ def _witness(context: Context) -> Witness:
     from jupyter_mlo.ledger.witnessing import Witness
 
     return Witness(context.settings.home / "witness")
-
-
-def _read(path: str) -> bytes:
-    from jupyter_mlo.ledger.witnessing import MAX_REQUEST
-
-    try:
-        with Path(path).open("rb") as file:
-            data = file.read(MAX_REQUEST + 1)
-    except OSError as error:
-        raise InvalidInput(
-            f"{path} cannot be read: {error.strerror}", hint="name the file that was carried over"
-        ) from None
-    if len(data) > MAX_REQUEST:
-        raise InvalidInput(f"{path} is too long", hint="name the file that was carried over")
-    return data

@@ -69,6 +69,13 @@ def ada(tmp_path_factory: pytest.TempPathFactory, registered: Path) -> Clone:
 
 
 def convert(ada: Clone, name: str, *options: str) -> str:
+    """The page that `jupyter nbconvert` makes."""
+    status, log = converted(ada, name, *options)
+    assert status == 0, log
+    return (ada.tree / name).with_suffix(".html").read_text()
+
+
+def converted(ada: Clone, name: str, *options: str) -> tuple[int, str]:
     """Run `jupyter nbconvert` in a process of its own, forked to save its imports."""
     from nbconvert.exporters.html import HTMLExporter  # noqa: F401
     from nbconvert.nbconvertapp import main
@@ -96,8 +103,7 @@ def convert(ada: Clone, name: str, *options: str) -> str:
                 os._exit(status)
         status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
         said.seek(0)
-        assert status == 0, said.read().decode()
-    return (ada.tree / name).with_suffix(".html").read_text()
+        return status, said.read().decode()
 
 
 def said(page: str) -> tuple[str, list[str]]:
@@ -208,6 +214,28 @@ def test_a_stranger_sees_claims_as_such_and_a_damaged_trust_file_is_no_traceback
     finally:
         ada.environ.clear()
         ada.environ.update(keep)
+
+
+@pytest.mark.parametrize("widgets", [{}, {"state": 3}, 7], ids=str)
+def test_widget_state_that_is_none_is_left_out(ada: Clone, tmp_path: Path, widgets: Any) -> None:
+    mime = "application/vnd.jupyter.widget-state+json"
+    value = json.loads((ada.tree / "train.ipynb").read_text())
+    value["metadata"]["widgets"] = {mime: widgets} if widgets != 7 else widgets
+    shown = {"application/vnd.jupyter.widget-view+json": {"model_id": "1"}, "text/plain": "w"}
+    value["cells"][1]["outputs"] = [{"output_type": "display_data", "data": shown, "metadata": {}}]
+    (ada.tree / "widgets.ipynb").write_text(json.dumps(value))
+    head, lines = said(convert(ada, "widgets.ipynb"))
+    assert "does not hold" in head
+    assert len(lines) == len(value["cells"])
+
+
+@pytest.mark.parametrize("content", ["{", '{"nbformat": 4, "nbformat_minor": 5, "cells": 7}'])
+def test_what_cannot_be_made_a_page_is_said_in_a_sentence(ada: Clone, content: str) -> None:
+    (ada.tree / "broken.ipynb").write_text(content)
+    status, log = converted(ada, "broken.ipynb")
+    assert status == 1
+    assert "cannot make a page of this notebook" in log
+    assert "Traceback" not in log
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

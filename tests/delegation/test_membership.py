@@ -344,3 +344,22 @@ def test_a_stranger_makes_no_team_of_a_person() -> None:
     pool = [*said, *session.chain, *bob.chain]
     found = answered(session.says(), pool, pinned(ada))
     assert (found.mlo_kind, found.assurance) == ("person", Assurance.SIGNED)
+
+
+def test_a_team_that_is_pinned_as_one_does_not_pass_for_a_person() -> None:
+    hand = person()
+    first, second = hand.enrols(hand, kind="team"), hand.enrols(hand, kind="person")
+    session = replace(hand, chain=(second,)).delegates()
+    said, pool = session.says(), session.chain
+    known = pinned(hand)
+    assert answered(said, pool, known).assurance is Assurance.SIGNED  # the hole, without a kind
+    for kind in ("team", "assistant", "service"):
+        as_one = replace(known, kinds={hand.mlo: kind})
+        with pytest.raises(Refused, match=f"pinned here as of kind '{kind}', and calls itself 'p"):
+            answered(said, pool, as_one)
+    with pytest.raises(Refused, match="a person answers for what it does"):
+        answered(said, [*pool, first], replace(known, kinds={hand.mlo: "team"}))
+    assert answered(said, pool, replace(known, kinds={hand.mlo: "person"}))
+    # What is said beside counts, whatever is pinned.
+    with pytest.raises(Refused, match="a person answers for what it does"):
+        answered(said, [*pool, first], replace(known, kinds={hand.mlo: "person"}))

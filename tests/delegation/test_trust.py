@@ -94,6 +94,21 @@ def test_a_damaged_file_is_never_taken_for_an_empty_one(
     assert settings.trust_file.read_text() == content
 
 
+@pytest.mark.parametrize("kind", ["pipe", "folder", "device"])
+def test_what_is_no_file_is_named_and_not_waited_for(
+    store: TrustStore, settings: Settings, kind: str
+) -> None:
+    settings.home.mkdir(exist_ok=True, parents=True)
+    if kind == "pipe":
+        os.mkfifo(settings.trust_file)
+    elif kind == "folder":
+        settings.trust_file.mkdir()
+    else:
+        settings.trust_file.symlink_to("/dev/zero")
+    with pytest.raises(InvalidInput, match="not a plain file"):
+        store.load()
+
+
 @pytest.mark.parametrize("mode", [0o620, 0o602, 0o666])
 def test_a_file_that_others_can_write_is_refused(
     store: TrustStore, settings: Settings, mode: int
@@ -141,3 +156,25 @@ def test_processes_that_add_at_once_lose_nothing(store: TrustStore) -> None:
     assert child.wait(60) == 0
     child.stdout.close()
     assert store.load().registrars == {KEY: "ours", OTHER: "theirs"}
+
+
+def test_a_kind_stays_with_the_pin_and_is_not_changed_by_the_way(settings: Settings) -> None:
+    store = TrustStore(settings)
+    store.add(ADA, KEY, kind="team")
+    store.add(ADA, KEY)
+    assert store.load().kinds == {ADA: "team"}
+    with pytest.raises(Refused, match="pinned here as a team, not as a person"):
+        store.add(ADA, KEY, kind="person")
+    assert store.add(ADA, OTHER, kind="person", replacing=True).kinds == {ADA: "person"}
+    store.remove(ADA)
+    assert store.load().kinds == {}
+
+
+def test_a_file_that_says_no_kinds_is_read_and_written_as_before(settings: Settings) -> None:
+    TrustStore(settings).add(ADA, KEY)
+    text = settings.trust_file.read_text()
+    assert "kinds" not in text
+    assert TrustStore(settings).load().kinds == {}
+    settings.trust_file.write_text(text.replace('"pins"', f'"kinds": {{"{ADA}": "boss"}}, "pins"'))
+    with pytest.raises(InvalidInput, match="kinds"):
+        TrustStore(settings).load()

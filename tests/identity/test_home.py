@@ -78,7 +78,7 @@ def test_macos_network_homes_are_noticed(home: str, kind: str) -> None:
 @pytest.mark.parametrize(
     ("home", "said"),
     [
-        ("/root/.local/share/jupyter", "container's own layer (overlay)"),
+        ("/home/ada/.local/share/jupyter", "container's own layer (overlay)"),
         ("/dev/shm/mlo", "kept in memory (tmpfs)"),
         ("/scratch/mlo", "emptyDir volume"),
         ("/data/mlo", ""),
@@ -92,7 +92,7 @@ def test_homes_that_end_with_their_container_are_noticed(home: str, said: str) -
 
 def test_outside_of_a_container_only_memory_vanishes() -> None:
     place = Place(parse_mountinfo(DOCKER), in_container=False)
-    assert place.why_it_vanishes(Path("/root/mlo")) == ""
+    assert place.why_it_vanishes(Path("/home/ada/mlo")) == ""
     assert "memory" in place.why_it_vanishes(Path("/dev/shm/mlo"))
 
 
@@ -104,6 +104,13 @@ def test_a_root_of_another_kind_vanishes_with_its_container_too() -> None:
 def test_of_two_mounts_at_one_place_the_later_counts() -> None:
     mounts = [Mount(Path("/home"), "ext4"), Mount(Path("/home"), "nfs4")]
     assert Place(mounts, in_container=False).network_kind(Path("/home/ada")) == "nfs4"
+
+
+def test_a_warning_in_a_cell_gives_the_reason_and_no_path(tmp_path: Path) -> None:
+    place = Place([Mount(Path("/"), "tmpfs")], in_container=False)
+    (said,) = warnings(tmp_path / "mlo", place, called="the folder of your keys")
+    assert said.startswith("the folder of your keys will not last: it is kept in memory (tmpfs)")
+    assert str(tmp_path) not in said
 
 
 def test_a_warning_says_what_to_do(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -157,3 +159,12 @@ def test_declared_schemes_hold_where_they_are_declared() -> None:
     # Nobody declares anew what means something already.
     assert flaw("did:web:x", {"did": ".*"}) != ""
     assert flaw("mlo:x", {"mlo": ".*"}) != ""
+
+
+def test_no_id_keeps_a_declared_pattern_busy() -> None:
+    # What slips past the configuration is at least no longer than this.
+    assert "more than 256 characters" in flaw("bank:" + "a" * 257, {"bank": "a*"})
+    assert flaw("bank:" + "a" * 256, {"bank": "a*"}) == ""
+    start = time.perf_counter()
+    assert "more than 256" in flaw("bank:" + "a" * 2000 + "!", {"bank": "(a+)+$"})
+    assert time.perf_counter() - start < 1

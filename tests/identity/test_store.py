@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from jupyter_mlo.config import Settings
-from jupyter_mlo.errors import InvalidInput, KeyFileError, NotFound, WrongPassphrase
+from jupyter_mlo.errors import InvalidInput, KeyFileError, MloError, NotFound, WrongPassphrase
 from jupyter_mlo.identity.ids import new_mlo_id
 from jupyter_mlo.identity.keys import SigningKey
 from jupyter_mlo.identity.private_files import write_private
@@ -165,6 +165,40 @@ def test_hostile_names_are_shown_escaped(store: IdentityStore, ada: Identity) ->
     with pytest.raises(NotFound) as caught:
         store.find("\x1b[31mx")
     assert "\x1b" not in str(caught.value)
+
+
+@pytest.mark.parametrize("damage", ["text", "folder", "pipe", "device"])
+def test_a_damaged_profile_is_named_and_does_not_hide_the_mlo(
+    store: IdentityStore, ada: Identity, damage: str
+) -> None:
+    path = ada.folder / "profile.json"
+    path.unlink()
+    if damage == "text":
+        path.write_text('{"name": 7}')
+    elif damage == "folder":
+        path.mkdir()
+    elif damage == "pipe":
+        os.mkfifo(path)
+    else:
+        path.symlink_to("/dev/zero")
+    (found,) = store.all()
+    assert (found.mlo, found.label, store.problems()) == (ada.mlo, ada.mlo, [])
+    assert found.damage is not None
+    assert str(path) in found.damage.message
+    assert store.unlock(store.find(ada.mlo), PASSPHRASE, NOW)
+    with pytest.raises(NotFound) as caught:
+        store.find("Ada")
+    assert "profile.json" in caught.value.hint
+
+
+@pytest.mark.parametrize("name", ["identity.json", "enrolments.jsonl"])
+def test_a_pipe_in_a_files_place_is_named_and_not_waited_for(
+    store: IdentityStore, ada: Identity, name: str
+) -> None:
+    (ada.folder / name).unlink()
+    os.mkfifo(ada.folder / name)
+    with pytest.raises((MloError, OSError), match=f"{name}|plain file"):
+        store.enrolments(store.find(ada.mlo))
 
 
 def test_an_erased_profile_leaves_the_mlo(store: IdentityStore, ada: Identity) -> None:

@@ -95,7 +95,7 @@ def verdicts(home: Home, path: Path) -> list[str]:
 def test_vs_codes_uris_are_no_cell_ids_and_content_decides(
     recording: Recording, minor: int
 ) -> None:
-    uri = "vscode-notebook-cell:/c%3A/work/Ünï/train.ipynb#W{}sZmlsZQ%3D%3D"
+    uri = "vscode-notebook-cell:/c%3A/notebooks/Ünï/train.ipynb#W{}sZmlsZQ%3D%3D"
     cells = [recording.frontend.run(source, id=uri.format(at)) for at, source in enumerate(SOURCES)]
     ids = [f"{minor}{at:07x}" for at in range(len(cells))] if minor >= 5 else None
     path = save(recording.home, f"code{minor}.ipynb", cells, minor=minor, ids=ids)

@@ -239,7 +239,7 @@ def test_terminal_ipython_asks_at_the_terminal(home: Home) -> None:
         child.expect("same again: ")
         child.sendline("correct horse battery")
         child.expect("enrolled Ada")
-        child.expect(r"Ada \(mlo:.*\): exploration, .* left")
+        child.expect(r"Ada \(mlo:.*\): exploration, until .* UTC")
         child.sendline("%mlo_login nobody")
         child.expect("there is no MLO nobody in this home")
         child.sendline("exit")

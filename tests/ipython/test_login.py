@@ -51,7 +51,7 @@ def log_in(frontend: FrontEnd) -> Cell:
 def test_the_first_login_enrols_and_says_what_comes_next(home: Home, frontend: FrontEnd) -> None:
     cell = frontend.run("%mlo_login", id="login", answers=["Ada", "a@b.org", SECRET, SECRET])
     assert cell.reply["status"] == "ok", cell.text
-    for word in ("enrolled Ada", "MLO ID", "fingerprint", "left", "next: run your cells"):
+    for word in ("enrolled Ada", "MLO ID", "fingerprint", "until", "next: run your cells"):
         assert word in cell.text
     assert len(cell.asked) == 4
     parts = home.records(cell, at_least=2)

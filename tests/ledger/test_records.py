@@ -278,3 +278,45 @@ def test_where_the_folder_is_removed_later_records_are_kept_all_the_same(
     shutil.rmtree(settings.records)
     store.append(envelopes[1], A, None)
     assert list(store.matching([A])) == [envelopes[1]]
+
+
+# The index
+
+
+def test_who_asks_again_sees_what_was_appended_removed_and_cut_since(
+    settings: Settings, store: RecordStore, envelopes: list[Envelope]
+) -> None:
+    reader = RecordStore(settings.records)
+    store.append(envelopes[0], A, None)
+    assert list(reader.matching([A])) == envelopes[:1]
+    store.append(envelopes[1], A, None)
+    store.append(envelopes[2], B, None)
+    assert list(reader.matching([A])) == envelopes[:2]
+    assert list(reader.matching([B, A, B])) == envelopes[:3]
+    (path,) = files(settings)
+    whole = path.read_bytes()
+    first = whole.index(b"\n") + 1
+    path.write_bytes(whole[:first])
+    assert list(reader.matching([A, B])) == envelopes[:1]
+    path.write_bytes(whole[: first + 20])  # half a line, and then its rest
+    assert (list(reader.matching([A])), reader.matching([A]).skipped) == (envelopes[:1], 0)
+    path.write_bytes(whole)
+    assert list(reader.matching([A])) == envelopes[:2]
+    path.write_bytes(whole[first:])
+    assert list(reader.matching([B])) == envelopes[2:3]
+    path.unlink()
+    assert list(reader.matching([A, B])) == []
+
+
+def test_the_second_question_reads_only_what_it_is_about(
+    settings: Settings, store: RecordStore, envelopes: list[Envelope]
+) -> None:
+    for at in range(5000):
+        store.append(envelopes[0], at.to_bytes(32, "big"), None)
+    reader, wanted = RecordStore(settings.records), [(4711).to_bytes(32, "big")]
+    took = []
+    for _ in range(6):
+        began = time.perf_counter()
+        assert len(reader.matching(wanted)) == 1
+        took.append(time.perf_counter() - began)
+    assert min(took[1:]) < took[0] / 5

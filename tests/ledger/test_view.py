@@ -8,11 +8,16 @@ from jupyter_mlo.statements.envelope import Envelope, sign, statement_json
 from jupyter_mlo.statements.predicates import types
 from tests.ledger.conftest import KEY, BackEnd, make_envelope
 
+ONE = "urn:uuid:00000000-0000-4000-8000-000000000001"
+TWO = "urn:uuid:00000000-0000-4000-8000-000000000002"
+
 
 def seal(notebook: str, n: int) -> Envelope:
     """A seal of a notebook, as far as the ledger looks into it."""
     subject = [{"name": notebook, "digest": {"mloNotebookV1": f"{n:064x}"}}]
-    return sign(statement_json(types.SEAL, subject, {"nonce": f"{n:022d}"}), KEY)
+    return sign(
+        statement_json(types.SEAL, subject, {"nonce": f"{n:022d}", "notebook": notebook}), KEY
+    )
 
 
 def test_it_says_which_statements_the_ledger_has_and_where(
@@ -25,17 +30,28 @@ def test_it_says_which_statements_the_ledger_has_and_where(
     assert {name: place.index for name, place in places.items()} == {ids[3]: 3, ids[4]: 4}
     assert view.logged([]) == {}
     assert view.logged(f"{n:064x}" for n in range(1200)) == {}
-    assert view.checkpoint == ledger.quoted()
 
 
-def test_it_knows_the_newest_seal_of_a_notebook(ledger: Ledger) -> None:
-    one, two = "urn:uuid:one", "urn:uuid:two"
+def test_it_knows_the_seals_of_a_notebook_newest_first(ledger: Ledger) -> None:
+    one, two = ONE, TWO
     seals = [seal(one, 1), seal(two, 2), seal(one, 3)]
     ledger.append([*seals, make_envelope(4, predicate_type=types.STAMP)])
     view = LedgerView(ledger)
-    assert view.newest_seal(one) == (seals[2].statement_id, 2)
-    assert view.newest_seal(two) == (seals[1].statement_id, 1)
-    assert view.newest_seal("urn:uuid:none") is None
+    assert list(view.seals(one)) == [(seals[2], 2), (seals[0], 0)]
+    assert list(view.seals(two)) == [(seals[1], 1)]
+    assert list(view.seals("urn:uuid:none")) == []
+
+
+def test_a_seal_whose_leaf_is_not_in_the_signed_tree_is_said_and_does_not_count(
+    backend: BackEnd, ledger: Ledger
+) -> None:
+    seals = [seal(ONE, 1), seal(ONE, 2)]
+    ledger.append(seals)
+    backend.attack("UPDATE contents SET salt = randomblob(32) WHERE leaf_index = 1")
+    said: list[str] = []
+    view = LedgerView(ledger, damaged=said.append)
+    assert list(view.seals(ONE)) == [(seals[0], 0)]
+    assert said == ["entry 1 is damaged: its envelope is not what its leaf says"]
 
 
 def test_it_gives_the_statements_that_chains_are_made_of(backend: BackEnd, ledger: Ledger) -> None:
@@ -49,7 +65,7 @@ def test_it_gives_the_statements_that_chains_are_made_of(backend: BackEnd, ledge
 
 def test_both_questions_are_answered_from_an_index(backend: BackEnd, ledger: Ledger) -> None:
     for wanted, index in (
-        (Filter(predicate_type=types.SEAL, subject="x", newest=1), "ix_contents_seals"),
+        (Filter(predicate_type=types.SEAL, subject="x"), "ix_contents_seals"),
         (Filter(predicate_type=types.REVOCATION), "ix_contents_identity"),
     ):
         where, values = wanted.where()

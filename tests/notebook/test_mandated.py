@@ -138,19 +138,59 @@ def test_injected_parameters_are_those_that_it_permits(
     assert report.cells[3].verdict is Verdict.VERIFIED
 
 
-def test_of_another_language_they_are_not_read_and_that_is_said() -> None:
-    scope = {"limit": "*"}
-    value = with_injected("limit <- 5")
-    value["metadata"]["kernelspec"] = {"name": "ir", "display_name": "R", "language": "R"}
+def in_r(source: str, parameters: Any, ran_on: str = "ir") -> dict[str, Any]:
+    """A notebook of another language, with injected parameters, run and sealed."""
     made = made_for()
-    made["metadata"]["kernelspec"] = dict(value["metadata"]["kernelspec"])
-    signer = ADA.session(code=[code_digest(notebook_from_json(made))], parameters=scope)
-    kernel = Kernel(signer)
-    for cell in value["cells"][1:]:
+    made["metadata"]["kernelspec"] = {"name": "ir", "display_name": "R", "language": "R"}
+    signer = ADA.session(code=[code_digest(notebook_from_json(made))], parameters=parameters)
+    kernel = Kernel(signer, name=ran_on)
+    made["cells"].insert(2, tagged(source, "i", "injected-parameters"))
+    for cell in made["cells"][1:]:
         kernel.run(cell, stream("1\n"))
-    report = judged(dict(seal(value, signer, kernel).value))
-    assert report.holds(Demands())
-    assert any("another language than Python" in note for note in report.notes)
+    return dict(seal(made, signer, kernel).value)
+
+
+@pytest.mark.parametrize("parameters", [{"limit": "*"}, {"limit": ["5"]}])
+def test_of_another_language_they_count_for_nothing_if_they_are_limited(parameters: Any) -> None:
+    report = judged(in_r("limit <- 5", parameters))
+    assert not report.holds(Demands())
+    assert report.cells[2].verdict is Verdict.INVALID
+    assert "cannot be judged: the kernel 'ir' is not taken for Python" in report.cells[2].reason
+    assert [report.cells[at].verdict for at in (1, 3)] == [Verdict.VERIFIED] * 2
+
+
+def test_of_another_language_none_count_where_none_are_permitted() -> None:
+    report = judged(in_r("limit <- 5", {}))
+    assert "permits no parameters" in report.cells[2].reason
+
+
+def test_of_another_language_any_count_where_all_are_permitted_and_that_is_said() -> None:
+    report = judged(in_r("limit <- 5", "*"))
+    assert report.holds(Demands()), report
+    assert any("not taken for Python: they are not read here" in note for note in report.notes)
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        {"language_info": {"name": "python"}},
+        {"kernelspec": {"name": "ir", "display_name": "R", "language": "python"}},
+        {"kernelspec": {"name": "python3", "display_name": "P", "language": "python"}},
+    ],
+)
+def test_no_metadata_makes_python_of_another_language(metadata: Any) -> None:
+    # To Python this is an assignment; a shell runs what stands in it.
+    value = in_r('limit = "$(touch x)"', {"limit": "*"})
+    value["metadata"].update(metadata)
+    report = judged(value)
+    assert "cannot be judged" in report.cells[2].reason
+
+
+def test_a_stamp_of_another_kernel_than_the_mandates_counts_for_nothing() -> None:
+    report = judged(in_r("limit <- 5", "*", ran_on="julia"))
+    for at in (1, 2, 3):
+        assert report.cells[at].verdict is Verdict.INVALID
+        assert "ran on the kernel 'julia', and its mandate is for 'ir'" in report.cells[at].reason
 
 
 def test_a_python_kernel_is_not_taken_for_another_because_the_metadata_says_so() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import subprocess
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+import rfc8785
 from packaging.requirements import Requirement
 
 from jupyter_mlo.statements.predicates import types
@@ -100,6 +102,9 @@ def test_a_kernel_of_another_language(ada, run, folder, holds, logged):
     assert nb.cells[3].outputs[0].text.strip() == "1"
     said = logged(types.PROVENANCE)[-1].predicate.build_definition
     assert said.internal_parameters["packages"] == {"unknown": "the kernel's language is bash"}
+    argv = [sys.executable, "-m", "bash_kernel", "-f", "{connection_file}"]
+    digest = hashlib.sha256(rfc8785.dumps(argv)).hexdigest()
+    assert said.internal_parameters["kernelspec"] == {"language": "bash", "mloArgvV1": digest}
     assert said.external_parameters["parameters"] == {"x": 7}
 
 

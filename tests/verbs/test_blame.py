@@ -75,6 +75,7 @@ def test_without_a_home_ids_stand_for_names(cli, shop, ada, tmp_path) -> None:
 def test_what_was_only_recorded_names_nobody_yet(cli, shop) -> None:
     done = cli("blame", shop.executed())
     assert "unstamped" in done.out
+    assert "not sealed yet" in done.out.splitlines()[2]
     assert "Ada" not in done.out.splitlines()[2].partition("unstamped")[0]
 
 

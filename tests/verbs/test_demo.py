@@ -13,7 +13,7 @@ import pytest
 
 from jupyter_mlo.errors import InvalidInput, MissingExtra
 from jupyter_mlo.verbs import demo_folder
-from jupyter_mlo.verbs.demo import NEXT, entrance
+from jupyter_mlo.verbs.demo import NEXT
 from tests.throwaway import throwaway_environment
 
 
@@ -117,7 +117,7 @@ def test_the_next_commands_are_told_and_do_what_they_should(played: Played) -> N
     statuses = []
     for command in NEXT:
         assert f"  {command}\n" in played.said
-        script = "\n".join([*entrance(played.folder), command])
+        script = "\n".join([*demo_folder.entrance(played.folder), command])
         done = subprocess.run(
             ["bash", "-c", script], env=played.environ, capture_output=True, text=True, timeout=90
         )
@@ -150,6 +150,8 @@ def test_the_next_demo_replaces_the_parts_of_the_last_and_keeps_the_rest(tmp_pat
     (tmp_path / "demo" / "home" / "left.txt").write_text("over")
     (tmp_path / "demo" / "notes.txt").write_text("mine")
     demo_folder.make_folder(tmp_path / "demo")
+    for line in demo_folder.entrance(tmp_path / "demo"):
+        assert f"  {line}\n" in (tmp_path / "demo" / "README.txt").read_text()
     assert not (tmp_path / "demo" / "home" / "left.txt").exists()
     assert (tmp_path / "demo" / "notes.txt").read_text() == "mine"
 

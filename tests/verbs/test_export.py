@@ -22,6 +22,7 @@ from jupyter_mlo.ledger.leaf import entry_hash
 from jupyter_mlo.ledger.merkle import inclusion_proof, root_of, tree_of
 from jupyter_mlo.ledger.note_keys import NoteSigner
 from jupyter_mlo.ledger.proofs import TlogProof
+from jupyter_mlo.ledger.records import RecordStore
 from jupyter_mlo.ledger.store import open_ledger
 from jupyter_mlo.statements.bundle import from_bundle, to_bundle
 from jupyter_mlo.statements.predicates import types
@@ -126,7 +127,9 @@ def test_all_of_the_ledger_and_all_of_a_run(
     every = tmp_path / "all.jsonl"
     assert cli("export", "--all", "--out", every).status == 0
     with open_ledger(settings) as ledger:
-        assert len(kinds(every)) == ledger.size
+        assert len(kinds(every)) == ledger.size + 2
+    # No ledger has stamps; they have lines of their own.
+    assert kinds(every)[-2:] == ["stamp", "stamp"]
     assert found(trusting, every, 0)["holds"]
     nothing = cli("export", "--run", "urn:uuid:none", "--out", tmp_path / "run.jsonl")
     assert nothing.status == 2
@@ -161,12 +164,20 @@ def test_what_one_run_put_on_record_and_nothing_else(
     kept, other = run.says(types.EVIDENCE), session.says(types.SEAL)
     with open_ledger(settings) as ledger:
         ledger.append([*run.chain, kept, other])
+    hers, anothers = (session.says(types.STAMP, notebook=notebook)
+                      for notebook in (RUN["notebook"], RUN["id"]))  # fmt: skip
+    store = RecordStore(settings.stamps)
+    for n, stamp in enumerate((hers, anothers)):
+        store.append(stamp, bytes([n] * 32), None)
     path = tmp_path / "run.jsonl"
     assert cli("export", "--run", RUN["id"], "--out", path).status == 0
-    assert kinds(path) == ["enrolment", "delegation", "delegation", "evidence"]
+    assert kinds(path) == ["enrolment", "delegation", "delegation", "evidence", "stamp"]
     assert trusting("trust", "add", grace.mlo, grace.key.key_id).status == 0
     report = found(trusting, path, 0)
-    assert report["statements"][-1]["statement"] == kept.statement_id
+    assert [one["statement"] for one in report["statements"][-2:]] == [
+        kept.statement_id,
+        hers.statement_id,
+    ]
 
 
 ALTERED: dict[str, Callable[[dict[str, Any]], Any]] = {
@@ -277,7 +288,9 @@ def test_a_log_that_signed_two_histories_is_shown_with_both_heads(
     for one in (head, other):
         assert one.quoted()["root"] in problem
     assert "has forked" in trusting("verify", export).out
-    # And where each export by itself is whole.
+    # And where each export by itself is whole, in one command or in two.
+    seen = Path(trusting.environ["MLO_HOME"]) / "ledger-heads.jsonl"
+    seen.unlink()
     lines = export.read_bytes().splitlines(keepends=True)
     halves = export.with_name("first.jsonl"), export.with_name("second.jsonl")
     for half, line, statement in zip(halves, (lines[0], lines[-1]), (enrolment, seal), strict=True):
@@ -285,10 +298,27 @@ def test_a_log_that_signed_two_histories_is_shown_with_both_heads(
         receipts_folder(half).mkdir()
         name = f"{statement.statement_id}.tlog-proof"
         shutil.copy(receipts_folder(export) / name, receipts_folder(half) / name)
+        seen.unlink(missing_ok=True)
         assert "has forked" not in trusting("verify", half).out
+    seen.unlink()
     both = trusting("verify", *halves)
     assert both.status == 1
     assert both.out.count("has forked") == 1
+    seen.unlink()
+    for _ in range(2):
+        assert "has forked" not in trusting("verify", halves[0]).out
+    assert seen.stat().st_mode & 0o777 == 0o600
+    assert len(seen.read_bytes().splitlines()) == 1
+    report = found(trusting, halves[1], 1)
+    for one in (head, other):
+        assert one.quoted()["root"] in report["problems"][0]
+    # What stands there accuses nobody without the log's signature, and breaks nothing.
+    for text in (seen.read_bytes().replace(b"AAAA", b"AAAB"), b"\0\n[", b"[" * 9999):
+        seen.write_bytes(text)
+        assert "Traceback" not in trusting("verify", halves[1]).err
+    unsigned = {"origin": head.origin, "size": head.size, "note": head.to_text() + "\n"}
+    seen.write_text(json.dumps(unsigned) + "\n")
+    assert "has forked" not in trusting("verify", halves[1]).out
 
 
 def test_a_bundle_is_read_as_it_was_written(export: Path) -> None:
@@ -350,3 +380,17 @@ def test_stamps_stand_where_their_seal_stands_after_the_key_was_rotated(
         cells.write_text(text)
         lines = found(trusting, path, 1)["statements"]
         assert {one["predicate"] for one in lines if "revoked" in one["refused"]} == {"stamp"}
+
+
+def test_a_damaged_own_ledger_leaves_no_export_certain(
+    cli: Cli, settings: Any, export: Path
+) -> None:
+    assert cli("verify", export).status == 0
+    backend = BackEnd(settings)
+    where = f"WHERE predicate_type = '{types.SEAL}'"
+    assert backend.attack(f"UPDATE contents SET envelope = x'00' {where}") == 1
+    done = cli("verify", export)
+    assert (done.status, "DOES NOT HOLD" in done.out) == (1, True), done.out
+    assert "the ledger's entry" in done.out
+    (found,) = json.loads(cli("verify", "--json", export).out)["exports"]
+    assert "is damaged" in found["problems"][0]

@@ -42,11 +42,11 @@ def ada(clone: Clone) -> Clone:
     return clone
 
 
-def tool(ada: Clone, name: str, *arguments: str) -> str:
+def tool(ada: Clone, name: str, *arguments: str, folder: Path | None = None) -> str:
     """A command of the environment that runs the tests."""
     command = [str(Path(sys.executable).with_name(name)), *arguments]
     done = subprocess.run(
-        command, cwd=ada.tree, env=ada.environ, text=True,
+        command, cwd=folder or ada.tree, env=ada.environ, text=True,
         capture_output=True, timeout=60, check=False,
     )  # fmt: skip
     assert done.returncode in (0, 1), done.stderr
@@ -86,6 +86,42 @@ def test_uninstall_leaves_what_was_there(ada) -> None:
     assert (ada.tree / ".git" / "config").read_text() == before
     assert not Path(ada.environ["JUPYTER_CONFIG_DIR"], "nbdime_config.json").exists()
     assert ada.git("status", "--porcelain").stdout == ""
+
+
+def test_uninstall_leaves_line_ends_and_no_empty_file(ada) -> None:
+    attributes = ada.tree / ".git" / "info" / "attributes"
+    attributes.unlink(missing_ok=True)
+    assert ada.mlo_run("git", "install").status == 0
+    assert ada.mlo_run("git", "uninstall").status == 0
+    assert not attributes.exists()
+    attributes.write_bytes(b"*.csv -text\r\n*.txt text\r\n")
+    assert ada.mlo_run("git", "install").status == 0
+    assert ada.mlo_run("git", "status").status == 0
+    assert ada.mlo_run("git", "uninstall").status == 0
+    assert attributes.read_bytes() == b"*.csv -text\r\n*.txt text\r\n"
+    attributes.unlink()
+
+
+def test_a_bare_repository_is_set_up_too(ada, tmp_path) -> None:
+    bare = tmp_path / "bare.git"
+    ada.git("clone", "-q", "--bare", ".", str(bare))
+    for action in ("install", "status", "uninstall"):
+        done = tool(ada, "python", "-m", "jupyter_mlo.cli.main", "git", action, folder=bare)
+        assert "error" not in done
+    assert not (bare / "info" / "attributes").exists()
+
+
+def test_a_damaged_policy_takes_nobody_the_diff(ada) -> None:
+    assert ada.mlo_run("git", "install").status == 0
+    altered(ada.tree / NB, lambda value: value["cells"][2].update(source="x = 3"))
+    (ada.tree / "mlo.toml").write_text("[identity\n")
+    try:
+        diff = ada.git("diff").stdout
+        assert "x = 3" in diff
+        shown = ada.mlo_run("git", "textconv", NB)
+        assert (shown.status, "mlo.toml cannot be read" in shown.out.splitlines()[0]) == (0, True)
+    finally:
+        (ada.tree / "mlo.toml").unlink()
 
 
 def test_global_serves_every_clone(ada, tmp_path) -> None:

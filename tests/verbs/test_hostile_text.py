@@ -57,10 +57,11 @@ def test_of_a_policy_in_a_folder_that_came_from_elsewhere(cli, tmp_path, monkeyp
     folder.mkdir()
     (folder / "mlo.toml").write_text('["\\u001b]0;pwned\\u0007\\u001b[2J"]\n')
     monkeypatch.chdir(folder)
-    done = cli("status")
-    assert done.status == 2
-    assert "pwned" in done.err
-    assert harmless(done.err)
+    for verb, status in (("status", 0), ("log", 2)):
+        done = cli(verb)
+        assert done.status == status
+        assert "pwned" in done.err
+        assert harmless(done.err)
 
 
 def test_of_a_name_that_somebody_is_asked_to_approve(

@@ -147,9 +147,10 @@ def test_who_leaves_keeps_what_was_logged(cli, ada, secret, sealed, registrar) -
     assert cli("ledger", "verify").status == 0
     done = cli("registrar", "revoke", "mlo:0000-0000-0000", "--reason", "left")
     assert done.status == 2
-    done = cli("registrar", "role", ada, "validator", "--for", "90d", MLO_PASSPHRASE_FILE=secret)
+    done = cli("registrar", "role", "grant", ada, "validator", "--for", "90d",
+               MLO_PASSPHRASE_FILE=secret)  # fmt: skip
     assert done.status == 0, done.err
-    assert cli("registrar", "role", ada, "Head of Risk").told("no name of a role")
+    assert cli("registrar", "role", "grant", ada, "Head of Risk").told("no name of a role")
 
 
 def test_what_is_only_claimed_is_affirmed_anew(cli, ada, secret, sealed) -> None:
@@ -192,7 +193,10 @@ def test_a_member_acts_for_a_team(cli, ada, enrolled, secret, sealed, tmp_path: 
     path = sealed(ada, "--team", team)
     assert f"for the team     {team}" in cli("status").out
     done = cli("verify", path)
-    assert (done.status, f"by {ada} for {team}" in done.out) == (0, True), done.out
+    assert (done.status, f"by Ada Sample ({ada}) for Credit models ({team})" in done.out) == (
+        0,
+        True,
+    ), done.out
     assert "for Credit models" in cli("blame", path).out
     executed = json.loads(cli("blame", "--json", path).out)
     assert team in json.dumps(executed)
@@ -223,7 +227,10 @@ def test_an_assistant_acts_under_a_grant(cli, ada, secret, sealed, settings, tmp
     done = cli("seal", path)
     assert done.status == 0, done.err
     done = cli("verify", path)
-    assert (done.status, f"by {ada} through the assistant {helper}" in done.out) == (0, True)
+    assert (
+        done.status,
+        f"by Ada Sample ({ada}) through the assistant Helper ({helper})" in done.out,
+    ) == (0, True)
     # Taken back, it signs nothing more that counts.
     (statement,) = (line.split()[-1] for line in
                     cli("grant", helper, "--as", ada, "--out", tmp_path / "b.grant",

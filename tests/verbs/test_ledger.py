@@ -27,7 +27,7 @@ def test_a_ledger_that_holds(cli, backend) -> None:
     assert done.status == 0
     with backend.open() as ledger:
         root = base64.b64encode(ledger.head().root).decode()
-        for part in ("the ledger holds: 1 entries", "1 signatures", ledger.origin, root):
+        for part in ("the ledger holds: 1 entry", "1 signatures", ledger.origin, root):
             assert part in done.out
     assert done.err == ""
 
@@ -97,13 +97,6 @@ def test_where_there_is_none_it_says_so(cli, home_env) -> None:
         done = cli("ledger", action)
         assert (done.status, done.out) == (2, "")
         assert done.told("no ledger here yet")
-
-
-def test_progress_is_shown_on_a_terminal_only(cli, backend) -> None:
-    with cli.terminal("ledger", "verify") as child:
-        child.expect("the ledger holds")
-        assert "tree" in child.before
-        assert "signatures" in child.before
 
 
 def test_the_checkpoint_is_a_note_that_other_programs_can_check(cli, backend) -> None:
@@ -250,6 +243,33 @@ def test_a_ledger_begun_anew_does_not_continue_the_one_before(
     done = cli("ledger", "verify", "--against", kept)
     assert done.status == 1
     assert "does not continue the checkpoint kept: it is another log" in done.out
+
+
+@pytest.mark.parametrize("option", ["--against", "--since"])
+def test_a_carried_checkpoint_that_suffered_is_named(cli, backend, tmp_path, option) -> None:
+    kept, note = tmp_path / "kept.txt", cli("ledger", "checkpoint").out
+    for content, said in (
+        (b"", "is empty"),
+        (note.replace("\n", "\r\n").encode(), "end with CR LF"),
+        (note.encode("utf-16"), "not UTF-8"),
+        (note[:30].encode(), "no signature lines"),
+    ):
+        kept.write_bytes(content)
+        done = cli("ledger", "verify", option, kept)
+        assert (done.status, done.out) == (2, "")
+        assert done.told(str(kept), said, "hint")
+    lines = note.split("\n")
+    kept.write_text("\n".join([lines[0], str(int(lines[1]) + 5), *lines[2:]]))
+    done = cli("ledger", "verify", option, kept)
+    assert (done.status, "has not signed what was seen" in done.out) == (1, True)
+    assert "1 fault\n" in done.out
+
+
+def test_nothing_new_since_a_checkpoint_is_said_so(cli, backend, tmp_path) -> None:
+    kept = tmp_path / "kept.txt"
+    kept.write_text(cli("ledger", "checkpoint").out)
+    done = cli("ledger", "verify", "--since", kept)
+    assert (done.status, "nothing came after the checkpoint of" in done.out) == (0, True)
 
 
 def test_what_is_no_checkpoint_is_no_verdict(cli, backend, tmp_path) -> None:

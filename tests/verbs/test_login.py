@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -312,3 +313,18 @@ def test_a_notebook_without_input_is_told_of_the_other_ways(settings: Settings) 
     with pytest.raises(NotFound, match="nobody is enrolled here yet") as caught:
         run_verb(["login"], context, prog="%mlo", magic=True)
     assert "in a terminal: jupyter mlo enroll" in caught.value.hint
+
+
+def test_a_second_login_says_what_becomes_of_the_first(cli, enrolled, secret) -> None:
+    ada, _ = enrolled("Ada Sample"), enrolled("Grace Sample")
+    first = cli("login", "Ada Sample", "--for", "2h", MLO_PASSPHRASE_FILE=secret)
+    assert "replaces" not in first.out
+    again = cli("login", "Ada Sample", "--for", "4h", MLO_PASSPHRASE_FILE=secret)
+    moment = r"\d{4}-\d\d-\d\d \d\d:\d\d UTC"
+    said = rf"this replaces your session until ({moment}); the new one ends at ({moment})"
+    earlier, later = re.search(said, again.out).groups()
+    assert earlier < later
+    other = cli("login", "Grace Sample", MLO_PASSPHRASE_FILE=secret)
+    assert f"this replaces the session of Ada Sample ({ada}) until {later}" in other.out
+    assert cli("logout").status == 0
+    assert "replaces" not in cli("login", "Ada Sample", MLO_PASSPHRASE_FILE=secret).out

@@ -11,8 +11,11 @@ from pathlib import Path
 import nbformat
 import papermill.iorw
 import pytest
+from jupyter_server.services.contents.largefilemanager import LargeFileManager
 
+from tests.notebook.front_ends import jupyterlab_save, vs_code_save
 from tests.notebook.people import code, notebook, shows, stream, text
+from tests.tally import Tally
 from tests.verbs.workshop import Workshop
 
 
@@ -54,8 +57,23 @@ def by_nbconvert(path: Path) -> None:
     tool("nbconvert", "--to", "notebook", "--inplace", path)
 
 
+def by_jupyterlab(path: Path) -> None:
+    """Opened and saved by Jupyter's own server, with what JupyterLab makes of it between."""
+    contents = LargeFileManager(root_dir=str(path.parent))
+    model = contents.get(path.name, type="notebook")
+    model["content"] = json.loads(jupyterlab_save(model["content"]))
+    contents.save({name: model[name] for name in ("type", "format", "content")}, path.name)
+
+
+def by_vs_code(path: Path) -> None:
+    """In the form that VS Code's serializer writes."""
+    path.write_bytes(vs_code_save(nbformat.read(path, as_version=4)))
+
+
 HARMLESS = {
     "nbformat": by_nbformat,
+    "JupyterLab's form, Jupyter server": by_jupyterlab,
+    "VS Code's form": by_vs_code,
     "papermill": by_papermill,
     "jupytext py:percent": by_jupytext("py:percent"),
     "jupytext md": by_jupytext("md"),
@@ -89,16 +107,19 @@ def sealed(cli, ada, secret, settings, tmp_path) -> Path:
 
 
 @pytest.mark.parametrize("name", HARMLESS)
-def test_rewriting_is_no_alarm(cli, sealed: Path, name: str) -> None:
+def test_rewriting_is_no_alarm(cli, sealed: Path, name: str, tally: Tally) -> None:
     HARMLESS[name](sealed)
     done = cli("verify", sealed)
+    tally.rewritten(f"by {name}", int(done.status != 0))
     assert done.status == 0, done.out
     assert "2 source holds" in done.out if name == "nbstripout" else "3 verified" in done.out
 
 
-def test_black_changes_code_and_that_is_named(cli, sealed: Path) -> None:
+def test_black_changes_code_and_that_is_named(cli, sealed: Path, tally: Tally) -> None:
     tool("black", "--quiet", sealed)
     done = cli("verify", sealed)
+    said = "cell 2 (a): changed since (source)" in done.out
+    tally.altered("code by black: changed since (source)", 1, int(not said))
     assert done.status == 1
     assert "cell 2 (a): changed since (source)" in done.out
     assert "cell 3" not in done.out

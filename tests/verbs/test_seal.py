@@ -38,7 +38,9 @@ def test_it_stamps_seals_and_publishes(cli, shop, ada, settings) -> None:
     before = read(path)
     done = cli("seal", path)
     assert (done.status, done.err) == (0, "")
-    assert done.out == f"{path}: sealed (held) by {ada}; 2 cells stamped, 0 stamps kept\n"
+    assert (
+        done.out == f"{path}: sealed (held) by Ada Sample ({ada}); 2 cells stamped, 0 stamps kept\n"
+    )
     assert logged(settings)[-2:] == ["delegation", "seal"]
     after = read(path)
     for cell in after["cells"]:

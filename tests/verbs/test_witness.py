@@ -169,6 +169,46 @@ def test_nobody_else_s_cosignature_is_imported(
         assert "Traceback" not in done.err
 
 
+def test_files_that_were_mixed_up_or_suffered_on_the_way_are_named(
+    cli: Cli, witnesses: list[Office], tmp_path: Path
+) -> None:
+    witness, request = witnesses[0], tmp_path / "request.txt"
+    assert cli("witness", "request", "--old", "0", "--out", request).status == 0
+    assert witness.cosigns(request).status == 0
+    for name, run in (
+        ("request", lambda path: witness.cosigns(path)),
+        ("cosign", lambda path: cli("witness", "import", path)),
+    ):
+        good = request if name == "request" else witness.answer
+        for content, said in (
+            (b"", "is empty"),
+            (good.read_bytes().replace(b"\n", b"\r\n"), "end with CR LF"),
+            (cli("ledger", "checkpoint", "--vkey").out.encode(), "other.txt: "),
+        ):
+            other = tmp_path / "other.txt"
+            other.write_bytes(content)
+            done = run(other)
+            assert done.status == 2
+            assert done.told(said, "" if b"\r" in content else f"jupyter mlo witness {name}")
+    assert cli("witness", "request", "--old", "99", "--out", request).told("request is not from 99")
+
+
+def test_one_kind_of_key_in_the_others_place_is_named(cli: Cli, witnesses: list[Office]) -> None:
+    vkey = cli("ledger", "checkpoint", "--vkey").out.strip()
+    assert cli("witness", "add", vkey).told("it is a ledger's", "jupyter mlo witness init")
+    done = cli("trust", "add", "--ledger", witnesses[0].vkey)
+    assert done.told("it is a witness's", "ledger checkpoint --vkey")
+
+
+def test_who_is_no_witness_is_told_so_first(
+    cli: Cli, witnesses: list[Office], tmp_path: Path
+) -> None:
+    request = tmp_path / "request.txt"
+    assert cli("witness", "request", "--old", "0", "--out", request).status == 0
+    done = cli("witness", "cosign", request, "--out", tmp_path / "x")
+    assert done.told("there is no witness here", "jupyter mlo witness init")
+
+
 def test_the_configuration_of_witnesses(cli: Cli, witnesses: list[Office]) -> None:
     listed = json.loads(cli("witness", "list", "--json").out)
     assert listed["witnesses"] == {office.name: office.vkey for office in witnesses}
