@@ -11,13 +11,21 @@ BIN := $(VENV)/bin
 PYTHON ?=
 PYTEST_ARGS ?=
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+# The front end: what its checks read, and of that what is built and installed.
+FRONT_END := $(shell find labextension -type f -not -path '*/node_modules/*' \
+    -not -path '*/lib/*' 2>/dev/null)
+LOCK := $(filter %/package.json %/package-lock.json,$(FRONT_END))
+BUNDLED := $(wildcard hatch_build.py) $(LOCK) $(filter %/tsconfig.json,$(FRONT_END)) \
+    $(filter labextension/src/% labextension/style/% labextension/schema/%,$(FRONT_END))
+# Node and npm are among what the tests need.
+NPM := PATH="$$PWD/$(BIN):$$PATH" npm --prefix labextension
 
 .PHONY: help demo test lint tamper bench docs clean
 
 help:
 	@echo "make demo    install into $(VENV) and run the whole story in ./demo"
 	@echo "make test    install what tests need; lint, types, import contracts, tests"
-	@echo "make lint    lint, types and import contracts only"
+	@echo "make lint    lint, types and import contracts only, Python and front end"
 	@echo "make tamper  alter notebooks and ledgers in every way, and count what is found"
 	@echo "make bench   measure against the peers and print the table"
 	@echo "make docs    write docs/commands.md and docs/demo.svg anew from what the commands say"
@@ -27,12 +35,12 @@ demo: $(VENV)/.installed-demo
 	@echo "==> Running: jupyter mlo demo --dir demo"
 	@$(BIN)/jupyter mlo demo --dir demo
 
-test: lint
+test: lint $(VENV)/.front-end-tested
 	@echo "==> Tests: pytest"
 	@$(BIN)/python -m pytest -q $(PYTEST_ARGS)
 	@echo "==> All checks passed"
 
-lint: $(VENV)/.installed-test
+lint: $(VENV)/.installed-test $(VENV)/.front-end-linted
 	@echo "==> Lint: ruff check, ruff format --check"
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --quiet --check .
@@ -58,7 +66,8 @@ docs: $(VENV)/.installed-test
 
 clean:
 	@echo "==> Removing ./demo, caches and $(VENV)"
-	@rm -rf demo build dist $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	@rm -rf demo build dist $(VENV) labextension/node_modules labextension/lib \
+	    jupyter_mlo/labextension .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 
 # An interpreter that is new enough: the one named, else the first found.
 $(VENV)/.made:
@@ -81,12 +90,28 @@ $(VENV)/.made:
 	}
 	@touch $@
 
-$(VENV)/.installed-demo: $(VENV)/.made pyproject.toml
+$(VENV)/.installed-demo: $(VENV)/.made pyproject.toml $(BUNDLED)
 	@echo "==> Installing jupyter-mlo and what the demo computes with into $(VENV) (a minute or two)"
 	@$(PIP) install --editable '.[demo]'
 	@touch $@
 
-$(VENV)/.installed-test: $(VENV)/.made pyproject.toml
+$(VENV)/.installed-test: $(VENV)/.made pyproject.toml $(BUNDLED)
 	@echo "==> Installing jupyter-mlo and what its tests need into $(VENV) (a minute or two)"
 	@$(PIP) install --editable '.[test]'
 	@touch $@ $(VENV)/.installed-demo
+
+# The packages of the lock file, unless building the front end has fetched them already.
+labextension/node_modules/.package-lock.json: $(LOCK) | $(VENV)/.installed-test
+	@echo "==> Front end: npm ci"
+	@$(NPM) ci --ignore-scripts --silent
+	@touch $@
+
+$(VENV)/.front-end-linted: labextension/node_modules/.package-lock.json $(FRONT_END)
+	@echo "==> Front end: tsc, eslint, prettier"
+	@$(NPM) run --silent lint
+	@touch $@
+
+$(VENV)/.front-end-tested: labextension/node_modules/.package-lock.json $(FRONT_END)
+	@echo "==> Front end: jest"
+	@$(NPM) run --silent test -- --silent
+	@touch $@

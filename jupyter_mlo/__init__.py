@@ -40,7 +40,12 @@ def unload_ipython_extension(shell: Any) -> None:
 
 
 def _jupyter_server_extension_points() -> list[dict[str, Any]]:
-    """Jupyter Server's way to find the extension."""
+    """The server extension; a Jupyter server asks for it at its start."""
     from jupyter_mlo.server.extension import MloServerExtension
 
     return [{"module": "jupyter_mlo.server.extension", "app": MloServerExtension}]
+
+
+def _jupyter_labextension_paths() -> list[dict[str, str]]:
+    """The built front end; ``jupyter labextension develop`` links it."""
+    return [{"src": "labextension", "dest": "jupyter-mlo"}]

@@ -1,11 +1,18 @@
-"""What is shipped: the wheel, the source distribution, and what an import of the package costs."""
+"""What is shipped: the wheel, the source distribution, and what an import of the package costs.
+
+The front end is built before it is packed, where it is stale: half a minute, once.
+"""
 
 from __future__ import annotations
 
 import ast
+import gzip
 import importlib.metadata
+import json
 import os
 import re
+import runpy
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -48,7 +55,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
         cwd=ROOT,
         check=True,
         capture_output=True,
-        timeout=120,
+        timeout=280,
     )
     return folder
 
@@ -71,12 +78,12 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def tracked(*patterns: str) -> set[str]:
-    """Files of the package in this tree, caches left out."""
+    """Files of the package in this tree; caches and the built front end left out."""
     return {
         str(path.relative_to(ROOT))
         for pattern in patterns
         for path in ROOT.glob(pattern)
-        if path.is_file() and "__pycache__" not in path.parts
+        if path.is_file() and not {"__pycache__", "labextension"} & set(path.parts)
     }
 
 
@@ -159,6 +166,89 @@ def test_the_source_distribution_can_be_tested(built: Path) -> None:
         names = {name.split("/", 1)[1] for name in archive.getnames() if "/" in name}
     wanted = tracked("jupyter_mlo/**/*.py", "tests/**/*.py", "notebooks/*.ipynb", "docs/*.md")
     assert wanted | {"LICENSE", "README.md", "Makefile", "pyproject.toml", ".ci/run"} <= names
+    assert {"hatch_build.py", "labextension/src/index.ts"} <= names
+    assert not [name for name in names if "node_modules" in name]
+
+
+def test_the_wheel_puts_the_front_end_where_jupyterlab_looks(installed: Path) -> None:
+    folder = installed / "share/jupyter/labextensions/jupyter-mlo"
+    package = json.loads((folder / "package.json").read_text())
+    assert package["version"] == importlib.metadata.version("jupyter-mlo")
+    assert (folder / package["jupyterlab"]["_build"]["load"]).is_file()
+    assert (folder / "schemas/jupyter-mlo/plugin.json").is_file()
+    assert json.loads((folder / "install.json").read_text())["packageName"] == "jupyter-mlo"
+    config = installed / "etc/jupyter/jupyter_server_config.d/jupyter_mlo.json"
+    assert json.loads(config.read_text()) == {
+        "ServerApp": {"jpserver_extensions": {"jupyter_mlo": True}}
+    }
+
+
+def test_the_hooks_of_servers_and_jupyterlab_name_what_is_there(installed: Path) -> None:
+    import jupyter_mlo
+
+    (point,) = jupyter_mlo._jupyter_server_extension_points()
+    assert point["app"].name == "jupyter_mlo"
+    (path,) = jupyter_mlo._jupyter_labextension_paths()
+    assert (ROOT / "jupyter_mlo" / path["src"] / "package.json").is_file()
+    assert (installed / "share/jupyter/labextensions" / path["dest"]).is_dir()
+
+
+def test_the_front_end_is_small_and_brings_nothing_of_restrictive_licence(installed: Path) -> None:
+    static = installed / "share/jupyter/labextensions/jupyter-mlo/static"
+    assert sum(len(gzip.compress(path.read_bytes())) for path in static.glob("*.js")) < 150_000
+    brought = json.loads((static / "third-party-licenses.json").read_text())["packages"]
+    assert {each["licenseId"] for each in brought} <= {"MIT", "ISC", "BSD-2-Clause", "BSD-3-Clause"}
+
+
+def test_the_lock_names_no_registry_and_nothing_copyleft_at_run_time() -> None:
+    text = (ROOT / "labextension/package-lock.json").read_text()
+    assert '"resolved"' not in text
+    for path, package in json.loads(text)["packages"].items():
+        if path and not package.get("dev"):
+            assert package.get("integrity"), path
+            # JupyterLab's own, which it brings itself; a choice of licences is one.
+            licence = package.get("license", "")
+            assert " OR " in licence or not re.search("GPL|SSPL|BUSL|NC|UNLICENSED", licence), path
+
+
+def test_the_source_distribution_builds_with_neither_git_nor_node(
+    built: Path, wheel: Path, tmp_path: Path
+) -> None:
+    (path,) = built.glob("*.tar.gz")
+    with tarfile.open(path) as archive:
+        archive.extractall(tmp_path, filter="data")
+    (tree,) = tmp_path.iterdir()
+    subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path / "dist")],
+        cwd=tree,
+        env={**os.environ, "PATH": str(tmp_path)},
+        check=True,
+        capture_output=True,
+        timeout=120,
+    )
+    (again,) = (tmp_path / "dist").glob("*.whl")
+    assert not (tree / "labextension/node_modules").exists()
+    assert zipfile.ZipFile(again).namelist() == zipfile.ZipFile(wheel).namelist()
+
+
+def test_the_front_end_is_stale_after_any_change_of_what_it_is_made_of(tmp_path: Path) -> None:
+    hook = runpy.run_path(str(ROOT / "hatch_build.py"))
+    source, there = tmp_path / "labextension", tmp_path / "built"
+    for name in ("src", "style", "schema"):
+        shutil.copytree(ROOT / "labextension" / name, source / name)
+    for name in ("package.json", "package-lock.json", "tsconfig.json"):
+        shutil.copy(ROOT / "labextension" / name, source)
+    there.mkdir()
+    assert not hook["is_up_to_date"](source, there)
+    (there / "inputs.sha256").write_text(hook["digest_of_inputs"](source))
+    assert hook["is_up_to_date"](source, there)
+    for name in ("src/model.ts", "style/base.css", "schema/plugin.json", "package-lock.json"):
+        before = (source / name).read_bytes()
+        (source / name).write_bytes(before + b" ")
+        assert not hook["is_up_to_date"](source, there), name
+        (source / name).write_bytes(before)
+    (source / "src/icon.ts").rename(source / "src/icons.ts")
+    assert not hook["is_up_to_date"](source, there)
 
 
 def test_importing_the_package_loads_nothing_heavy() -> None:

@@ -1,5 +1,4 @@
 """**in the server**: the Jupyter server extension.
 
 An edge: may know tornado and jupyter_server, and nothing of kernels' own hooks.
-Holds no code yet.
 """

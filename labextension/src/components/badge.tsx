@@ -1,0 +1,44 @@
+import type { TranslationBundle } from '@jupyterlab/translation';
+import * as React from 'react';
+import type { Model } from '../model';
+import { timeLeft } from '../words';
+import { Avatar } from './avatar';
+import { useModel } from './who';
+
+interface BadgeProps {
+  model: Model;
+  trans: TranslationBundle;
+  onOpen: () => void;
+}
+
+/** The status bar's item: who, what for, how long still. */
+export function Badge({ model, trans, onOpen }: BadgeProps): React.JSX.Element {
+  useModel(model);
+  const me = model.me;
+  const signedIn = me?.mlo && me.session && model.signedIn;
+  return (
+    <button
+      type="button"
+      className="jp-mlo-badge"
+      onClick={onOpen}
+      title={trans.__('Show who you are (MLO)')}
+    >
+      {signedIn && me.mlo && me.session ? (
+        <>
+          <Avatar mlo={me.mlo} />
+          <span>
+            {me.mlo.name} · {me.session.activity} · {timeLeft(model.secondsLeft, trans)}
+          </span>
+        </>
+      ) : (
+        <span>
+          {model.who.state === 'failed'
+            ? trans.__('MLO: server not reached')
+            : model.who.state === 'loading'
+              ? trans.__('MLO …')
+              : trans.__('MLO: nobody signed in')}
+        </span>
+      )}
+    </button>
+  );
+}

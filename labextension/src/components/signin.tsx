@@ -1,0 +1,211 @@
+import type { TranslationBundle } from '@jupyterlab/translation';
+import * as React from 'react';
+import type { Me } from '../api';
+import { readTyped, type Typed } from '../mloid';
+import type { Model } from '../model';
+import { Failure } from './failure';
+import { Field } from './field';
+import { useSending } from './sending';
+
+export const HOURS = [1, 2, 4, 8, 12];
+
+interface SignInProps {
+  me: Me;
+  model: Model;
+  trans: TranslationBundle;
+  /** The MLO ID to begin with, if not the one known here. */
+  suggested: string | null;
+}
+
+/** The prompt: identifier, passphrase, duration, activity and model. */
+export function SignInForm({
+  me,
+  model,
+  trans,
+  suggested
+}: SignInProps): React.JSX.Element {
+  const only = me.known.length === 1 ? me.known[0]?.id : undefined;
+  const prefilled = suggested ?? only;
+  const [typed, setTyped] = React.useState(prefilled ?? '');
+  const [hours, setHours] = React.useState(8);
+  const [activity, setActivity] = React.useState(
+    me.activities.includes('exploration') ? 'exploration' : (me.activities[0] ?? '')
+  );
+  const [about, setAbout] = React.useState('');
+  // Never in React's state: it is read from the field once, and the field emptied.
+  const passphrase = React.useRef<HTMLInputElement>(null);
+  const { sending, error, send } = useSending();
+  const list = React.useId();
+
+  const read = readTyped(typed);
+  const wrong =
+    read.state === 'mistyped' || read.state === 'foreign' || read.state === 'too-long';
+  const id = 'id' in read && !wrong ? read.id : null;
+  const known = me.known.find(mlo => mlo.id === id);
+
+  const submit = (event: React.FormEvent): void => {
+    event.preventDefault();
+    const field = passphrase.current;
+    if (!id || !field) {
+      return;
+    }
+    const secret = field.value;
+    field.value = '';
+    void send(() =>
+      model.login({
+        mlo: id,
+        passphrase: secret,
+        hours,
+        ...(activity && { activity }),
+        ...(about.trim() && { model: about.trim() })
+      })
+    ).then(done => {
+      if (!done) {
+        field.focus();
+      }
+    });
+  };
+
+  return (
+    <form className="jp-mlo-form" onSubmit={submit} aria-label={trans.__('Sign in')}>
+      <Field
+        label={trans.__('MLO ID')}
+        invalid={wrong}
+        note={known ? `${known.name} (${known.kind})` : words(read, trans)}
+      >
+        {attributes => (
+          <input
+            {...attributes}
+            className="jp-mod-styled jp-mlo-id"
+            value={typed}
+            list={list}
+            onChange={event => {
+              setTyped(event.target.value);
+            }}
+            placeholder="mlo:XXXX-XXXX-XXXX"
+            autoComplete="username"
+            autoCapitalize="characters"
+            spellCheck={false}
+            data-mlo-first={prefilled ? undefined : ''}
+            required
+          />
+        )}
+      </Field>
+      <datalist id={list}>
+        {me.known.map(mlo => (
+          <option key={mlo.id} value={mlo.id}>
+            {mlo.name}
+          </option>
+        ))}
+      </datalist>
+      <Field label={trans.__('Passphrase')}>
+        {attributes => (
+          <input
+            {...attributes}
+            ref={passphrase}
+            data-mlo-first={prefilled ? '' : undefined}
+            className="jp-mod-styled"
+            type="password"
+            autoComplete="current-password"
+            required
+          />
+        )}
+      </Field>
+      <Field label={trans.__('For')}>
+        {attributes => (
+          <HoursPicker
+            attributes={attributes}
+            value={hours}
+            onPick={setHours}
+            trans={trans}
+          />
+        )}
+      </Field>
+      <Field label={trans.__('Activity')}>
+        {attributes => (
+          <select
+            {...attributes}
+            className="jp-mod-styled"
+            value={activity}
+            onChange={event => {
+              setActivity(event.target.value);
+            }}
+          >
+            {me.activities.map(name => (
+              <option key={name}>{name}</option>
+            ))}
+          </select>
+        )}
+      </Field>
+      <Field label={trans.__('Model (may be left empty)')}>
+        {attributes => (
+          <input
+            {...attributes}
+            className="jp-mod-styled"
+            value={about}
+            onChange={event => {
+              setAbout(event.target.value);
+            }}
+            placeholder="name@version"
+            autoComplete="off"
+            spellCheck={false}
+          />
+        )}
+      </Field>
+      {error && <Failure error={error} />}
+      <button
+        type="submit"
+        className="jp-mod-styled jp-mod-accept"
+        disabled={sending || !id}
+        aria-busy={sending}
+      >
+        {sending ? trans.__('Signing in …') : trans.__('Sign in')}
+      </button>
+    </form>
+  );
+}
+
+export function HoursPicker(props: {
+  attributes: object;
+  value: number;
+  onPick: (hours: number) => void;
+  trans: TranslationBundle;
+}): React.JSX.Element {
+  return (
+    <select
+      {...props.attributes}
+      className="jp-mod-styled"
+      value={props.value}
+      onChange={event => {
+        props.onPick(Number(event.target.value));
+      }}
+    >
+      {HOURS.map(hours => (
+        <option key={hours} value={hours}>
+          {props.trans._n('%1 hour', '%1 hours', hours)}
+        </option>
+      ))}
+    </select>
+  );
+}
+
+function words(read: Typed, trans: TranslationBundle): string {
+  switch (read.state) {
+    case 'empty':
+      return '';
+    case 'other':
+      return trans.__('Not a native MLO ID: the server will look it up.');
+    case 'foreign':
+      return trans.__('%1 cannot stand in an MLO ID.', read.characters.join(' '));
+    case 'incomplete':
+      return trans._n('%1 more character', '%1 more characters', read.missing);
+    case 'too-long':
+      return trans.__('Too long: an MLO ID has 12 characters.');
+    case 'mistyped':
+      return trans.__(
+        'Mistyped: the check character does not match. Compare it with the original.'
+      );
+    case 'right':
+      return trans.__('The check character matches.');
+  }
+}

@@ -1,0 +1,71 @@
+import {
+  ILabShell,
+  ILayoutRestorer,
+  type JupyterFrontEnd,
+  type JupyterFrontEndPlugin
+} from '@jupyterlab/application';
+import { ISettingRegistry } from '@jupyterlab/settingregistry';
+import { ITranslator, nullTranslator } from '@jupyterlab/translation';
+import { CommandIDs, DOMAIN, IMloModel, SETTINGS } from '../tokens';
+import { MloPanel } from '../widgets/panel';
+
+/** The side panel, and the commands that open it. */
+export const panel: JupyterFrontEndPlugin<void> = {
+  id: 'jupyter-mlo:panel',
+  description: 'The side panel that asks who you are.',
+  autoStart: true,
+  requires: [IMloModel],
+  optional: [ITranslator, ISettingRegistry, ILayoutRestorer, ILabShell],
+  activate: async (
+    app: JupyterFrontEnd,
+    model: IMloModel,
+    translator: ITranslator | null,
+    registry: ISettingRegistry | null,
+    restorer: ILayoutRestorer | null,
+    labShell: ILabShell | null
+  ): Promise<void> => {
+    const trans = (translator ?? nullTranslator).load(DOMAIN);
+    const widget = new MloPanel(model, translator ?? nullTranslator);
+    restorer?.add(widget, widget.id);
+    const side = await sideOf(registry);
+    app.shell.add(widget, side, { rank: 900, type: 'MLO' });
+
+    const open = (): void => {
+      // Notebook 7 shows a side only when told to.
+      if (!labShell && side === 'left') {
+        void app.commands.execute('application:toggle-panel', {
+          side: 'left',
+          id: widget.id,
+          title: 'MLO'
+        });
+      }
+      app.shell.activateById(widget.id);
+    };
+    app.commands.addCommand(CommandIDs.open, {
+      label: trans.__('Show Who You Are (MLO)'),
+      describedBy: { args: { type: 'object', properties: {} } },
+      execute: open
+    });
+    app.commands.addCommand(CommandIDs.signIn, {
+      label: trans.__('Sign In as MLO …'),
+      describedBy: { args: { type: 'object', properties: {} } },
+      isEnabled: () => !model.signedIn,
+      execute: () => {
+        open();
+        widget.focusFirst();
+      }
+    });
+    model.changed.connect(() => {
+      app.commands.notifyCommandChanged(CommandIDs.signIn);
+    });
+  }
+};
+
+async function sideOf(registry: ISettingRegistry | null): Promise<'left' | 'right'> {
+  try {
+    const settings = await registry?.load(SETTINGS);
+    return settings?.get('side').composite === 'right' ? 'right' : 'left';
+  } catch {
+    return 'left';
+  }
+}

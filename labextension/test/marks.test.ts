@@ -1,0 +1,71 @@
+import { nullTranslator } from '@jupyterlab/translation';
+import type { Mark } from '../src/model';
+import { paint } from '../src/colour';
+import { element } from '../src/widgets/marks';
+import { describe as tell, signOf, timeLeft } from '../src/words';
+import { ADA } from './server';
+
+const trans = nullTranslator.load('jupyter_mlo');
+const MARK: Mark = {
+  executor: ADA,
+  activity: 'training',
+  model: 'credit@2',
+  time: null,
+  status: 'ok',
+  verdict: 'verified',
+  reasons: []
+};
+
+it.each([
+  [{}, 'proven'],
+  [{ verdict: 'source holds, outputs removed' }, 'proven'],
+  [{ verdict: 'changed since' }, 'differs'],
+  [{ verdict: 'not valid here' }, 'refused'],
+  [{ verdict: 'unsealed' }, 'seen'],
+  [{ verdict: 'unattributed' }, 'nobody'],
+  [{ verdict: 'a word of a later version' }, 'nobody'],
+  [{ verdict: null }, 'seen'],
+  [{ verdict: null, executor: null }, 'nobody'],
+  [{ verdict: null, status: 'running' }, 'running']
+])('shows %j as %s', (change, sign) => {
+  expect(signOf({ ...MARK, ...change })).toBe(sign);
+});
+
+it('says who, for what and how it stands', () => {
+  const mark = { ...MARK, verdict: 'changed since', reasons: ['outputs'] };
+  expect(tell(mark, trans)).toBe(
+    'Executed by Ada Sample (mlo:7K3D-9QXA-2MFB)\nActivity: training, model credit@2\n' +
+      'Verdict: changed since; outputs'
+  );
+});
+
+it('names the person behind an assistant', () => {
+  const executor = { ...ADA, kind: 'assistant' as const, assistant_for: 'Grace Sample' };
+  expect(tell({ ...MARK, executor }, trans)).toContain('for Grace Sample');
+});
+
+it('keeps names and initials text', () => {
+  const evil = '<img src=x onerror=alert(1)>';
+  const node = element(
+    { ...MARK, executor: { ...ADA, name: evil, initials: evil } },
+    trans
+  );
+  expect(node.querySelector('img')).toBeNull();
+  expect(node.textContent).toContain(evil);
+  expect(node.getAttribute('aria-label')).toContain(evil);
+});
+
+it('takes nothing but a plain colour from a profile', () => {
+  expect(paint('#1b5e20')).toEqual({ backgroundColor: '#1b5e20', color: '#ffffff' });
+  expect(paint('#ffee58').color).toBe('#000000');
+  expect(paint('url(//example.org)').backgroundColor).toBe('var(--jp-layout-color3)');
+});
+
+it.each([
+  [30, '1 minute'],
+  [3_599, '1 hour'],
+  [5_400, '1 hour 30 minutes'],
+  [28_800, '8 hours']
+])('says %s s as %s', (seconds, words) => {
+  expect(timeLeft(seconds, trans)).toBe(words);
+});

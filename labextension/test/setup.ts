@@ -1,0 +1,14 @@
+// What JupyterLab's packages expect of a browser and jsdom does not have.
+import { TextDecoder, TextEncoder } from 'util';
+
+Object.assign(globalThis, { TextDecoder, TextEncoder });
+Object.assign(globalThis, {
+  ResizeObserver: class {
+    observe(): void {
+      // Nothing is laid out here.
+    }
+    disconnect(): void {
+      // As above.
+    }
+  }
+});
