@@ -66,7 +66,8 @@ def test_a_registrar_admits_to_a_team_and_dismisses(
     path = Workshop(settings, tmp_path / "work").executed()
     assert cli("seal", path).status == 0
     done = cli("verify", path)
-    assert (done.status, f"by {ada} for {team}" in done.out) == (0, True), done.out
+    said = f"by Ada Sample ({ada}) for Credit models ({team})"
+    assert (done.status, said in done.out) == (0, True), done.out
     done = cli("registrar", "member", "remove", team, ada, **pays)
     assert done.status == 0, done.err
     assert cli("verify", path).status == 0, "what was logged before stays"
