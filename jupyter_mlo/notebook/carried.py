@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
+
+import msgspec
 
 from jupyter_mlo.delegation.signer import Signer
 from jupyter_mlo.errors import StatementError
@@ -118,7 +119,10 @@ def _ours(metadata: object) -> object:
 
 def _size(value: object) -> int:
     """About the bytes that a value takes up in an indented file."""
-    return 0 if value is None else len(json.dumps(value, indent=1)) + 60
+    if value is None:
+        return 0
+    text = msgspec.json.encode(value)
+    return len(text) + 8 * text.count(b",") + 60
 
 
 def chains_for(

@@ -130,7 +130,7 @@ def seal_examined(
         if place not in (notebook_id, examined.entries.parent):
             reasons[position] = f"this execution was stamped in another notebook ({place})"
             continue
-        stamp = _stamp(stampers, cell, found, notebook_id, now)
+        stamp = stamp_of(stampers, cell, found, notebook_id, now)
         if isinstance(stamp, str):
             reasons[position] = stamp
         else:
@@ -171,7 +171,7 @@ def _check_version(examined: Examined) -> None:
             )
 
 
-def _stamp(
+def stamp_of(
     stampers: Mapping[str, Signer],
     cell: PresentCell,
     found: Match,

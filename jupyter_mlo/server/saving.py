@@ -8,12 +8,15 @@ it was sent.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from jupyter_mlo.delegation.pool import Pool
 from jupyter_mlo.delegation.signer import Signer
@@ -22,6 +25,7 @@ from jupyter_mlo.errors import MloError, SessionError
 from jupyter_mlo.ledger.records import RecordStore
 from jupyter_mlo.notebook.layout import MEMBER
 from jupyter_mlo.notebook.reading import Notebook, notebook_from_json
+from jupyter_mlo.notebook.resealing import Remembered, remember, reseal
 from jupyter_mlo.notebook.sealing import SealedNotebook, seal_examined
 from jupyter_mlo.notebook.stamps import place_of
 from jupyter_mlo.notebook.verification import examine
@@ -46,6 +50,10 @@ class _Known:
     #: ``metadata.mlo`` of the notebook, and of its cells by their ids.
     notebook: Any = None
     cells: dict[str, Any] = field(default_factory=dict)
+    #: For the next seal, where this server made the last one.
+    sealed: Remembered | None = None
+    #: Digests of each ``metadata.mlo`` of the notebook that was there before this one.
+    before: set[bytes] = field(default_factory=set)
 
 
 class SaveHook:
@@ -121,7 +129,7 @@ class SaveHook:
             return "unsealed"
         signers[signer.mlo] = signer
         meaning, until = self._intended.pop((person.username, path), ("held", now))
-        sealed = self._sealed(value, signer, signers, meaning if now < until else "held")
+        sealed = self._sealed(value, known, signer, signers, meaning if now < until else "held")
         if sealed.seal is not None:
             model["content"] = sealed.value
             self._keep(sealed)
@@ -148,31 +156,50 @@ class SaveHook:
     def _sealed(
         self,
         value: Mapping[str, Any],
+        known: _Known,
         signer: Signer,
         signers: Mapping[str, Signer],
         meaning: str,
     ) -> SealedNotebook:
+        now, trust = self._app.clock(), TrustStore(self._app.settings).load()
+        pool = Pool.of([link for one in signers.values() for link in one.chain])
+        if known.sealed is not None:
+            found = reseal(
+                value,
+                known.sealed,
+                signer=signer,
+                stampers=signers,
+                now=now,
+                pool=pool,
+                trust=trust,
+                records=self._recorded,
+                placed=self._placed,
+                meaning=meaning,
+            )
+            if found is not None:
+                known.sealed = found[1]
+                return found[0]
         notebook = notebook_from_json(value)
-        now = self._app.clock()
-        sources = _sources(notebook)
-        records = self._records.matching(sources)
-        places = map(place_of, self._stamps.matching(sources))
-        examined = examine(
-            notebook,
-            pool=Pool.of([link for one in signers.values() for link in one.chain]),
-            trust=TrustStore(self._app.settings).load(),
-            now=now,
-            records=lambda wanted: records,
-        )
-        return seal_examined(
+        examined = examine(notebook, pool=pool, trust=trust, now=now, records=self._recorded)
+        sealed = seal_examined(
             value,
             examined,
             signer=signer,
             now=now,
             meaning=meaning,
-            placed=dict(place for place in places if place is not None),
+            placed=self._placed(_sources(notebook)),
             stampers=signers,
         )
+        known.sealed = remember(sealed, examined, self._recorded)
+        return sealed
+
+    def _recorded(self, sources: Iterable[bytes]) -> Iterable[Envelope]:
+        return self._records.matching(sources)
+
+    def _placed(self, sources: Iterable[bytes]) -> dict[str, str]:
+        """Execution → the notebook in which it was stamped."""
+        places = map(place_of, self._stamps.matching(sources))
+        return dict(place for place in places if place is not None)
 
     def _known_of(self, path: str, contents: Any) -> _Known:
         known = self._known.get(path)
@@ -257,6 +284,7 @@ def _note(known: _Known, value: Mapping[str, Any]) -> None:
     metadata = value.get("metadata")
     if isinstance(metadata, Mapping) and MEMBER in metadata:
         known.notebook = metadata[MEMBER]
+        known.before.add(_digest(known.notebook))
     for cell in value.get("cells") or []:
         if isinstance(cell, Mapping) and isinstance(cell.get("metadata"), Mapping):
             stamp, cell_id = cell["metadata"].get(MEMBER), cell.get("id")
@@ -265,11 +293,23 @@ def _note(known: _Known, value: Mapping[str, Any]) -> None:
 
 
 def _restore(value: Any, known: _Known) -> None:
-    """Give a front end's notebook back what it does not know: the newest seal, and stamps."""
-    if known.notebook is not None:
-        value.setdefault("metadata", {})[MEMBER] = known.notebook
+    """Give a front end's notebook back what it does not know: the newest seal, and stamps.
+
+    What stands there and was never there before was read from a file that something else has
+    sealed: it is newer than what this server knows.
+    """
+    metadata = value.setdefault("metadata", {})
+    if MEMBER in metadata and _digest(metadata[MEMBER]) not in known.before:
+        known.sealed = None
+        known.cells.clear()
+    elif known.notebook is not None:
+        metadata[MEMBER] = known.notebook
     for cell in value.get("cells") or []:
         if isinstance(cell, dict) and cell.get("cell_type") == "code" and cell.get("outputs"):
             stamp = known.cells.get(str(cell.get("id")))
             if stamp is not None:
                 cell.setdefault("metadata", {}).setdefault(MEMBER, stamp)
+
+
+def _digest(value: Any) -> bytes:
+    return hashlib.sha256(msgspec.json.encode(value)).digest()
