@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 
 #: Notebooks of which is held in memory what was written into them.
 _NOTEBOOKS = 500
+#: Seconds after the last save until seals are put into the ledger.
+QUIET = 0.5
 #: How long what a person means to say waits for their save.
 INTENDED = timedelta(minutes=1)
 
@@ -69,7 +71,9 @@ class SaveHook:
         self._known: OrderedDict[str, _Known] = OrderedDict()
         #: User and path → how their next save is meant, and until when.
         self._intended: dict[tuple[str, str], tuple[str, datetime]] = {}
-        self._publishing, self._waiting = threading.Lock(), threading.Event()
+        #: What waits in the outbox is published when nobody has saved for a moment.
+        self._timer: threading.Timer | None = None
+        self._timing = threading.Lock()
 
     @property
     def records(self) -> RecordStore:
@@ -94,7 +98,13 @@ class SaveHook:
         return Written(path=path, notebook=known.notebook, cells=known.cells)
 
     def close(self) -> None:
-        """Close what is open."""
+        """Publish what waits, and close what is open."""
+        with self._timing:
+            waiting = self._timer is not None and self._timer.is_alive()
+            if self._timer is not None:
+                self._timer.cancel()
+        if waiting:
+            self._flush()
         self._records.close()
         self._stamps.close()
 
@@ -232,23 +242,26 @@ class SaveHook:
         from jupyter_mlo.ledger.outbox import Outbox
 
         Outbox(self._app.settings).put([content_of(one) for one in sealed.to_publish])
-        self._app.workers.submit(self._flush)
+        self._publish_soon()
         detail = f"{len(sealed.stamps)} cells stamped"
         self._app.on_loop(lambda: self._app.act("seal", mlo=signer.mlo, path=path, detail=detail))
 
+    def _publish_soon(self) -> None:
+        with self._timing:
+            if self._timer is not None:
+                self._timer.cancel()
+            self._timer = threading.Timer(QUIET, self._flush)
+            self._timer.daemon = True
+            self._timer.start()
+
     def _flush(self) -> None:
-        """What waits in the outbox, into the ledger; one at a time."""
+        """What waits in the outbox, into the ledger."""
         from jupyter_mlo.ledger.publish import publish
 
-        self._waiting.set()
-        while self._waiting.is_set() and self._publishing.acquire(blocking=False):
-            try:
-                self._waiting.clear()
-                publish(self._app.settings, [])
-            except Exception:
-                self._app.watching.failed("put a seal into the ledger: it waits in the outbox")
-            finally:
-                self._publishing.release()
+        try:
+            publish(self._app.settings, [])
+        except Exception:
+            self._app.watching.failed("put a seal into the ledger: it waits in the outbox")
 
 
 def _sources(notebook: Notebook) -> list[bytes]:
