@@ -35,12 +35,18 @@ def watched(base: type[Any], watching: Watching) -> type[Any]:
 
         def handle_incoming_message(self, incoming_msg: Any) -> None:
             """From the front end."""
+            message = None
             try:
-                passed_on = self._incoming(incoming_msg)
+                message = _Incoming.read(incoming_msg, v1=self.subprotocol == V1)
+                passed_on = incoming_msg if message is None else self._incoming(message)
             except Exception:
                 watching.failed("note a request")
-                # Where somebody must answer for each cell, what cannot be read is not run.
-                passed_on = None if watching.required else incoming_msg
+                passed_on = incoming_msg
+                if watching.required:
+                    # Where somebody must answer for each cell, what cannot be noted is not run.
+                    passed_on = None
+                    if message is not None:
+                        watching.refused(self, message.header, "this server could not note it")
             if passed_on is not None:
                 super().handle_incoming_message(passed_on)
 
@@ -61,34 +67,33 @@ def watched(base: type[Any], watching: Watching) -> type[Any]:
         def _observer(self) -> KernelObserver | None:
             return watching.observer(self.kernel_id)
 
-        def _incoming(self, raw: Any) -> Any:
+        def _incoming(self, message: _Incoming) -> Any:
             """The message as it goes on; None where it does not."""
-            message = _Incoming.read(raw, v1=self.subprotocol == V1)
-            if message is None:
-                return raw
             watching.sure(self.kernel_manager)
             observer = self._observer()
             if observer is None:
-                return raw
-            request_id = str(message.header.get("msg_id", ""))
+                return message.raw
             if message.kind == "input_reply":
                 asked = str(message.parent.get("msg_id", ""))
                 observer.typed(asked, str(message.content.get("value", "")))
-                return raw
+                return message.raw
             person = self._person()
+            request_id = str(message.header.get("msg_id", ""))
             if not observer.admits(request_id, person):
                 watching.refused(self, message.header, "another user has used this request's ID")
                 return None
             code, silent = message.content.get("code"), message.content.get("silent")
-            if not isinstance(code, str) or silent:
-                return raw
-            if why := watching.why_not(person, code):
+            if not isinstance(code, str):
+                return message.raw
+            if why := watching.why_not(person, code, message.content.get("user_expressions")):
                 watching.refused(self, message.header, why)
                 return None
+            key = self.kernel_manager.session.key
+            if silent or not key:
+                return message.raw
             cell = message.metadata.get("cellId")
             cell = cell if isinstance(cell, str) and cell else None
             observer.asked(request_id, person, code, cell)
-            key = self.kernel_manager.session.key
             return message.noted(watching.noted(person).to_json(key, request_id))
 
         def _outgoing(self, stream: Any, message: Any) -> None:
@@ -97,10 +102,16 @@ def watched(base: type[Any], watching: Watching) -> type[Any]:
             if observer is None or channel == "control":
                 return
             if isinstance(message, dict):
+                if channel == "iopub" and observer.settling:
+                    pack = self.session.pack
+                    names = ("header", "parent_header", "content")
+                    observer.settles(*(pack(message[name]) for name in names))
                 _look(observer, channel, message)
                 return
             header = bytes(message[0])
             if channel == "iopub":
+                if observer.settling:
+                    observer.settles(header, bytes(message[1]), bytes(message[3]))
                 marks = b'"display_data"' in header or b'"execute_result"' in header
                 if not marks and b'"update_display_data"' not in header:
                     return
@@ -144,7 +155,11 @@ def _look(observer: KernelObserver, channel: str | None, message: dict[str, Any]
 class _Incoming:
     """An execute_request or an input_reply, in either protocol."""
 
-    def __init__(self, channel: str, parts: list[Any], whole: dict[str, Any] | None) -> None:
+    def __init__(
+        self, raw: Any, channel: str, parts: list[Any], whole: dict[str, Any] | None
+    ) -> None:
+        #: As it came.
+        self.raw = raw
         self._channel, self._parts, self._whole = channel, parts, whole
         if whole is not None:
             self.header, self.parent = whole["header"], whole.get("parent_header") or {}
@@ -163,10 +178,10 @@ class _Incoming:
             return None
         if v1:
             channel, parts = read_v1(raw)
-            found = cls(channel, parts, None)
+            found = cls(raw, channel, parts, None)
         elif isinstance(raw, str):
             whole = json.loads(raw)
-            found = cls(str(whole.get("channel") or "shell"), [], whole)
+            found = cls(raw, str(whole.get("channel") or "shell"), [], whole)
         else:
             return None  # with binary buffers in the old protocol: no front end sends cells so
         return found if found.kind in ("execute_request", "input_reply") else None

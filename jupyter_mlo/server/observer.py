@@ -15,7 +15,7 @@ import uuid
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +32,8 @@ MASK = "·" * 8
 KEEP_REQUESTS = 10_000
 #: Questions of one kernel that nobody has answered yet.
 KEEP_QUESTIONS = 100
+#: How long a subscription takes until nothing is missed any more.
+SETTLING = timedelta(seconds=1)
 #: Seconds that the end of the server waits for the last records of a kernel.
 CLOSE_TIMEOUT = 3.0
 
@@ -94,12 +96,17 @@ class KernelObserver:
         self._questions: OrderedDict[str, tuple[str, str, bool]] = OrderedDict()
         #: Whatever tells processes of the kernel apart.
         self._process: object = None
+        #: Messages that were heard since this process began, until the own subscription has heard
+        #: it for a while; then None.
+        self._settling: set[str] | None = set()
+        self._settled: datetime | None = None
         self._writer: RecordWriter | None = None
 
     def runs_as(self, process: object) -> None:
         """The kernel runs in this process now: after a restart nothing of the last goes on."""
         if process != self._process:
             self._process = process
+            self._settling, self._settled = set(), None
             self._restarted()
 
     # What websockets tell.
@@ -160,16 +167,42 @@ class KernelObserver:
 
     def passes(self, header: bytes, parent: bytes, content: bytes) -> None:
         """A message of the kernel to all, its signature checked."""
+        if self._settling is not None:
+            now = self._clock()
+            self._settled = self._settled or now + SETTLING
+            message = _id_of(header)
+            if message in self._settling:
+                return
+            self._settling.add(message)
+            if now > self._settled:
+                self._settling = None
+        self._take(header, parent, content)
+
+    def settles(self, header: bytes, parent: bytes, content: bytes) -> None:
+        """The same by a websocket: counts until the server's own subscription hears the kernel.
+
+        A subscription misses what is sent before it is connected; front ends wait for theirs.
+        """
+        if self._settling is not None and (message := _id_of(header)) not in self._settling:
+            self._settling.add(message)
+            self._take(header, parent, content)
+
+    @property
+    def settling(self) -> bool:
+        """Whether messages by websockets count still."""
+        return self._settling is not None
+
+    def _take(self, header: bytes, parent: bytes, content: bytes) -> None:
         if b'"execute_input"' in header:
             self._input(parent, content)
         elif self._writer is not None and self._executions:
             if b'"status"' in header:
                 self._status(parent, content)
             elif b'"error"' in header:
-                self._failed.add(_request_of(parent))
+                self._failed.add(_id_of(parent))
             self._writer.passed(header, parent, content)
         elif self._asked and b'"status"' in header and b'"idle"' in content:
-            self._asked.pop(_request_of(parent), None)  # aborted before it began
+            self._asked.pop(_id_of(parent), None)  # aborted before it began
 
     def close(self) -> threading.Thread:
         """The kernel has ended: write what waits, in a thread that ends within a few seconds."""
@@ -187,7 +220,7 @@ class KernelObserver:
         return ending
 
     def _input(self, parent: bytes, content: bytes) -> None:
-        execution = self._begins(_request_of(parent))
+        execution = self._begins(_id_of(parent))
         if execution is not None and execution.count is None:
             execution.count = json.loads(content).get("execution_count")
 
@@ -219,7 +252,7 @@ class KernelObserver:
     def _status(self, parent: bytes, content: bytes) -> None:
         if b'"idle"' not in content:
             return
-        request_id = _request_of(parent)
+        request_id = _id_of(parent)
         execution = self._executions.get(request_id)
         if execution is not None and execution.finished is None:
             execution.finished = self._clock()
@@ -283,8 +316,8 @@ class KernelObserver:
         )
 
 
-def _request_of(parent: bytes) -> str:
-    return str(json.loads(parent).get("msg_id", ""))
+def _id_of(header: bytes) -> str:
+    return str(json.loads(header).get("msg_id", ""))
 
 
 def _idle(request_id: str) -> tuple[bytes, bytes, bytes]:

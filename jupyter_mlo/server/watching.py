@@ -97,11 +97,15 @@ class Watching:
             panel=person.username in self.panels,
         )
 
-    def why_not(self, person: Person, code: str) -> str | None:
-        """Why this cell may not be run; None where it may."""
-        if not self.required or not code.strip():
+    def why_not(self, person: Person, code: str, expressions: object = None) -> str | None:
+        """Why this cell may not be run; None where it may.
+
+        Args:
+            expressions: the request's ``user_expressions``, which are code as well.
+        """
+        if not self.required or not (code.strip() or expressions):
             return None
-        if all(map(_OURS.fullmatch, filter(str.strip, code.split("\n")))):
+        if not expressions and all(map(_OURS.fullmatch, filter(str.strip, code.split("\n")))):
             return None
         if self._sessions.signer(person, self._clock()) is not None:
             return None

@@ -263,6 +263,12 @@ def test_where_somebody_must_answer_nothing_else_is_run(start: Start) -> None:
         refused = wire.run(code)
         assert refused["outputs"][0]["ename"] == "NotRun", code
         assert refused["execution_count"] is None
+    for content in (
+        {"code": "open('stolen', 'w')", "silent": True},
+        {"code": "", "silent": False, "user_expressions": {"x": "open('stolen', 'w')"}},
+    ):
+        asked = wire.send("execute_request", content)
+        assert wire.wait(asked, "", None)["outputs"][0]["ename"] == "NotRun"
     control = wire.send("execute_request", {"code": "x = 1", "silent": False}, channel="control")
     assert wire.wait(control, "x = 1", None)["outputs"][0]["ename"] == "NotRun"
     ada.enrol("Ada Sample")
