@@ -42,7 +42,7 @@ class MeHandler(_Who):
         """Who this user is here."""
         person = self.person
         if self.get_query_argument("panel", "") == "1":
-            self.mlo.watching.panels.add(person.username)
+            self.mlo.watching.has_panel(person)
         await self.answer(lambda: self._at_desk(lambda desk: desk.me(person)))
 
 

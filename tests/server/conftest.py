@@ -139,14 +139,14 @@ class User:
         found: str = self.post("/api/kernels", {"name": name})["id"]
         return found
 
-    def connect(self, kernel: str) -> Wire:
+    def connect(self, kernel: str, headers: dict[str, str] | None = None) -> Wire:
         """A websocket to a kernel."""
         session = uuid.uuid4().hex
         url = self.server.url.replace("http", "ws", 1)
         socket_ = websocket.create_connection(
             f"{url}/api/kernels/{kernel}/channels?session_id={session}",
-            header=[f"Authorization: token {self.token}"],
-            timeout=60,
+            header=headers or self.headers,
+            timeout=30,
         )
         return Wire(socket_, session)
 
