@@ -22,7 +22,7 @@ class _Who(MloHandler):
 
     async def _at_desk(self, act: Callable[[Desk], BaseModel]) -> Any:
         app = self.mlo
-        desk = Desk(app.settings, app.sessions, app.clock, app.hooked)
+        desk = Desk(app.settings, app.sessions, app.clock, app.hooked, app.problems)
         found = await app.in_worker(lambda: act(desk))
         return found.model_dump()
 
