@@ -9,6 +9,7 @@ from typing import Any
 from jupyter_mlo.config import Settings, load_settings
 from jupyter_mlo.delegation.session_watch import SessionWatch
 from jupyter_mlo.identity.safe_text import terminal_safe
+from jupyter_mlo.ipython import served
 from jupyter_mlo.ipython.failure import shown
 from jupyter_mlo.ipython.magics import MloMagics
 from jupyter_mlo.ipython.recorder import Recorder
@@ -128,9 +129,9 @@ class Extension:
     def _greeting(self) -> str:
         if self.recorder is None:
             return "the magics work here; cells are recorded in Jupyter kernels only"
-        request = self.recorder.running_request()
-        if request is not None and self.recorder.noted(request) is not None:
-            return "this Jupyter server puts cells on record; who you are: the MLO panel"
+        noted = self.recorder.noted_now()
+        if noted is not None:
+            return served.greeting(noted)
         signer = self.watch.signer(now())
         if signer is None:
             return _NOBODY

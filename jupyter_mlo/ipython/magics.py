@@ -7,6 +7,7 @@ import shlex
 import sys
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, TextIO
 
 from IPython.core.magic import Magics, line_magic, magics_class
@@ -16,6 +17,7 @@ from IPython.display import display as _untyped_display
 from jupyter_mlo.config import Settings
 from jupyter_mlo.delegation.session_watch import SessionWatch
 from jupyter_mlo.errors import InvalidInput
+from jupyter_mlo.ipython import served
 from jupyter_mlo.ipython.completion import matcher
 from jupyter_mlo.ipython.failure import CellError, shown
 from jupyter_mlo.ipython.prompting import NotebookPrompter
@@ -23,9 +25,11 @@ from jupyter_mlo.ipython.recorder import Recorder
 
 if TYPE_CHECKING:
     from jupyter_mlo.delegation.signer import Signer
+    from jupyter_mlo.runs.noted import Noted
     from jupyter_mlo.verbs.context import Context, Prompter
 
 _display: Callable[[object], object] = _untyped_display
+_publish: Callable[[dict[str, Any]], object] = partial(_untyped_display, raw=True)
 NAMES = ("mlo", "mlo_login", "mlo_logout", "mlo_status")
 
 
@@ -110,8 +114,14 @@ class MloMagics(Magics):
         shown(lambda: self._verb(["status", *_split(line)]))
 
     def _verb(self, argv: list[str]) -> None:
+        noted = None if self._recorder is None else self._recorder.noted_now()
+        if noted is not None:
+            if argv[:1] == ["login"] and (asks := served.prompts(argv, noted)) is not None:
+                _publish(dict(asks))
+                return
+            served.check(argv, noted)
         if argv == ["status"]:
-            self._show_status()
+            self._show_status(noted)
         elif argv[:1] == ["login"]:
             self._log_in(argv)
         else:
@@ -146,7 +156,10 @@ class MloMagics(Magics):
         _display(SessionView.of(signer, self._settings, self._now()))
         self._show_panel(signer)
 
-    def _show_status(self) -> None:
+    def _show_status(self, noted: Noted | None) -> None:
+        if noted is not None and not noted.shared:
+            print(served.status(noted, self._settings))
+            return
         from jupyter_mlo.ipython.views import StatusView
         from jupyter_mlo.verbs.status import show, survey
 

@@ -16,6 +16,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from jupyter_mlo.errors import escaped_lines
+from jupyter_mlo.ipython import served
 from jupyter_mlo.ipython.wire import KernelWire
 from jupyter_mlo.notebook.execution import MAX_NAME, Execution, KernelName
 from jupyter_mlo.runs.noted import Noted
@@ -114,9 +115,13 @@ class Recorder:
     # What the wire tells (see wire.Listener).
 
     def begins(self, request: Mapping[str, Any], content: Mapping[str, Any]) -> None:
-        if self.noted(request) is not None:
+        noted = self.noted(request)
+        if noted is not None:  # the server makes the record
+            code = str(content["code"])
+            if self.reminder and code.strip() and not _OURS.match(code):
+                self._remind(served.reminder(noted))
             self._say()
-            return  # the server makes the record
+            return
         self._writer.settle()
         now = self._clock()
         signer = self._watch.signer(now)
@@ -128,8 +133,7 @@ class Recorder:
                 )
         code = content["code"]
         if signer is None and self.reminder and code.strip() and not _OURS.match(code):
-            self.notice(self.reminder)
-            self.reminder = ""
+            self._remind(self.reminder)
         if code.strip():
             request_id = _id_of(request)
             cell = (request.get("metadata") or {}).get("cellId")
@@ -171,6 +175,16 @@ class Recorder:
     def noted(self, request: Mapping[str, Any]) -> Noted | None:
         """What a Jupyter server says of a request that it has noted."""
         return Noted.of(request, self._kernel.session.key)
+
+    def noted_now(self) -> Noted | None:
+        """The same of the request in whose cell the caller runs."""
+        request = self.running_request()
+        return None if request is None else self.noted(request)
+
+    def _remind(self, text: str) -> None:
+        if text:
+            self.notice(text)
+            self.reminder = ""
 
     def _say(self) -> None:
         while self._notices:

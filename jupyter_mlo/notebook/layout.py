@@ -182,6 +182,17 @@ def notebook_json(
     return value
 
 
+def stamped_json(before: object, *, notebook: str, chains: Sequence[Envelope]) -> dict[str, Any]:
+    """``nb.metadata.mlo`` of a notebook that has new stamps and no new seal.
+
+    Args:
+        before: what stood there, whose seals stay.
+    """
+    kept = dict(before) if isinstance(before, Mapping) else {"seals": []}
+    links = [link.to_json() for link in chains]
+    return {**kept, "version": VERSION, "notebook": notebook, "chains": links}
+
+
 def _version_problem(value: Mapping[str, Any]) -> str:
     version = value.get("version")
     if type(version) is int and version == VERSION:

@@ -19,7 +19,7 @@ from jupyter_mlo.delegation.trust import Trust
 from jupyter_mlo.errors import NotebookError, Refused
 from jupyter_mlo.notebook.carried import chains_for, older_seals
 from jupyter_mlo.notebook.digests import short
-from jupyter_mlo.notebook.layout import MEMBER, notebook_json, stamp_json
+from jupyter_mlo.notebook.layout import MEMBER, notebook_json, stamp_json, stamped_json
 from jupyter_mlo.notebook.matching import Match, Tie
 from jupyter_mlo.notebook.present import PresentCell, sealable
 from jupyter_mlo.notebook.reading import notebook_from_json
@@ -49,7 +49,8 @@ class SealedNotebook:
 
     #: The whole notebook as JSON, ready to be written.
     value: dict[str, Any]
-    #: None where nothing has changed since the newest seal, which this signer made.
+    #: None where nothing has changed since the newest seal, which this signer made, or where
+    #: nobody seals.
     seal: Envelope | None
     #: What the ledger needs to have: chain first, seal last.
     to_publish: tuple[Envelope, ...]
@@ -114,13 +115,75 @@ def seal_examined(
             notebook: a notebook that has lost its ID gets that back, and of a cell that was
             copied into another one no second stamp is made.
     """
+    made = _new_stamps(examined, placed or {}, stampers or {signer.mlo: signer}, now)
+    notebook_id, stamps, reasons = made.notebook, made.stamps, made.reasons
+    used = {signer.mlo: signer, **made.used}
+    cells = [_listed(cell, stamps) for cell in examined.cells]
+    whole = sealable(examined.notebook, cells)
+    unvouched, kept = _remaining(examined, stamps, reasons)
+    newest = examined.sealed.newest
+    if newest is not None and not stamps and _unchanged(examined, whole, signer, meaning):
+        again = (*examined.entries.chains, newest.claim.envelope)
+        return SealedNotebook(dict(value), None, again, {}, kept, unvouched)
+    signers = tuple(used.values())
+    return _sealed(
+        value, examined, signers, now, notebook_id, meaning, stamps, whole, kept, unvouched
+    )
+
+
+def stamp_examined(
+    value: Mapping[str, Any],
+    examined: Examined,
+    *,
+    stampers: Mapping[str, Signer],
+    now: datetime,
+    placed: Mapping[str, str] | None = None,
+) -> SealedNotebook:
+    """The stamps alone, for a notebook that nobody seals now; its seals stay as they are.
+
+    Args:
+        stampers, placed: see :func:`seal_examined`.
+
+    Raises:
+        NotebookError: a newer version has sealed it.
+    """
+    made = _new_stamps(examined, placed or {}, stampers, now)
+    unvouched, kept = _remaining(examined, made.stamps, made.reasons)
+    if not made.stamps:
+        return SealedNotebook(dict(value), None, (), {}, kept, unvouched)
+    signers = tuple(made.used.values())
+    stamped = stamped_value(value, made.stamps)
+    metadata = stamped.get("metadata", {})
+    before = metadata.get(MEMBER) if examined.entries.present else None
+    chains = chains_for(examined, signers, made.stamps, examined.entries.all_seals)
+    stamped["metadata"] = {
+        **metadata,
+        MEMBER: stamped_json(before, notebook=made.notebook, chains=chains),
+    }
+    links = tuple(dict.fromkeys(link for one in signers for link in one.chain))
+    return SealedNotebook(stamped, None, links, made.stamps, kept, unvouched)
+
+
+@dataclass(frozen=True)
+class _Made:
+    """Stamps that records vouch for now."""
+
+    notebook: str
+    #: By position; and why others could not be made.
+    stamps: Mapping[int, Envelope]
+    reasons: Mapping[int, str]
+    #: By MLO ID: who signed them.
+    used: Mapping[str, Signer]
+
+
+def _new_stamps(
+    examined: Examined, placed: Mapping[str, str], stampers: Mapping[str, Signer], now: datetime
+) -> _Made:
     _check_version(examined)
-    placed = placed or {}
-    stampers = stampers or {signer.mlo: signer}
     notebook_id = examined.entries.notebook or _earlier_id(examined, placed)
     stamps: dict[int, Envelope] = {}
-    used = {signer.mlo: signer}
     reasons: dict[int, str] = {}
+    used: dict[str, Signer] = {}
     for cell in examined.cells:
         position = cell.cell.position
         found = newer_record(examined, position)
@@ -136,17 +199,7 @@ def seal_examined(
         else:
             stamps[position] = stamp
             used[found.recorded.mlo] = stampers[found.recorded.mlo]
-    cells = [_listed(cell, stamps) for cell in examined.cells]
-    whole = sealable(examined.notebook, cells)
-    unvouched, kept = _remaining(examined, stamps, reasons)
-    newest = examined.sealed.newest
-    if newest is not None and not stamps and _unchanged(examined, whole, signer, meaning):
-        again = (*examined.entries.chains, newest.claim.envelope)
-        return SealedNotebook(dict(value), None, again, {}, kept, unvouched)
-    signers = tuple(used.values())
-    return _sealed(
-        value, examined, signers, now, notebook_id, meaning, stamps, whole, kept, unvouched
-    )
+    return _Made(notebook_id, stamps, reasons, used)
 
 
 def _earlier_id(examined: Examined, placed: Mapping[str, str]) -> str:

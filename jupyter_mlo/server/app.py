@@ -16,6 +16,8 @@ from jupyter_mlo.server import metrics
 from jupyter_mlo.server.observer import Seen
 from jupyter_mlo.server.people import Sessions
 from jupyter_mlo.server.saving import SaveHook
+from jupyter_mlo.server.service import Service
+from jupyter_mlo.server.together import SharedDocuments
 from jupyter_mlo.server.watching import Watching
 from jupyter_mlo.statements.times import to_text
 
@@ -36,6 +38,8 @@ class MloApp:
         clock: Callable[[], datetime],
         *,
         named: bool,
+        service_mlo: str = "",
+        passphrase_file: str = "",
     ) -> None:
         self.settings, self.serverapp, self.log, self.clock = settings, serverapp, log, clock
         self.sessions = Sessions(settings)
@@ -56,6 +60,8 @@ class MloApp:
         self._loop: asyncio.AbstractEventLoop | None = None
         #: For what takes long or waits for a disk.
         self.workers = ThreadPoolExecutor(2, thread_name_prefix="jupyter-mlo")
+        self.service = Service(settings, service_mlo, passphrase_file, clock, log, self.workers)
+        self.together = SharedDocuments(serverapp, self.watching.failed)
 
     def start(self) -> None:
         """Register events, and listen to saves."""
@@ -67,9 +73,25 @@ class MloApp:
         self.hooked = hasattr(contents, "register_pre_save_hook")
         if self.hooked:
             contents.register_pre_save_hook(self.hook)
+            contents.register_post_save_hook(self.hook.saved)
+        self.service.signer(self.clock())
+
+    @property
+    def problems(self) -> list[str]:
+        """What is amiss with this server, for people."""
+        found = []
+        if not self.hooked:
+            found.append(
+                "notebooks are not stamped when they are saved: this server's contents manager "
+                "calls no hooks\n  hint: jupyter mlo seal NOTEBOOK.ipynb after saving"
+            )
+        if self.service.problem is not None:
+            found.append(self.service.problem)
+        return found
 
     async def stop(self) -> None:
         """Write what waits."""
+        self.together.close()
         self.watching.close()
         self.hook.close()
         self.workers.shutdown(wait=True)

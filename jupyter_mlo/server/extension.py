@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime
 from typing import Any
 
 from jupyter_server.extension.application import ExtensionApp
-from traitlets import Enum
+from traitlets import Enum, Unicode
 
 from jupyter_mlo.config import load_settings
 from jupyter_mlo.errors import MloError
 from jupyter_mlo.server.app import MloApp
 from jupyter_mlo.server.connection import watched
 from jupyter_mlo.server.people import knows_people
+
+_FILE = "MLO_PASSPHRASE_FILE"
 
 
 class MloServerExtension(ExtensionApp):
@@ -31,6 +34,15 @@ class MloServerExtension(ExtensionApp):
         "in.",
     )
 
+    service_mlo = Unicode(
+        "",
+        config=True,
+        help="MLO ID, or name, of a service enrolled here that seals what is saved while no single "
+        "user saves it, as under real-time collaboration. Its passphrase is in the file that "
+        "MLO_PASSPHRASE_FILE names when the server starts; kernels do not inherit that variable "
+        "then. Empty: such saves write stamps, and no seal.",
+    )
+
     def initialize_settings(self) -> None:
         """Make what handlers, connections and hooks share."""
         server: Any = self.serverapp
@@ -38,7 +50,16 @@ class MloServerExtension(ExtensionApp):
             self.sessions == "auto" and knows_people(server.identity_provider)
         )
         try:
-            app = MloApp(load_settings(), server, self.log, _now, named=named)
+            app = MloApp(
+                load_settings(),
+                server,
+                self.log,
+                _now,
+                named=named,
+                service_mlo=self.service_mlo,
+                # Whoever can run a cell could read it from the environment of a kernel.
+                passphrase_file=os.environ.pop(_FILE, "") if self.service_mlo else "",
+            )
         except MloError as error:
             self.log.error("jupyter-mlo does nothing on this server: %s", error)
             return

@@ -22,7 +22,7 @@ class _Who(MloHandler):
 
     async def _at_desk(self, act: Callable[[Desk], BaseModel]) -> Any:
         app = self.mlo
-        desk = Desk(app.settings, app.sessions, app.clock, app.hooked)
+        desk = Desk(app.settings, app.sessions, app.clock, app.hooked, app.problems)
         found = await app.in_worker(lambda: act(desk))
         return found.model_dump()
 
@@ -42,7 +42,7 @@ class MeHandler(_Who):
         """Who this user is here."""
         person = self.person
         if self.get_query_argument("panel", "") == "1":
-            self.mlo.watching.panels.add(person.username)
+            self.mlo.watching.has_panel(person)
         await self.answer(lambda: self._at_desk(lambda desk: desk.me(person)))
 
 

@@ -7,55 +7,36 @@ it was sent.
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
 import threading
-from collections import OrderedDict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
-
-import msgspec
 
 from jupyter_mlo.delegation.pool import Pool
 from jupyter_mlo.delegation.signer import Signer
 from jupyter_mlo.delegation.trust import TrustStore
 from jupyter_mlo.errors import MloError, SessionError
 from jupyter_mlo.ledger.records import RecordStore
-from jupyter_mlo.notebook.layout import MEMBER
 from jupyter_mlo.notebook.reading import Notebook, notebook_from_json
-from jupyter_mlo.notebook.resealing import Remembered, remember, reseal
-from jupyter_mlo.notebook.sealing import SealedNotebook, seal_examined
+from jupyter_mlo.notebook.resealing import remember, reseal
+from jupyter_mlo.notebook.sealing import SealedNotebook, seal_examined, stamp_examined
 from jupyter_mlo.notebook.stamps import place_of
 from jupyter_mlo.notebook.verification import examine
 from jupyter_mlo.server import metrics
 from jupyter_mlo.server.answers import Intended, Written
+from jupyter_mlo.server.known import Known, KnownNotebooks
 from jupyter_mlo.statements.envelope import Envelope
 
 if TYPE_CHECKING:
     from jupyter_mlo.server.app import MloApp
     from jupyter_mlo.server.people import Person
 
-#: Notebooks of which is held in memory what was written into them.
-_NOTEBOOKS = 500
 #: Seconds after the last save until seals are put into the ledger.
 QUIET = 0.5
 #: How long what a person means to say waits for their save.
 INTENDED = timedelta(minutes=1)
-
-
-@dataclass
-class _Known:
-    """What this server knows of a notebook that it has saved."""
-
-    #: ``metadata.mlo`` of the notebook, and of its cells by their ids.
-    notebook: Any = None
-    cells: dict[str, Any] = field(default_factory=dict)
-    #: For the next seal, where this server made the last one.
-    sealed: Remembered | None = None
-    #: Digests of each ``metadata.mlo`` of the notebook that was there before this one.
-    before: set[bytes] = field(default_factory=set)
+#: How often the server's own MLO seals a notebook in which people only write.
+SERVED = timedelta(seconds=30)
 
 
 class SaveHook:
@@ -68,9 +49,9 @@ class SaveHook:
         self._app = app
         self._records = RecordStore(app.settings.records)
         self._stamps = RecordStore(app.settings.stamps)
-        self._known: OrderedDict[str, _Known] = OrderedDict()
+        self._known = KnownNotebooks()
         #: User and path → how their next save is meant, and until when.
-        self._intended: dict[tuple[str, str], tuple[str, datetime]] = {}
+        self._intended: dict[tuple[str, str], tuple[Person, str, datetime]] = {}
         #: What waits in the outbox is published when nobody has saved for a moment.
         self._timer: threading.Timer | None = None
         self._timing = threading.Lock()
@@ -89,13 +70,17 @@ class SaveHook:
         now = self._app.clock()
         if self._app.sessions.signer(person, now) is None:
             raise SessionError("you are not signed in", hint="sign in in the MLO panel")
-        self._intended[person.username, path] = meaning, now + INTENDED
+        self._intended[person.username, path] = person, meaning, now + INTENDED
         return Intended(path=path, meaning=meaning, seconds=int(INTENDED.total_seconds()))
 
     def written(self, path: str) -> Written:
         """What the last save of a notebook wrote into it."""
-        known = self._known.get(path) or _Known()
+        known = self._known.seen(path)
         return Written(path=path, notebook=known.notebook, cells=known.cells)
+
+    def saved(self, *, model: dict[str, Any], os_path: str, **_: Any) -> None:
+        """Called by Jupyter's contents manager after it has written a file."""
+        self._known.written(str(model.get("path", "")).strip("/"), os_path)
 
     def close(self) -> None:
         """Publish what waits, and close what is open."""
@@ -128,24 +113,45 @@ class SaveHook:
         value = model["content"]
         if value.get("nbformat") != 4:
             return "older"
-        known = self._known_of(path, contents)
-        _restore(value, known)
+        known = self._known.of(path, contents)
+        known.restore(value)
         now = self._app.clock()
-        signers = dict(self._app.sessions.signers(now))
         person = self._saver()
+        background = person is None
+        person, meaning = self._meant(person, path, now)
         signer = None if person is None else self._app.sessions.signer(person, now)
-        if person is None or signer is None:
-            self._remember(path, known, value)
-            return "unsealed"
-        signers[signer.mlo] = signer
-        meaning, until = self._intended.pop((person.username, path), ("held", now))
-        sealed = self._sealed(value, known, signer, signers, meaning if now < until else "held")
-        if sealed.seal is not None:
+        served = signer is None and background
+        if served:
+            signer = self._app.service.signer(now)
+        signers = dict(self._app.sessions.signers(now))
+        if signer is not None:
+            signers[signer.mlo] = signer
+        early = served and known.served is not None and now - known.served < SERVED
+        sealed = self._sealed(value, known, signer, signers, meaning, now, early=early)
+        if sealed.seal is not None or sealed.stamps:
             model["content"] = sealed.value
             self._keep(sealed)
+        if signer is not None and sealed.seal is not None:
             self._publish(sealed, signer, path)
-        self._remember(path, known, sealed.value)
-        return "sealed" if sealed.seal is not None else "unchanged"
+            known.served = now if served else None
+        self._known.remember(path, known, sealed.value)
+        if background:
+            self._app.together.write(path, known.notebook, known.cells)
+            if early and sealed.seal is None and known.served is not None:
+                self._app.together.nudge(path, known.served + SERVED - now)
+        if sealed.seal is not None:
+            return "sealed"
+        return "stamped" if sealed.stamps else "unsealed" if signer is None else "unchanged"
+
+    def _meant(self, person: Person | None, path: str, now: datetime) -> tuple[Person | None, str]:
+        """Who seals, and what they mean: in the background, whoever has just said that they do."""
+        for (username, where), (somebody, meaning, until) in list(self._intended.items()):
+            if now >= until:
+                del self._intended[username, where]
+            elif where == path and (person is None or person.username == username):
+                del self._intended[username, where]
+                return somebody, meaning
+        return person, "held"
 
     def _saver(self) -> Person | None:
         """Who saves, if it is a request of somebody's to save.
@@ -166,14 +172,24 @@ class SaveHook:
     def _sealed(
         self,
         value: Mapping[str, Any],
-        known: _Known,
-        signer: Signer,
+        known: Known,
+        signer: Signer | None,
         signers: Mapping[str, Signer],
         meaning: str,
+        now: datetime,
+        *,
+        early: bool,
     ) -> SealedNotebook:
-        now, trust = self._app.clock(), TrustStore(self._app.settings).load()
+        """With the stamps that records vouch for, and with a seal if somebody seals.
+
+        Args:
+            early: it was sealed just now, so that only new stamps are a reason for another seal.
+        """
+        if not signers:
+            return SealedNotebook(dict(value), None, (), {}, 0, ())
+        trust = TrustStore(self._app.settings).load()
         pool = Pool.of([link for one in signers.values() for link in one.chain])
-        if known.sealed is not None:
+        if known.sealed is not None and signer is not None and not early:
             found = reseal(
                 value,
                 known.sealed,
@@ -189,15 +205,21 @@ class SaveHook:
             if found is not None:
                 known.sealed = found[1]
                 return found[0]
+        known.sealed = None
         notebook = notebook_from_json(value)
+        placed = self._placed(_sources(notebook))
         examined = examine(notebook, pool=pool, trust=trust, now=now, records=self._recorded)
+        if signer is None or early:
+            stamped = stamp_examined(value, examined, stampers=signers, now=now, placed=placed)
+            if signer is None or not stamped.stamps:
+                return stamped
         sealed = seal_examined(
             value,
             examined,
             signer=signer,
             now=now,
             meaning=meaning,
-            placed=self._placed(_sources(notebook)),
+            placed=placed,
             stampers=signers,
         )
         known.sealed = remember(sealed, examined, self._recorded)
@@ -210,23 +232,6 @@ class SaveHook:
         """Execution → the notebook in which it was stamped."""
         places = map(place_of, self._stamps.matching(sources))
         return dict(place for place in places if place is not None)
-
-    def _known_of(self, path: str, contents: Any) -> _Known:
-        known = self._known.get(path)
-        if known is None:
-            known = _Known()
-            with contextlib.suppress(Exception):  # a new file, or a manager without files
-                before = _file_of(path, contents)
-                if isinstance(before, Mapping):
-                    _note(known, before)
-        return known
-
-    def _remember(self, path: str, known: _Known, value: Mapping[str, Any]) -> None:
-        _note(known, value)
-        self._known[path] = known
-        self._known.move_to_end(path)
-        if len(self._known) > _NOTEBOOKS:
-            self._known.popitem(last=False)
 
     def _keep(self, sealed: SealedNotebook) -> None:
         """Keep new stamps: they say of which notebook an execution is."""
@@ -283,46 +288,3 @@ def _source_of(statement: Envelope) -> bytes | None:
         return base64.urlsafe_b64decode(f"{said}=")
     except (MloError, LookupError, TypeError, ValueError):
         return None
-
-
-def _file_of(path: str, contents: Any) -> Any:
-    """The notebook that stands there now."""
-    import json
-
-    with open(contents._get_os_path(path.strip("/")), "rb") as file:
-        return json.load(file)
-
-
-def _note(known: _Known, value: Mapping[str, Any]) -> None:
-    metadata = value.get("metadata")
-    if isinstance(metadata, Mapping) and MEMBER in metadata:
-        known.notebook = metadata[MEMBER]
-        known.before.add(_digest(known.notebook))
-    for cell in value.get("cells") or []:
-        if isinstance(cell, Mapping) and isinstance(cell.get("metadata"), Mapping):
-            stamp, cell_id = cell["metadata"].get(MEMBER), cell.get("id")
-            if stamp is not None and isinstance(cell_id, str):
-                known.cells[cell_id] = stamp
-
-
-def _restore(value: Any, known: _Known) -> None:
-    """Give a front end's notebook back what it does not know: the newest seal, and stamps.
-
-    What stands there and was never there before was read from a file that something else has
-    sealed: it is newer than what this server knows.
-    """
-    metadata = value.setdefault("metadata", {})
-    if MEMBER in metadata and _digest(metadata[MEMBER]) not in known.before:
-        known.sealed = None
-        known.cells.clear()
-    elif known.notebook is not None:
-        metadata[MEMBER] = known.notebook
-    for cell in value.get("cells") or []:
-        if isinstance(cell, dict) and cell.get("cell_type") == "code" and cell.get("outputs"):
-            stamp = known.cells.get(str(cell.get("id")))
-            if stamp is not None:
-                cell.setdefault("metadata", {}).setdefault(MEMBER, stamp)
-
-
-def _digest(value: Any) -> bytes:
-    return hashlib.sha256(msgspec.json.encode(value)).digest()

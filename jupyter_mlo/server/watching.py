@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 _OURS = re.compile(
     r"(%mlo(_login|_logout|_status)?( [\w @.:=/,+\"'-]*)?|%(re)?load_ext jupyter_mlo) *", re.ASCII
 )
+#: Users whose front end has shown the panel that are remembered.
+_PANELS = 10_000
 
 
 class Watching:
@@ -53,7 +55,7 @@ class Watching:
         self._kernels: dict[str, tuple[KernelObserver, Tap]] = {}
         self._said: set[str] = set()
         #: Names of the users whose front end has shown the panel.
-        self.panels: set[str] = set()
+        self._panels: set[str] = set()
 
     def sure(self, kernel_manager: Any) -> None:
         """Watch this kernel, if nobody does yet, and where it is now."""
@@ -84,6 +86,12 @@ class Watching:
         """The person behind an authenticated user of this server."""
         return person_of(user, named=self._named)
 
+    def has_panel(self, person: Person) -> None:
+        """This person's front end has shown the panel."""
+        if len(self._panels) >= _PANELS:  # tokens without cookies are a new user each time
+            self._panels.clear()
+        self._panels.add(person.username)
+
     @property
     def required(self) -> bool:
         """The policy asks that somebody answers for every cell."""
@@ -94,7 +102,7 @@ class Watching:
         return Noted(
             attributed=self._sessions.signer(person, self._clock()) is not None,
             shared=person.shared,
-            panel=person.username in self.panels,
+            panel=person.username in self._panels,
         )
 
     def why_not(self, person: Person, code: str, expressions: object = None) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -67,6 +67,8 @@ class Desk:
     clock: Callable[[], datetime]
     #: Whether notebooks are stamped when this server saves them.
     hooked: bool
+    #: What is amiss with the server itself.
+    problems: Sequence[str] = ()
 
     def me(self, person: Person) -> Me:
         """Who this person is here."""
@@ -75,11 +77,7 @@ class Desk:
         problem = self.sessions.problem(person, now)
         problems = [] if problem is None else [problem]
         problems += [str(one) for one in people.store.problems()] if person.shared else []
-        if not self.hooked:
-            problems.append(
-                "notebooks are not stamped when they are saved: this server's contents manager "
-                "calls no hooks\n  hint: jupyter mlo seal NOTEBOOK.ipynb after saving"
-            )
+        problems += self.problems
         known = self._known(person, people)
         return Me(
             user=User(username=person.username, name=person.name, shared=person.shared),

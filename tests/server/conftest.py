@@ -139,14 +139,14 @@ class User:
         found: str = self.post("/api/kernels", {"name": name})["id"]
         return found
 
-    def connect(self, kernel: str) -> Wire:
+    def connect(self, kernel: str, headers: dict[str, str] | None = None) -> Wire:
         """A websocket to a kernel."""
         session = uuid.uuid4().hex
         url = self.server.url.replace("http", "ws", 1)
         socket_ = websocket.create_connection(
             f"{url}/api/kernels/{kernel}/channels?session_id={session}",
-            header=[f"Authorization: token {self.token}"],
-            timeout=60,
+            header=headers or self.headers,
+            timeout=30,
         )
         return Wire(socket_, session)
 
@@ -269,10 +269,10 @@ def start(tmp_path: Path) -> Iterator[Start]:
     """Starts servers, and ends them."""
     running: list[Running] = []
 
-    def begin(*people: str, config: str = "", mlo_toml: str = "") -> Running:
+    def begin(*people: str, **options: Any) -> Running:
         folder = tmp_path / f"server{len(running)}"
         folder.mkdir()
-        running.append(started(folder, *people, config=config, mlo_toml=mlo_toml))
+        running.append(started(folder, *people, **options))
         return running[-1]
 
     yield begin
@@ -280,10 +280,33 @@ def start(tmp_path: Path) -> Iterator[Start]:
         server.stop()
 
 
+#: Not tested here, and slow to start; jupyter-collaboration is switched on where it is.
+_WITHOUT = (
+    "jupyter_lsp",
+    "jupyter_server_fileid",
+    "jupyter_server_nbmodel",
+    "jupyter_server_terminals",
+    "jupyter_server_ydoc",
+    "jupyterlab",
+    "nbdime",
+    "notebook",
+    "notebook_shim",
+)
+
+
 def started(
-    folder: Path, *people: str, config: str = "", mlo_toml: str = "", extension: bool = True
+    folder: Path,
+    *people: str,
+    config: str = "",
+    mlo_toml: str = "",
+    extension: bool = True,
+    beside: tuple[str, ...] = (),
 ) -> Running:
-    """A server below a folder; ``people`` each get a token, else one token is for everybody."""
+    """A server below a folder; ``people`` each get a token, else one token is for everybody.
+
+    Args:
+        beside: server extensions beside ours.
+    """
     environ = throwaway_environment(folder)
     environ["PYTHONPATH"] = str(REPOSITORY)
     (folder / "mlo" / "mlo.toml").write_text(mlo_toml)
@@ -291,6 +314,10 @@ def started(
     root.mkdir()
     token, port = secrets.token_hex(16), free_port()
     tokens = {name: secrets.token_hex(16) for name in people}
+    extensions = {**dict.fromkeys(_WITHOUT, False), **dict.fromkeys(beside, True)}
+    config = (
+        f"c.ServerApp.jpserver_extensions = { {**extensions, 'jupyter_mlo': extension}!r}\n{config}"
+    )
     text = f"c = get_config()\nNAMED = {tokens!r}\n{PEOPLE if people else ''}\n{config}\n"
     settings = folder / "jupyter_server_config.py"
     settings.write_text(text)
@@ -300,7 +327,6 @@ def started(
         *(sys.executable, "-m", "jupyter_server", "--no-browser", f"--port={port}"),
         f"--config={settings}",
         f"--ServerApp.root_dir={root}",
-        f"--ServerApp.jpserver_extensions=jupyter_mlo={extension}",
         *(["--allow-root"] if os.geteuid() == 0 else []),
     ]
     environ["JUPYTER_TOKEN"] = token
