@@ -77,7 +77,7 @@ class SaveHook:
         now = self._app.clock()
         if self._app.sessions.signer(person, now) is None:
             raise SessionError("you are not signed in", hint="sign in in the MLO panel")
-        self._intended[person.username, path] = meaning, now + INTENDED
+        self._intended[_name(person), path] = meaning, now + INTENDED
         return Intended(path=path, meaning=meaning, seconds=int(INTENDED.total_seconds()))
 
     def written(self, path: str) -> Written:
@@ -120,7 +120,7 @@ class SaveHook:
             self._remember(path, known, value)
             return "unsealed"
         signers[signer.mlo] = signer
-        meaning, until = self._intended.pop((person.username, path), ("held", now))
+        meaning, until = self._intended.pop((_name(person), path), ("held", now))
         sealed = self._sealed(value, signer, signers, meaning if now < until else "held")
         if sealed.seal is not None:
             model["content"] = sealed.value
@@ -222,6 +222,11 @@ class SaveHook:
                 self._app.watching.failed("put a seal into the ledger: it waits in the outbox")
             finally:
                 self._publishing.release()
+
+
+def _name(person: Person) -> str:
+    """Under which a person's next save is waited for; anonymous users are all the account."""
+    return "" if person.shared else person.username
 
 
 def _sources(notebook: Notebook) -> list[bytes]:
