@@ -3,7 +3,7 @@ import hooks from 'eslint-plugin-react-hooks';
 import typescript from 'typescript-eslint';
 
 export default typescript.config(
-  { ignores: ['lib/', 'node_modules/', 'style/', '*.mjs'] },
+  { ignores: ['lib/', 'node_modules/', 'style/', 'src/generated.ts', '*.mjs'] },
   ...typescript.configs.strictTypeChecked,
   accessibility.flatConfigs.strict,
   {

@@ -301,14 +301,17 @@ def _remaining(
 
 
 def _unchanged(examined: Examined, whole: Sealable, signer: Signer, meaning: str) -> bool:
-    """Whether the newest seal is this MLO's, means this, and says all that a new one would say."""
+    """Whether the newest seal is this MLO's and says all that a new one would say.
+
+    Holding what is there says no more than any other meaning does.
+    """
     newest = examined.sealed.newest
     if newest is None or examined.problems or older_than_logged(examined):
         return False
     seal = newest.claim.seal
     return (
         seal.mlo == signer.mlo
-        and seal.meaning == meaning
+        and meaning in ("held", seal.meaning)
         and seal.cells.root == short(cells_root(whole.cells))
         and (seal.nbformat, seal.kernelspec, seal.widgets)
         == (whole.nbformat, whole.kernelspec, whole.widgets)

@@ -210,7 +210,7 @@ class StatementView(_Answer):
     chain: list[dict[str, object]]
     #: C2SP tlog-proof; None where the ledger has no checkpoint that covers it.
     receipt: str | None
-    #: A Sigstore bundle, one line of JSON.
+    #: Sigstore bundles as JSON Lines, the chain first.
     bundle: str
     assurance: str | None
 

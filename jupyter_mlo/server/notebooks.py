@@ -68,7 +68,7 @@ class Reader:
             notebook=found.notebook,
             holds=found.holds(demands),
             words=in_words(found, demands),
-            altered=_altered(found),
+            altered=_altered(found, examined),
             seal=SealVerdict(
                 verdict=str(seal.verdict),
                 reason=seal.reason,
@@ -169,7 +169,7 @@ class Reader:
             content=_content(envelope),
             chain=[_content(one) for one in behind],
             receipt=receipt,
-            bundle=to_bundle(envelope).decode(),
+            bundle="".join(to_bundle(one).decode().strip() + "\n" for one in [*behind, envelope]),
             assurance=assurance,
         )
 
@@ -190,9 +190,12 @@ def in_words(found: NotebookReport, demands: Demands) -> str:
     if found.unread:
         return "What the verdict must rest on could not be read here."
     if found.holds(demands):
-        return f"Everything is as it was sealed; {len(executed)} executed cells are attributed."
-    if _altered(found):
-        return f"Something was changed since it was sealed: {_count(len(failing), 'cell')} differ."
+        attributed = "is" if len(executed) == 1 else "are"
+        cells = _count(len(executed), "executed cell")
+        return f"Everything is as it was sealed; {cells} {attributed} attributed."
+    if any(cell.changed for cell in found.cells) or found.problems:
+        changed = [cell for cell in found.cells if cell.changed] or failing
+        return f"{_count(len(changed), 'cell')} changed since somebody answered for them."
     if found.seal.mlo is None and found.seal.verdict == "unsealed":
         return "Not sealed yet. Saving seals it while you are signed in."
     return f"{_count(len(failing), 'cell')} cannot be vouched for."
@@ -202,9 +205,16 @@ def _count(number: int, what: str) -> str:
     return f"{number} {what}{'' if number == 1 else 's'}"
 
 
-def _altered(found: NotebookReport) -> bool:
-    return bool(found.problems) or any(
-        cell.verdict == "changed since" or cell.changed for cell in found.cells
+def _altered(found: NotebookReport, examined: Examined) -> bool:
+    """Whether what a seal or stamp covers was altered by other means than running and saving.
+
+    Source that its MLO edited, saved and has not run again is not that.
+    """
+    newest = examined.sealed.newest
+    return (
+        bool(found.problems)
+        or any("outputs" in cell.changed for cell in found.cells)
+        or (newest is not None and bool(_since(newest, examined)))
     )
 
 

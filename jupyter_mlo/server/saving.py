@@ -70,7 +70,7 @@ class SaveHook:
         now = self._app.clock()
         if self._app.sessions.signer(person, now) is None:
             raise SessionError("you are not signed in", hint="sign in in the MLO panel")
-        self._intended[person.username, path] = person, meaning, now + INTENDED
+        self._intended[_name(person), path] = person, meaning, now + INTENDED
         return Intended(path=path, meaning=meaning, seconds=int(INTENDED.total_seconds()))
 
     def written(self, path: str) -> Written:
@@ -148,7 +148,7 @@ class SaveHook:
         for (username, where), (somebody, meaning, until) in list(self._intended.items()):
             if now >= until:
                 del self._intended[username, where]
-            elif where == path and (person is None or person.username == username):
+            elif where == path and (person is None or _name(person) == username):
                 del self._intended[username, where]
                 return somebody, meaning
         return person, "held"
@@ -267,6 +267,11 @@ class SaveHook:
             publish(self._app.settings, [])
         except Exception:
             self._app.watching.failed("put a seal into the ledger: it waits in the outbox")
+
+
+def _name(person: Person) -> str:
+    """Under which a person's next save is waited for; anonymous users are all the account."""
+    return "" if person.shared else person.username
 
 
 def _sources(notebook: Notebook) -> list[bytes]:

@@ -1,6 +1,6 @@
 import { URLExt } from '@jupyterlab/coreutils';
 import { ServerConnection } from '@jupyterlab/services';
-import type { Api, Me, NotebookRecords, NotebookVerdict, Refusal } from './api';
+import type { Api, Problem } from './api';
 
 const BASE = 'jupyter-mlo';
 
@@ -22,16 +22,23 @@ export class RequestError extends Error {
 export class ServerApi implements Api {
   constructor(private readonly settings: ServerConnection.ISettings) {}
 
-  me = (): Promise<Me> => this.ask('GET', 'me');
-  login: Api['login'] = login => this.ask('POST', 'login', login);
-  logout = (): Promise<Me> => this.ask('POST', 'logout', {});
-  renew: Api['renew'] = renewal => this.ask('POST', 'renew', renewal);
-  present: Api['present'] = presentation => this.ask('PATCH', 'session', presentation);
-  enroll: Api['enroll'] = enrolment => this.ask('POST', 'enroll', enrolment);
-  notebook = (path: string): Promise<NotebookVerdict> =>
-    this.ask('GET', 'notebook' + URLExt.objectToQueryString({ path }));
-  records = (path: string): Promise<NotebookRecords> =>
-    this.ask('GET', 'notebook/records' + URLExt.objectToQueryString({ path }));
+  // The panel is here: the server tells kernels so.
+  me: Api['me'] = () => this.ask('GET', `me${query({ panel: '1' })}`);
+  login: Api['login'] = form => this.ask('POST', 'login', form);
+  logout: Api['logout'] = () => this.ask('POST', 'logout', {});
+  renew: Api['renew'] = form => this.ask('POST', 'renew', form);
+  act: Api['act'] = form => this.ask('PATCH', 'session', form);
+  enroll: Api['enroll'] = form => this.ask('POST', 'enroll', form);
+  verdict: Api['verdict'] = path => this.ask('GET', `notebook${query({ path })}`);
+  changes: Api['changes'] = path => this.ask('GET', `notebook/changes${query({ path })}`);
+  history: Api['history'] = (path, before) => {
+    const page = before === null ? { path } : { path, before };
+    return this.ask('GET', `notebook/history${query(page)}`);
+  };
+  seal: Api['seal'] = form => this.ask('POST', 'notebook/seal', form);
+  statement: Api['statement'] = id => this.ask('GET', `statement/${id}`);
+  marks: Api['marks'] = kernel =>
+    this.ask('GET', `kernels/${encodeURIComponent(kernel)}/marks`);
 
   private async ask<T>(method: string, route: string, body?: object): Promise<T> {
     const url = URLExt.join(this.settings.baseUrl, BASE, route);
@@ -61,10 +68,12 @@ export class ServerApi implements Api {
   }
 }
 
+const query = URLExt.objectToQueryString;
+
 async function refusal(response: Response): Promise<RequestError> {
-  let said: Partial<Refusal> = {};
+  let said: Partial<Problem> = {};
   try {
-    said = (await response.json()) as Partial<Refusal>;
+    said = (await response.json()) as Partial<Problem>;
   } catch {
     // A proxy's page, say: the status has to do.
   }
@@ -74,4 +83,11 @@ async function refusal(response: Response): Promise<RequestError> {
     said.reason ?? 'http',
     response.status
   );
+}
+
+/** Whatever was thrown, as something to show. */
+export function asRequestError(error: unknown): RequestError {
+  return error instanceof RequestError
+    ? error
+    : new RequestError(error instanceof Error ? error.message : String(error));
 }

@@ -1,5 +1,6 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
-import type { Mark } from './model';
+import { nameOf } from './api';
+import type { Mark } from './mark';
 
 /** How long a session still has, in words. */
 export function timeLeft(seconds: number, trans: TranslationBundle): string {
@@ -14,12 +15,40 @@ export function timeLeft(seconds: number, trans: TranslationBundle): string {
     : whole;
 }
 
-export type Sign = 'running' | 'proven' | 'differs' | 'refused' | 'nobody' | 'seen';
+/** A moment as this reader writes it; what is no moment stays as it came. */
+export function moment(text: string): string {
+  const at = new Date(text);
+  return Number.isNaN(at.valueOf()) ? text : at.toLocaleString();
+}
 
-/** Which of the six signs a mark shows: a shape, never a colour alone. */
+export type Sign =
+  'running' | 'proven' | 'differs' | 'refused' | 'nobody' | 'seen' | 'none';
+
+/** A shape for each sign, never a colour alone; the words stand beside it or in the label. */
+export const SHAPES: Record<Sign, string> = {
+  running: '…',
+  proven: '✓',
+  differs: '≠',
+  refused: '✕',
+  nobody: '?',
+  seen: '○',
+  none: ''
+};
+
+/** Which sign a mark shows; `none` at a cell that never ran and of which nothing is wrong. */
 export function signOf(mark: Mark): Sign {
   if (mark.verdict === null) {
-    return mark.status === 'running' ? 'running' : mark.executor ? 'seen' : 'nobody';
+    if (mark.status === 'running') {
+      return 'running';
+    }
+    return mark.executor && mark.status !== 'lost' ? 'seen' : 'nobody';
+  }
+  if (
+    !mark.executor &&
+    !mark.execution &&
+    ['verified', 'unsealed'].includes(mark.verdict)
+  ) {
+    return 'none';
   }
   if (mark.verdict === 'verified' || mark.verdict.startsWith('source holds')) {
     return 'proven';
@@ -27,29 +56,43 @@ export function signOf(mark: Mark): Sign {
   if (mark.verdict.startsWith('changed')) {
     return 'differs';
   }
-  if (mark.verdict === 'unsealed') {
-    return 'seen';
+  if (mark.verdict === 'not valid here') {
+    return 'refused';
   }
-  return mark.verdict === 'not valid here' ? 'refused' : 'nobody';
+  return mark.executor ? 'seen' : 'nobody';
+}
+
+/** How a cell stands, in a few words. */
+export function verdictOf(mark: Mark, trans: TranslationBundle): string {
+  if (mark.verdict !== null) {
+    return [mark.verdict, ...mark.changed].join(': ');
+  }
+  switch (mark.status) {
+    case 'running':
+      return trans.__('running');
+    case 'lost':
+      return trans.__('its record was lost');
+    case 'aborted':
+      return trans.__('aborted');
+    default:
+      return mark.executor ? trans.__('not saved yet') : trans.__('nobody signed in');
+  }
 }
 
 /** All that a mark knows, a line each: its tooltip and what screen readers say. */
 export function describe(mark: Mark, trans: TranslationBundle): string {
-  const { executor, activity, model, time, verdict, status } = mark;
+  const { executor, assistant, onBehalfOf, activity, model, started, verdict } = mark;
   const lines: string[] = [];
-  if (!executor) {
-    lines.push(trans.__('Nobody answers for this execution'));
-  } else if (executor.assistant_for) {
-    lines.push(
-      trans.__(
-        'Executed by %1 (%2), for %3',
-        executor.name,
-        executor.id,
-        executor.assistant_for
-      )
-    );
+  if (executor) {
+    lines.push(trans.__('Executed by %1 (%2)', nameOf(executor), executor.id));
   } else {
-    lines.push(trans.__('Executed by %1 (%2)', executor.name, executor.id));
+    lines.push(trans.__('Nobody answers for this execution'));
+  }
+  if (assistant) {
+    lines.push(trans.__('by the assistant %1 (%2)', nameOf(assistant), assistant.id));
+  }
+  if (onBehalfOf) {
+    lines.push(trans.__('on behalf of %1 (%2)', nameOf(onBehalfOf), onBehalfOf.id));
   }
   if (activity) {
     lines.push(
@@ -58,18 +101,16 @@ export function describe(mark: Mark, trans: TranslationBundle): string {
         : trans.__('Activity: %1', activity)
     );
   }
-  if (time) {
-    const at = new Date(time);
-    lines.push(Number.isNaN(at.valueOf()) ? time : at.toLocaleString());
+  if (started) {
+    lines.push(moment(started));
   }
-  if (verdict === null) {
-    lines.push(
-      status === 'running'
-        ? trans.__('Running')
-        : trans.__('Seen by the server, not saved yet')
-    );
-  } else {
-    lines.push(trans.__('Verdict: %1', [verdict, ...mark.reasons].join('; ')));
+  lines.push(
+    verdict === null
+      ? trans.__('Seen by the server: %1', verdictOf(mark, trans))
+      : trans.__('Verdict: %1', verdictOf(mark, trans))
+  );
+  if (mark.reason) {
+    lines.push(mark.reason);
   }
   return lines.join('\n');
 }

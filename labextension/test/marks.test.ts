@@ -1,20 +1,16 @@
 import { nullTranslator } from '@jupyterlab/translation';
-import type { Mark } from '../src/model';
+import { type Mark, markOf } from '../src/mark';
 import { paint } from '../src/colour';
 import { element } from '../src/widgets/marks';
 import { describe as tell, signOf, timeLeft } from '../src/words';
 import { ADA } from './server';
 
 const trans = nullTranslator.load('jupyter_mlo');
-const MARK: Mark = {
-  executor: ADA,
-  activity: 'training',
-  model: 'credit@2',
-  time: null,
-  status: 'ok',
-  verdict: 'verified',
-  reasons: []
+const SEEN = {
+  ...{ execution: 'e', request: 'r', executor: ADA, assistant: null, count: 1 },
+  ...{ activity: 'training', model: 'credit@2', status: 'ok', started: '' }
 };
+const MARK: Mark = { ...markOf(SEEN), verdict: 'verified' };
 
 it.each([
   [{}, 'proven'],
@@ -22,9 +18,12 @@ it.each([
   [{ verdict: 'changed since' }, 'differs'],
   [{ verdict: 'not valid here' }, 'refused'],
   [{ verdict: 'unsealed' }, 'seen'],
-  [{ verdict: 'unattributed' }, 'nobody'],
-  [{ verdict: 'a word of a later version' }, 'nobody'],
+  [{ verdict: 'a word of a later version' }, 'seen'],
+  [{ verdict: 'unsealed', executor: null, execution: null }, 'none'],
+  [{ verdict: 'verified', executor: null, execution: null }, 'none'],
+  [{ verdict: 'unattributed', executor: null, execution: null }, 'nobody'],
   [{ verdict: null }, 'seen'],
+  [{ verdict: null, status: 'lost' }, 'nobody'],
   [{ verdict: null, executor: null }, 'nobody'],
   [{ verdict: null, status: 'running' }, 'running']
 ])('shows %j as %s', (change, sign) => {
@@ -32,16 +31,19 @@ it.each([
 });
 
 it('says who, for what and how it stands', () => {
-  const mark = { ...MARK, verdict: 'changed since', reasons: ['outputs'] };
+  const mark = { ...MARK, verdict: 'changed since', changed: ['outputs'] };
   expect(tell(mark, trans)).toBe(
     'Executed by Ada Sample (mlo:7K3D-9QXA-2MFB)\nActivity: training, model credit@2\n' +
-      'Verdict: changed since; outputs'
+      'Verdict: changed since: outputs'
   );
 });
 
-it('names the person behind an assistant', () => {
-  const executor = { ...ADA, kind: 'assistant' as const, assistant_for: 'Grace Sample' };
-  expect(tell({ ...MARK, executor }, trans)).toContain('for Grace Sample');
+it('names an assistant, and for whom it was', () => {
+  const helper = { ...ADA, kind: 'assistant', name: 'Helper Sample' };
+  const team = { ...ADA, kind: 'team', name: 'Team Sample' };
+  const told = tell({ ...MARK, assistant: helper, onBehalfOf: team }, trans);
+  expect(told).toContain('by the assistant Helper Sample');
+  expect(told).toContain('on behalf of Team Sample');
 });
 
 it('keeps names and initials text', () => {

@@ -1,32 +1,8 @@
 import { Model } from '../src/model';
-import { ADA, PASSPHRASE, Server } from './server';
+import type { NotebookModel } from '../src/notebook';
+import { ADA, KERNEL, PASSPHRASE, ran, Server, verdictOn, verified } from './server';
 
 const NOTEBOOK = 'train.ipynb';
-const RECORD = {
-  executor: ADA,
-  activity: 'training',
-  model: null,
-  time: '2026-11-22T10:00:00Z',
-  status: 'ok'
-};
-const CELL = {
-  index: 0,
-  id: 'a',
-  kind: 'code',
-  verdict: 'verified',
-  reasons: [],
-  assurance: 'signed',
-  executor: ADA,
-  activity: 'training',
-  model: null,
-  time: '2026-11-22T09:00:00Z',
-  statement: null
-};
-
-function file(...cells: (typeof CELL)[]) {
-  const verdict = { words: 'holds', holds: true, sealed: true, as_of: null };
-  return { path: NOTEBOOK, verdict, cells };
-}
 
 function login(model: Model, hours = 8): Promise<void> {
   return model.login({ mlo: ADA.id, passphrase: PASSPHRASE, hours });
@@ -87,77 +63,146 @@ describe('who you are', () => {
 });
 
 describe('the marks of a notebook', () => {
+  async function opened(server: Server, path = NOTEBOOK): Promise<NotebookModel> {
+    const notebook = new Model(server, server).open(path);
+    await notebook.runsIn(KERNEL);
+    return notebook;
+  }
+
   it('are what the file proves, and over it what the server saw since', async () => {
     const server = new Server();
-    server.files[NOTEBOOK] = file(CELL, { ...CELL, id: 'b' });
-    server.live[NOTEBOOK] = { cells: { b: RECORD } };
-    const marks = new Model(server, server).notebook(NOTEBOOK);
-    await marks.refresh();
-    expect(marks.mark('a')).toMatchObject({
-      verdict: 'verified',
-      executor: { id: ADA.id }
-    });
-    expect(marks.mark('b')).toMatchObject({ verdict: null, time: RECORD.time });
-    expect(marks.mark('c')).toBeUndefined();
+    server.files[NOTEBOOK] = verdictOn(NOTEBOOK, verified('a'), verified('b'));
+    server.seen = [ran('b')];
+    const notebook = await opened(server);
+    await notebook.verify();
+    expect(notebook.mark('a')).toMatchObject({ verdict: 'verified', executor: ADA });
+    expect(notebook.mark('b')).toMatchObject({ verdict: null, execution: 'new-b' });
+    expect(notebook.mark('c')).toBeUndefined();
   });
 
-  it('name only the cells that changed', async () => {
+  it('are the file’s again once it tells of the same execution, or a later one', async () => {
     const server = new Server();
-    server.files[NOTEBOOK] = file(CELL, { ...CELL, id: 'b' });
-    const marks = new Model(server, server).notebook(NOTEBOOK);
-    await marks.refresh();
-    const touched: string[][] = [];
-    marks.changed.connect((_, ids) => touched.push([...ids]));
-    server.files[NOTEBOOK] = file(CELL, { ...CELL, id: 'b', verdict: 'changed since' });
-    await marks.refresh();
-    expect(touched).toEqual([['b']]);
+    server.seen = [ran('a'), ran('b')];
+    server.files[NOTEBOOK] = verdictOn(
+      NOTEBOOK,
+      verified('a', { execution: 'new-a' }),
+      verified('b', { execution: 'newest-b', started: '2026-11-22T11:00:00.000Z' })
+    );
+    const notebook = await opened(server);
+    await notebook.verify();
+    expect(notebook.mark('a')?.verdict).toBe('verified');
+    expect(notebook.mark('b')?.execution).toBe('newest-b');
   });
 
-  it('change when the server tells of an execution, in that notebook only', () => {
+  it('are the file’s for all that had ended when a save began', async () => {
+    const server = new Server();
+    const changed = verified('a', { verdict: 'changed since', changed: ['source'] });
+    server.files[NOTEBOOK] = verdictOn(NOTEBOOK, changed, verified('b'));
+    const notebook = await opened(server);
+    notebook.saw(ran('a'));
+    notebook.saw(ran('b', { status: 'running' }));
+    notebook.saving();
+    await notebook.verify();
+    expect(notebook.mark('a')?.verdict).toBe('changed since');
+    expect(notebook.mark('b')?.status).toBe('running');
+  });
+
+  it('change when the server tells of an execution, in that kernel only', async () => {
     const server = new Server();
     const model = new Model(server, server);
-    const [here, elsewhere] = [model.notebook(NOTEBOOK), model.notebook('other.ipynb')];
-    server.happened.emit({ ...RECORD, path: NOTEBOOK, cell_id: 'a', status: 'running' });
-    expect(here.mark('a')).toMatchObject({ status: 'running', executor: { id: ADA.id } });
+    await model.refresh();
+    const [here, elsewhere] = [model.open(NOTEBOOK), model.open('other.ipynb')];
+    await here.runsIn(KERNEL);
+    const touched: string[][] = [];
+    here.changed.connect((_, ids) => touched.push([...ids]));
+    server.executed.emit(ran('a', { status: 'running' }));
+    expect(here.mark('a')).toMatchObject({ status: 'running', executor: ADA });
+    expect(touched).toEqual([['a']]);
     expect(elsewhere.mark('a')).toBeUndefined();
   });
 
-  it('keep an execution that ends while an older answer is on its way', async () => {
+  it('name strangers by asking the server who they are', async () => {
     const server = new Server();
-    server.files[NOTEBOOK] = file(CELL);
-    const model = new Model(server, server);
-    const marks = model.notebook(NOTEBOOK);
+    const notebook = await opened(server);
+    server.seen = [ran('a')];
+    server.executed.emit(ran('a'));
+    expect(notebook.mark('a')?.executor).toMatchObject({ id: ADA.id, name: null });
+    await Promise.resolve();
+    await notebook.look();
+    expect(server.looks).toBe(3);
+    server.executed.emit(ran('b'));
+    expect(notebook.mark('b')?.executor).toEqual(ADA);
+    expect(server.looks).toBe(3);
+  });
+
+  it('keep the end of an execution that an older answer calls running', async () => {
+    const server = new Server();
+    const notebook = await opened(server);
+    server.seen = [ran('a', { status: 'running' })];
     let open = (): void => undefined;
     server.gate = new Promise(resolve => (open = resolve));
-    const answered = marks.refresh();
-    server.happened.emit({ ...RECORD, path: NOTEBOOK, cell_id: 'a' });
+    const looked = notebook.look();
+    notebook.saw(ran('a'));
+    notebook.saw(ran('a', { status: 'running' }));
     open();
-    await answered;
-    expect(marks.mark('a')).toMatchObject({ verdict: null, time: RECORD.time });
+    await looked;
+    expect(notebook.mark('a')?.status).toBe('ok');
   });
 
   it('are those of the last of two questions', async () => {
     const server = new Server();
-    const marks = new Model(server, server).notebook(NOTEBOOK);
+    const notebook = await opened(server);
     let open = (): void => undefined;
-    server.files[NOTEBOOK] = file(CELL);
+    server.files[NOTEBOOK] = verdictOn(NOTEBOOK, verified('a'));
     server.gate = new Promise(resolve => (open = resolve));
-    const first = marks.refresh();
+    const first = notebook.verify();
     server.gate = null;
-    server.files[NOTEBOOK] = file({ ...CELL, verdict: 'changed since' });
-    await marks.refresh();
+    const changed = verified('a', { verdict: 'changed since' });
+    server.files[NOTEBOOK] = verdictOn(NOTEBOOK, changed);
+    await notebook.verify();
     open();
     await first;
-    expect(marks.mark('a')?.verdict).toBe('changed since');
+    expect(notebook.mark('a')?.verdict).toBe('changed since');
   });
 
-  it('are dropped with their notebook', () => {
+  it('stay when the server does not answer, and it is said why', async () => {
     const server = new Server();
-    const model = new Model(server, server);
-    const marks = model.notebook(NOTEBOOK);
-    model.forget(NOTEBOOK);
-    expect(marks.isDisposed).toBe(true);
-    server.happened.emit({ ...RECORD, path: NOTEBOOK, cell_id: 'a' });
-    expect(model.notebook(NOTEBOOK)).not.toBe(marks);
+    server.files[NOTEBOOK] = verdictOn(NOTEBOOK, verified('a'));
+    const notebook = await opened(server);
+    await notebook.verify();
+    server.down = true;
+    await notebook.verify();
+    expect(notebook.asking).toMatchObject({ state: 'failed' });
+    expect(notebook.mark('a')?.verdict).toBe('verified');
+  });
+
+  it('are dropped with their notebook', async () => {
+    const server = new Server();
+    const notebook = await opened(server);
+    notebook.dispose();
+    server.executed.emit(ran('a'));
+    expect(notebook.mark('a')).toBeUndefined();
+  });
+});
+
+describe('a seal with a meaning', () => {
+  it('is announced, then made by a save, and only then believed', async () => {
+    const server = new Server();
+    const notebook = new Model(server, server).open(NOTEBOOK);
+    const saved = verdictOn(NOTEBOOK);
+    const save = (): Promise<void> => {
+      expect(server.sealed).toEqual([`${NOTEBOOK} reviewed`]);
+      server.files[NOTEBOOK] = { ...saved, seal: { ...saved.seal, meaning: 'reviewed' } };
+      return Promise.resolve();
+    };
+    await notebook.seal('reviewed', save);
+    expect(notebook.verdict?.seal.meaning).toBe('reviewed');
+  });
+
+  it('that a save did not make is told of', async () => {
+    const server = new Server();
+    const notebook = new Model(server, server).open(NOTEBOOK);
+    const sealed = notebook.seal('approved', () => Promise.resolve());
+    await expect(sealed).rejects.toMatchObject({ reason: 'not-sealed' });
   });
 });

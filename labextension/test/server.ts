@@ -1,39 +1,83 @@
 import { Signal } from '@lumino/signaling';
-import type { Api, Me, Mlo, NotebookRecords, NotebookVerdict } from '../src/api';
-import type { Execution, IExecutions } from '../src/model';
+import type { Api, CellVerdict, Marks, Me, NotebookVerdict, Somebody } from '../src/api';
+import type { Act, Execution, INews } from '../src/events';
 import { RequestError } from '../src/request';
 
-export const ADA: Mlo = {
+export const ADA: Somebody = {
   id: 'mlo:7K3D-9QXA-2MFB',
   name: 'Ada Sample',
   kind: 'person',
   colour: '#1b5e20',
   initials: 'AS'
 };
+export const KERNEL = '6f1c6c1e-0000-4000-8000-000000000001';
 export const PASSPHRASE = 'correct horse';
 
+const NOBODY_SEALED: NotebookVerdict['seal'] = {
+  ...{ verdict: 'unsealed', reason: '', changes: [], by: null, assurance: null },
+  ...{ meaning: null, time: null, statement: null }
+};
+
+/** What is found of a file with these cells. */
+export function verdictOn(path: string, ...cells: CellVerdict[]): NotebookVerdict {
+  return {
+    ...{ path, notebook: null, holds: true, words: 'It holds.', altered: false },
+    ...{ seal: NOBODY_SEALED, cells, contributions: [], problems: [], notes: [] },
+    asOf: null
+  };
+}
+
+/** A cell that Ada executed. */
+export function verified(id: string, change: Partial<CellVerdict> = {}): CellVerdict {
+  return {
+    ...{ position: 0, id, kind: 'code', verdict: 'verified', reason: '', changed: [] },
+    ...{ assurance: 'signed', holds: true, executor: ADA, assistant: null },
+    ...{ onBehalfOf: null, execution: `old-${id}`, started: '2026-11-22T09:00:00.000Z' },
+    ...{ activity: 'training', model: null, firstSealedBy: ADA, firstSealedAt: null },
+    ...{ stamp: null, ...change }
+  };
+}
+
+/** Ada's cell ended just now, as the event channel tells. */
+export function ran(cell: string, change: Partial<Execution> = {}): Execution {
+  return {
+    ...{ kernel: KERNEL, request: 'r', execution: `new-${cell}`, cell, mlo: ADA.id },
+    ...{ assistant: null, activity: 'training', model: null, status: 'ok', count: 1 },
+    ...{ started: '2026-11-22T10:00:00.000Z', ...change }
+  };
+}
+
 /** A server with one user, Ada, as the front end sees it. */
-export class Server implements Api, IExecutions {
-  readonly happened = new Signal<this, Execution>(this);
-  known: Mlo[] = [ADA];
+export class Server implements Api, INews {
+  readonly executed = new Signal<this, Execution>(this);
+  readonly acted = new Signal<this, Act>(this);
+  known: Somebody[] = [ADA];
   down = false;
   /** Set: the next answers wait for it. */
   gate: Promise<void> | null = null;
   files: Record<string, NotebookVerdict> = {};
-  live: Record<string, NotebookRecords> = {};
+  /** What {@link marks} answers, and who asked. */
+  seen: Execution[] = [];
+  looks = 0;
+  sealed: string[] = [];
+  entries = 3;
   shared = false;
   problems: string[] = [];
   private session: Me['session'] = null;
-  private mlo: Mlo | null = null;
+  private mlo: Somebody | null = null;
 
-  me = (): Promise<Me> =>
+  me: Api['me'] = () =>
     this.answer(() => ({
-      user: { username: 'ada', name: 'Ada', anonymous: this.shared, shared: this.shared },
-      mlo: this.mlo && { ...this.mlo, assurance: 'signed' },
+      user: { username: 'ada', name: 'Ada', shared: this.shared },
+      mlo: this.mlo,
+      assurance: this.mlo && 'signed',
       session: this.session,
       known: this.known,
+      teams: [],
       activities: ['exploration', 'training', 'review'],
-      problems: this.problems
+      problems: this.problems,
+      identityRequired: false,
+      stampsOnSave: true
     }));
 
   login: Api['login'] = async ({ mlo, passphrase, hours, activity, model }) => {
@@ -41,19 +85,19 @@ export class Server implements Api, IExecutions {
       throw new RequestError(
         'The passphrase does not open this key',
         'try again',
-        'wrong',
+        'wrong-passphrase',
         403
       );
     }
     this.mlo = this.known.find(each => each.id === mlo) ?? null;
     this.session = {
-      id: 's1',
+      delegation: 's1',
       activity: activity ?? 'exploration',
       model: model ?? null,
-      on_behalf_of: null,
-      started: '2026-11-22T10:00:00Z',
+      onBehalfOf: null,
+      assistant: null,
       expires: '2026-11-22T18:00:00Z',
-      seconds_left: hours * 3600
+      secondsLeft: (hours ?? 8) * 3600
     };
     return this.me();
   };
@@ -65,35 +109,72 @@ export class Server implements Api, IExecutions {
 
   renew: Api['renew'] = async ({ hours }) => {
     if (this.session) {
-      this.session = { ...this.session, seconds_left: hours * 3600 };
+      this.session = { ...this.session, secondsLeft: (hours ?? 8) * 3600 };
     }
     return this.me();
   };
 
-  present: Api['present'] = async presentation => {
+  act: Api['act'] = async ({ activity, model }) => {
     if (this.session) {
-      this.session = { ...this.session, ...presentation };
+      const { session } = this;
+      this.session = {
+        ...session,
+        activity: activity ?? session.activity,
+        model: model ?? session.model
+      };
     }
     return this.me();
   };
 
-  enroll: Api['enroll'] = async ({ name }) => {
-    this.known = [...this.known, { ...ADA, id: 'mlo:0000-0000-000D', name }];
-    return this.me();
+  enroll: Api['enroll'] = async ({ name, passphrase }) => {
+    const id = 'mlo:0000-0000-000D';
+    this.known = [...this.known, { ...ADA, id, name }];
+    return this.login({ mlo: id, passphrase: passphrase && PASSPHRASE });
   };
 
-  notebook = (path: string): Promise<NotebookVerdict> =>
-    this.answer(
-      () =>
-        this.files[path] ?? {
-          path,
-          verdict: { words: 'no stamps', holds: false, sealed: false, as_of: null },
-          cells: []
-        }
-    );
+  verdict: Api['verdict'] = path =>
+    this.answer(() => this.files[path] ?? verdictOn(path));
 
-  records = (path: string): Promise<NotebookRecords> =>
-    this.answer(() => this.live[path] ?? { cells: {} });
+  changes: Api['changes'] = path =>
+    this.answer(() => ({ path, since: null, by: null, changes: ['cell 1: new'] }));
+
+  history: Api['history'] = (path, before) =>
+    this.answer(() => {
+      const from = before === null ? this.entries : before;
+      const page = Array.from({ length: Math.min(2, from) }, (_, at) => ({
+        ...{
+          index: from - 1 - at,
+          statement: `${from - 1 - at}`.repeat(64),
+          kind: 'seal'
+        },
+        ...{ who: ADA, time: '2026-11-22T10:00:00Z', meaning: 'held', activity: null }
+      }));
+      return { path, notebook: 'urn:x', entries: page, more: from > 2 };
+    });
+
+  seal: Api['seal'] = ({ path, meaning }) =>
+    this.answer(() => {
+      this.sealed.push(`${path} ${meaning ?? ''}`);
+      return { path, meaning: meaning ?? 'held', seconds: 60 };
+    });
+
+  statement: Api['statement'] = statement =>
+    this.answer(() => ({
+      ...{ statement, kind: 'seal', who: ADA, content: { said: 'this' } },
+      ...{ chain: [{ predicateType: 'https://x/enrolment/v1' }], receipt: 'proof' },
+      ...{ bundle: '{}\n', assurance: 'signed' }
+    }));
+
+  marks: Api['marks'] = kernel =>
+    this.answer(() => {
+      this.looks += 1;
+      const cells: Marks['cells'] = {};
+      for (const { cell, mlo, ...rest } of this.seen) {
+        const executor = this.known.find(each => each.id === mlo) ?? null;
+        cells[cell ?? ''] = { ...rest, executor, assistant: null };
+      }
+      return { kernel, cells };
+    });
 
   private async answer<T>(make: () => T): Promise<T> {
     if (this.down) {

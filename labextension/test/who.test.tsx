@@ -97,7 +97,7 @@ it('shows a name as text, whatever is in it', async () => {
 it('changes activity and model, and sends a line only when it is left', async () => {
   const [server, model] = await shown();
   await signIn();
-  const present = jest.spyOn(server, 'present');
+  const present = jest.spyOn(server, 'act');
   const field = await screen.findByLabelText('Model');
   type('Model', 'credit@2');
   expect(present).not.toHaveBeenCalled();
@@ -115,7 +115,7 @@ it('says so where the session is the machine’s', async () => {
   expect(screen.getByText(/token of this server/)).toBeTruthy();
 });
 
-it('enrols only with the same passphrase twice, then offers the back-up', async () => {
+it('enrols only with the same passphrase twice, signs in, and offers the back-up', async () => {
   await shown();
   fireEvent.click(screen.getByRole('button', { name: 'I have no MLO ID yet' }));
   type('Name', 'Grace Sample');
@@ -131,7 +131,6 @@ it('enrols only with the same passphrase twice, then offers the back-up', async 
     await Promise.resolve();
   });
   expect(await screen.findByText(/key backup --of mlo:0000-0000-000D/)).toBeTruthy();
-  expect(screen.getByLabelText<HTMLInputElement>('MLO ID').value).toBe(
-    'mlo:0000-0000-000D'
-  );
+  expect(screen.getByText('Grace Sample')).toBeTruthy();
+  expect(screen.getByRole('button', { name: 'Sign out' })).toBeTruthy();
 });

@@ -74,6 +74,30 @@ def test_a_changed_cell_is_named_and_one_run_again_is_stamped_anew(
     assert verdicts(server, "changed.ipynb") == ["verified"] * 3
 
 
+def test_only_what_was_not_run_and_saved_is_an_alarm(
+    server: Running, ran: list[dict[str, Any]]
+) -> None:
+    ada = server.user("ada")
+    ran[0]["source"] += "  # edited"
+    ada.save("edited.ipynb", notebook(*copy.deepcopy(ran)))
+    verdict = ada.get("/jupyter-mlo/notebook", path="edited.ipynb")
+    assert not verdict["altered"]
+    found = on_disk(server, "edited.ipynb")
+    found["cells"][2]["source"] += "  # on disk"
+    (server.root / "edited.ipynb").write_text(json.dumps(found))
+    assert ada.get("/jupyter-mlo/notebook", path="edited.ipynb")["altered"]
+
+
+def test_an_anonymous_user_s_next_save_seals_as_meant(start: Start) -> None:
+    server = start()
+    user = server.user()
+    user.enrol("Ada Sample")
+    user.save("a.ipynb", notebook())
+    user.post("/jupyter-mlo/notebook/seal", {"path": "a.ipynb", "meaning": "authored"})
+    user.save("a.ipynb", notebook())
+    assert user.get("/jupyter-mlo/notebook", path="a.ipynb")["seal"]["meaning"] == "authored"
+
+
 def test_cells_move_and_a_pasted_one_is_not_its_executor_s(
     server: Running, ran: list[dict[str, Any]]
 ) -> None:
@@ -138,6 +162,9 @@ def test_a_person_says_more_and_is_shown_what_changed_since(
     ada.post("/jupyter-mlo/notebook/seal", {"path": "meant.ipynb", "meaning": "reviewed"})
     ada.save("meant.ipynb", notebook(*copy.deepcopy(ran)))
     assert server.verified("meant.ipynb")["seal"]["meaning"] == "reviewed"
+    # A save that changes nothing takes nothing back.
+    ada.save("meant.ipynb", notebook(*copy.deepcopy(ran)))
+    assert server.verified("meant.ipynb")["seal"]["meaning"] == "reviewed"
     ran[0]["source"] = "print('another')"
     ada.save("meant.ipynb", notebook(*copy.deepcopy(ran)))
     assert server.verified("meant.ipynb")["seal"]["meaning"] == "held"
@@ -180,9 +207,9 @@ def test_history_and_a_statement_with_what_proves_it(
         "delegation",
     }
     assert shown["receipt"].startswith("c2sp.org/tlog-proof@v1")
-    path = server.root / "one.jsonl"
-    path.write_text(shown["bundle"] + "\n")
-    assert json.loads(shown["bundle"])["dsseEnvelope"]
+    bundles = [json.loads(line) for line in shown["bundle"].splitlines()]
+    assert len(bundles) == len(shown["chain"]) + 1
+    assert all(one["dsseEnvelope"] for one in bundles)
 
 
 def test_folders_files_and_odd_notebooks_are_saved_as_they_were_sent(server: Running) -> None:

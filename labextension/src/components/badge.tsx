@@ -1,9 +1,10 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
+import { nameOf } from '../api';
 import type { Model } from '../model';
 import { timeLeft } from '../words';
 import { Avatar } from './avatar';
-import { useModel } from './who';
+import { useModel } from './drawing';
 
 interface BadgeProps {
   model: Model;
@@ -27,7 +28,8 @@ export function Badge({ model, trans, onOpen }: BadgeProps): React.JSX.Element {
         <>
           <Avatar mlo={me.mlo} />
           <span>
-            {me.mlo.name} · {me.session.activity} · {timeLeft(model.secondsLeft, trans)}
+            {nameOf(me.mlo)} · {me.session.activity ?? 'exploration'} ·{' '}
+            {timeLeft(model.secondsLeft, trans)}
           </span>
         </>
       ) : (

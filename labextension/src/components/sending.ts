@@ -1,6 +1,5 @@
 import * as React from 'react';
-import { asRequestError } from '../model';
-import type { RequestError } from '../request';
+import { asRequestError, type RequestError } from '../request';
 
 export interface Sending {
   sending: boolean;

@@ -1,6 +1,6 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
-import type { Me, Presentation, Session, SignedInMlo } from '../api';
+import { type Acting, type Me, nameOf, type Session, type Somebody } from '../api';
 import type { Model } from '../model';
 import { timeLeft } from '../words';
 import { Avatar } from './avatar';
@@ -11,7 +11,7 @@ import { HoursPicker } from './signin';
 
 interface SignedInProps {
   me: Me;
-  mlo: SignedInMlo;
+  mlo: Somebody;
   session: Session;
   model: Model;
   trans: TranslationBundle;
@@ -22,8 +22,8 @@ export function SignedIn(props: SignedInProps): React.JSX.Element {
   const { me, mlo, session, model, trans } = props;
   const [renewing, setRenewing] = React.useState(false);
   const { sending, error, send } = useSending();
-  const present = (presentation: Presentation): void => {
-    void send(() => model.present(presentation));
+  const present = (form: Acting): void => {
+    void send(() => model.act(form));
   };
 
   return (
@@ -31,29 +31,35 @@ export function SignedIn(props: SignedInProps): React.JSX.Element {
       <div className="jp-mlo-who">
         <Avatar mlo={mlo} />
         <div>
-          <div className="jp-mlo-name">{mlo.name}</div>
+          <div className="jp-mlo-name">{nameOf(mlo)}</div>
           <div className="jp-mlo-id">{mlo.id}</div>
-          <div>
-            {mlo.kind}, {mlo.assurance}
-          </div>
+          <div>{[mlo.kind, me.assurance].filter(Boolean).join(', ')}</div>
         </div>
       </div>
+      {session.onBehalfOf && (
+        <p>{trans.__('On behalf of %1', nameOf(session.onBehalfOf))}</p>
+      )}
+      {session.assistant && (
+        <p>{trans.__('By the assistant %1', nameOf(session.assistant))}</p>
+      )}
       <p role="timer">{trans.__('%1 left', timeLeft(model.secondsLeft, trans))}</p>
       <Field label={trans.__('Activity')}>
         {attributes => (
           <select
             {...attributes}
             className="jp-mod-styled"
-            value={session.activity}
+            value={session.activity ?? 'exploration'}
             disabled={sending}
             data-mlo-first
             onChange={event => {
               present({ activity: event.target.value });
             }}
           >
-            {[...new Set([session.activity, ...me.activities])].map(name => (
-              <option key={name}>{name}</option>
-            ))}
+            {[...new Set([session.activity ?? 'exploration', ...me.activities])].map(
+              name => (
+                <option key={name}>{name}</option>
+              )
+            )}
           </select>
         )}
       </Field>
@@ -63,14 +69,6 @@ export function SignedIn(props: SignedInProps): React.JSX.Element {
         value={session.model ?? ''}
         onChange={value => {
           present({ model: value });
-        }}
-      />
-      <Line
-        label={trans.__('On behalf of')}
-        placeholder=""
-        value={session.on_behalf_of ?? ''}
-        onChange={value => {
-          present({ on_behalf_of: value });
         }}
       />
       {error && <Failure error={error} />}

@@ -1,6 +1,6 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
-import type { Me } from '../api';
+import { type Me, nameOf } from '../api';
 import { readTyped, type Typed } from '../mloid';
 import type { Model } from '../model';
 import { Failure } from './failure';
@@ -32,6 +32,7 @@ export function SignInForm({
     me.activities.includes('exploration') ? 'exploration' : (me.activities[0] ?? '')
   );
   const [about, setAbout] = React.useState('');
+  const [team, setTeam] = React.useState('');
   // Never in React's state: it is read from the field once, and the field emptied.
   const passphrase = React.useRef<HTMLInputElement>(null);
   const { sending, error, send } = useSending();
@@ -57,7 +58,8 @@ export function SignInForm({
         passphrase: secret,
         hours,
         ...(activity && { activity }),
-        ...(about.trim() && { model: about.trim() })
+        ...(about.trim() && { model: about.trim() }),
+        ...(team.trim() && { onBehalfOf: team.trim() })
       })
     ).then(done => {
       if (!done) {
@@ -71,7 +73,7 @@ export function SignInForm({
       <Field
         label={trans.__('MLO ID')}
         invalid={wrong}
-        note={known ? `${known.name} (${known.kind})` : words(read, trans)}
+        note={known ? `${nameOf(known)} (${known.kind ?? '?'})` : words(read, trans)}
       >
         {attributes => (
           <input
@@ -94,7 +96,7 @@ export function SignInForm({
       <datalist id={list}>
         {me.known.map(mlo => (
           <option key={mlo.id} value={mlo.id}>
-            {mlo.name}
+            {nameOf(mlo)}
           </option>
         ))}
       </datalist>
@@ -147,6 +149,21 @@ export function SignInForm({
               setAbout(event.target.value);
             }}
             placeholder="name@version"
+            autoComplete="off"
+            spellCheck={false}
+          />
+        )}
+      </Field>
+      <Field label={trans.__('On behalf of a team (may be left empty)')}>
+        {attributes => (
+          <input
+            {...attributes}
+            className="jp-mod-styled"
+            value={team}
+            onChange={event => {
+              setTeam(event.target.value);
+            }}
+            placeholder="mlo:XXXX-XXXX-XXXX"
             autoComplete="off"
             spellCheck={false}
           />

@@ -1,6 +1,7 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 import { type Model } from '../model';
+import { useModel } from './drawing';
 import { EnrolmentForm } from './enrolment';
 import { Failure } from './failure';
 import { SignInForm } from './signin';
@@ -46,6 +47,7 @@ export function Who({ model, trans }: WhoProps): React.JSX.Element {
           )}
         </p>
       )}
+      {enrolled && <BackUp id={enrolled} trans={trans} />}
       {me.mlo && me.session && model.signedIn ? (
         <SignedIn me={me} mlo={me.mlo} session={me.session} model={model} trans={trans} />
       ) : enrolling ? (
@@ -69,7 +71,6 @@ export function Who({ model, trans }: WhoProps): React.JSX.Element {
               )}
             </p>
           )}
-          {enrolled && <BackUp id={enrolled} trans={trans} />}
           <SignInForm me={me} model={model} trans={trans} suggested={enrolled} />
           <p>
             <button
@@ -86,19 +87,6 @@ export function Who({ model, trans }: WhoProps): React.JSX.Element {
       )}
     </>
   );
-}
-
-/** Draw anew when who you are changes, and often enough that the time left is true. */
-export function useModel(model: Model): void {
-  const [, redraw] = React.useReducer((n: number) => n + 1, 0);
-  React.useEffect(() => {
-    model.changed.connect(redraw);
-    const timer = setInterval(redraw, 15_000);
-    return () => {
-      model.changed.disconnect(redraw);
-      clearInterval(timer);
-    };
-  }, [model]);
 }
 
 function Problems(props: {

@@ -1,9 +1,8 @@
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { ICommandPalette } from '@jupyterlab/apputils';
-import { INotebookTracker } from '@jupyterlab/notebook';
 import { ISettingRegistry } from '@jupyterlab/settingregistry';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
-import { CommandIDs, DOMAIN, IMloModel, SETTINGS } from '../tokens';
+import { CommandIDs, DOMAIN, IMloNotebooks, SETTINGS } from '../tokens';
 import { CellMarks } from '../widgets/marks';
 
 /** Marks at code cells. */
@@ -11,12 +10,11 @@ export const marks: JupyterFrontEndPlugin<void> = {
   id: SETTINGS,
   description: 'Shows at each code cell who executed it.',
   autoStart: true,
-  requires: [IMloModel, INotebookTracker],
+  requires: [IMloNotebooks],
   optional: [ITranslator, ISettingRegistry, ICommandPalette],
   activate: (
     app: JupyterFrontEnd,
-    model: IMloModel,
-    tracker: INotebookTracker,
+    notebooks: IMloNotebooks,
     translator: ITranslator | null,
     registry: ISettingRegistry | null,
     palette: ICommandPalette | null
@@ -32,11 +30,11 @@ export const marks: JupyterFrontEndPlugin<void> = {
       app.commands.notifyCommandChanged(CommandIDs.toggleMarks);
     };
 
-    tracker.widgetAdded.connect((_, panel) => {
-      const each = new CellMarks(panel, model, trans);
+    notebooks.opened.connect((_, open) => {
+      const each = new CellMarks(open, trans);
       each.shown = shown();
       all.add(each);
-      panel.disposed.connect(() => {
+      open.panel.disposed.connect(() => {
         all.delete(each);
         each.dispose();
       });

@@ -1,5 +1,6 @@
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
-import { ServerExecutions } from '../events';
+import { Notification } from '@jupyterlab/apputils';
+import { ServerNews } from '../events';
 import { Model } from '../model';
 import { ServerApi } from '../request';
 import { IMloModel } from '../tokens';
@@ -14,8 +15,11 @@ export const model: JupyterFrontEndPlugin<IMloModel> = {
     const { serviceManager } = app;
     const model = new Model(
       new ServerApi(serviceManager.serverSettings),
-      new ServerExecutions(serviceManager.events)
+      new ServerNews(serviceManager.events)
     );
+    model.noticed.connect((_, text) => {
+      Notification.warning(text, { autoClose: 20_000 });
+    });
     // Not awaited: the panel shows that it is being asked.
     void model.refresh();
     return model;

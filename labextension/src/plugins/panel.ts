@@ -6,7 +6,9 @@ import {
 } from '@jupyterlab/application';
 import { ISettingRegistry } from '@jupyterlab/settingregistry';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
-import { CommandIDs, DOMAIN, IMloModel, SETTINGS } from '../tokens';
+import { CommandIDs, DOMAIN, IMloModel, IMloNotebooks, SETTINGS } from '../tokens';
+import { sealIcon } from '../icon';
+import { View } from '../view';
 import { MloPanel } from '../widgets/panel';
 
 /** The side panel, and the commands that open it. */
@@ -15,17 +17,23 @@ export const panel: JupyterFrontEndPlugin<void> = {
   description: 'The side panel that asks who you are.',
   autoStart: true,
   requires: [IMloModel],
-  optional: [ITranslator, ISettingRegistry, ILayoutRestorer, ILabShell],
+  optional: [IMloNotebooks, ITranslator, ISettingRegistry, ILayoutRestorer, ILabShell],
   activate: async (
     app: JupyterFrontEnd,
     model: IMloModel,
+    notebooks: IMloNotebooks | null,
     translator: ITranslator | null,
     registry: ISettingRegistry | null,
     restorer: ILayoutRestorer | null,
     labShell: ILabShell | null
   ): Promise<void> => {
     const trans = (translator ?? nullTranslator).load(DOMAIN);
-    const widget = new MloPanel(model, translator ?? nullTranslator);
+    const view = new View();
+    const widget = new MloPanel({
+      ...{ model, notebooks, view },
+      translator: translator ?? nullTranslator,
+      onSeal: () => void app.commands.execute(CommandIDs.seal)
+    });
     restorer?.add(widget, widget.id);
     const side = await sideOf(registry);
     app.shell.add(widget, side, { rank: 900, type: 'MLO' });
@@ -43,6 +51,8 @@ export const panel: JupyterFrontEndPlugin<void> = {
     };
     app.commands.addCommand(CommandIDs.open, {
       label: trans.__('Show Who You Are (MLO)'),
+      caption: trans.__('MLO: who answers for what runs here'),
+      icon: sealIcon,
       describedBy: { args: { type: 'object', properties: {} } },
       execute: open
     });
@@ -53,6 +63,16 @@ export const panel: JupyterFrontEndPlugin<void> = {
       execute: () => {
         open();
         widget.focusFirst();
+      }
+    });
+    app.commands.addCommand(CommandIDs.showChanged, {
+      label: trans.__('Show Cells That Changed'),
+      describedBy: { args: { type: 'object', properties: {} } },
+      isEnabled: () => Boolean(notebooks?.current),
+      execute: () => {
+        view.filter = 'changed';
+        open();
+        widget.expandNotebook();
       }
     });
     model.changed.connect(() => {

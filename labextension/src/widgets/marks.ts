@@ -1,37 +1,19 @@
-import type { NotebookPanel } from '@jupyterlab/notebook';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import type { IDisposable } from '@lumino/disposable';
 import { Signal } from '@lumino/signaling';
 import { paint } from '../colour';
-import type { Mark, Model, NotebookMarks } from '../model';
-import { describe, type Sign, signOf } from '../words';
-
-/** A shape for each sign; the words stand in the label. */
-const SHAPES: Record<Sign, string> = {
-  running: '…',
-  proven: '✓',
-  differs: '≠',
-  refused: '✕',
-  nobody: '?',
-  seen: '○'
-};
+import type { OpenNotebook } from '../document';
+import type { Mark } from '../mark';
+import { describe, SHAPES, signOf } from '../words';
 
 /** The marks in one notebook's document. Only cells whose mark changed are touched. */
 export class CellMarks implements IDisposable {
   constructor(
-    private readonly panel: NotebookPanel,
-    private readonly model: Model,
+    private readonly open: OpenNotebook,
     private readonly trans: TranslationBundle
   ) {
-    this.marks = this.follow(panel.context.path);
-    panel.context.pathChanged.connect(this.onPath, this);
-    panel.context.saveState.connect(this.onSaved, this);
-    void panel.context.ready.then(() => {
-      if (!this._disposed) {
-        panel.content.model?.cells.changed.connect(this.drawSoon, this);
-        void this.refresh();
-      }
-    });
+    open.notebook.changed.connect(this.onMarks, this);
+    open.changed.connect(this.drawSoon, this);
   }
 
   set shown(shown: boolean) {
@@ -44,43 +26,13 @@ export class CellMarks implements IDisposable {
   }
 
   dispose(): void {
-    if (this._disposed) {
-      return;
-    }
-    this._disposed = true;
-    this.model.forget(this.marks.path);
-    Signal.clearData(this);
-  }
-
-  private follow(path: string): NotebookMarks {
-    const marks = this.model.notebook(path);
-    marks.changed.connect(this.onMarks, this);
-    return marks;
-  }
-
-  private onPath(_: unknown, path: string): void {
-    this.marks.changed.disconnect(this.onMarks, this);
-    this.model.forget(this.marks.path);
-    this.marks = this.follow(path);
-    void this.refresh();
-  }
-
-  private onSaved(_: unknown, state: string): void {
-    if (state === 'completed') {
-      void this.refresh();
+    if (!this._disposed) {
+      this._disposed = true;
+      Signal.clearData(this);
     }
   }
 
-  private async refresh(): Promise<void> {
-    try {
-      await this.marks.refresh();
-    } catch (reason) {
-      // The panel says that the server is not reached; marks stay as they were.
-      console.warn('jupyter-mlo: no marks for', this.marks.path, reason);
-    }
-  }
-
-  private onMarks(_: NotebookMarks, touched: ReadonlySet<string>): void {
+  private onMarks(_: unknown, touched: ReadonlySet<string>): void {
     this.draw(touched);
   }
 
@@ -98,18 +50,19 @@ export class CellMarks implements IDisposable {
   }
 
   private draw(touched: ReadonlySet<string> | null): void {
-    for (const cell of this.panel.content.widgets) {
+    for (const cell of this.open.panel.content.widgets) {
       const { id, type } = cell.model;
       if (touched && !touched.has(id)) {
         continue;
       }
-      const mark = this._shown && type === 'code' ? this.marks.mark(id) : undefined;
+      const mark =
+        this._shown && type === 'code' ? this.open.notebook.mark(id) : undefined;
       const old = this._drawn.get(cell.node);
       if (old?.mark === mark) {
         continue;
       }
       old?.node.remove();
-      if (mark) {
+      if (mark && signOf(mark) !== 'none') {
         const node = element(mark, this.trans);
         cell.node.append(node);
         this._drawn.set(cell.node, { mark, node });
@@ -119,7 +72,6 @@ export class CellMarks implements IDisposable {
     }
   }
 
-  private marks: NotebookMarks;
   private _shown = true;
   private _due = false;
   private _disposed = false;

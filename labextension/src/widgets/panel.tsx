@@ -1,23 +1,65 @@
+import { type AccordionPanel } from '@lumino/widgets';
 import { ReactWidget, SidePanel } from '@jupyterlab/ui-components';
-import type { ITranslator, TranslationBundle } from '@jupyterlab/translation';
+import type { ITranslator } from '@jupyterlab/translation';
+import type { Message } from '@lumino/messaging';
 import * as React from 'react';
+import { History } from '../components/history';
+import { Notebook } from '../components/notebook';
 import { Who } from '../components/who';
+import type { OpenNotebooks } from '../document';
 import { sealIcon } from '../icon';
 import type { Model } from '../model';
 import { DOMAIN } from '../tokens';
+import type { View } from '../view';
+
+export interface PanelOptions {
+  model: Model;
+  /** None where notebooks cannot be opened. */
+  notebooks: OpenNotebooks | null;
+  view: View;
+  translator: ITranslator;
+  onSeal: () => void;
+}
 
 /** The panel `MLO`, a section for each question that it answers. */
 export class MloPanel extends SidePanel {
-  constructor(model: Model, translator: ITranslator) {
-    super({ translator });
-    const trans = translator.load(DOMAIN);
+  constructor(options: PanelOptions) {
+    super({ translator: options.translator });
+    const { model, notebooks, view, onSeal } = options;
+    const trans = options.translator.load(DOMAIN);
     this.id = 'jupyter-mlo-panel';
     this.addClass('jp-mlo-panel');
     this.title.icon = sealIcon;
     this.title.caption = trans.__('MLO: who answers for what runs here');
     this.node.setAttribute('role', 'region');
     this.node.setAttribute('aria-label', trans.__('MLO'));
-    this.addWidget(new WhoSection(model, trans));
+    this.addWidget(
+      new Section(trans.__('Who you are'), () => <Who model={model} trans={trans} />)
+    );
+    if (notebooks) {
+      const notebook = new Section(trans.__('This notebook'), () => (
+        <Notebook
+          key={notebooks.current?.panel.id ?? ''}
+          document={notebooks.current}
+          {...{ model, view, trans, onSeal }}
+        />
+      ));
+      const history = new Section(trans.__('History'), () => (
+        <History notebook={notebooks.current?.notebook ?? null} trans={trans} />
+      ));
+      this.addWidget(notebook);
+      this.addWidget(history);
+      (this.content as AccordionPanel).collapse(2);
+      notebooks.currentChanged.connect(() => {
+        notebook.update();
+        history.update();
+      });
+    }
+  }
+
+  /** Open the section `This notebook`. */
+  expandNotebook(): void {
+    (this.content as AccordionPanel).expand(1);
   }
 
   /** Put the focus where typing begins, as soon as it is drawn. */
@@ -33,17 +75,28 @@ export class MloPanel extends SidePanel {
   }
 }
 
-class WhoSection extends ReactWidget {
+/** Drawn while somebody can see it, and not otherwise. */
+class Section extends ReactWidget {
   constructor(
-    private readonly model: Model,
-    private readonly trans: TranslationBundle
+    label: string,
+    private readonly draw: () => React.JSX.Element
   ) {
     super();
     this.addClass('jp-mlo-section');
-    this.title.label = trans.__('Who you are');
+    this.title.label = label;
   }
 
-  protected override render(): React.JSX.Element {
-    return <Who model={this.model} trans={this.trans} />;
+  protected override onAfterShow(message: Message): void {
+    super.onAfterShow(message);
+    this.update();
+  }
+
+  protected override onAfterHide(message: Message): void {
+    super.onAfterHide(message);
+    this.update();
+  }
+
+  protected override render(): React.JSX.Element | null {
+    return this.isVisible ? this.draw() : null;
   }
 }

@@ -1,0 +1,135 @@
+import type { TranslationBundle } from '@jupyterlab/translation';
+import * as React from 'react';
+import type { NotebookVerdict } from '../api';
+import type { IDocument } from '../document';
+import type { Model } from '../model';
+import type { View } from '../view';
+import { moment } from '../words';
+import { CellList } from './cells';
+import { Chart } from './chart';
+import { useModel, useSignals } from './drawing';
+import { Failure } from './failure';
+
+export interface NotebookProps {
+  /** The notebook that is looked at, if there is one. */
+  document: IDocument | null;
+  model: Model;
+  view: View;
+  trans: TranslationBundle;
+  onSeal: () => void;
+}
+
+/** Section 2 of the panel: this notebook. */
+export function Notebook(props: NotebookProps): React.JSX.Element {
+  const { document, trans } = props;
+  return document ? (
+    <Opened {...props} document={document} />
+  ) : (
+    <p>{trans.__('Open a notebook to see who did what in it.')}</p>
+  );
+}
+
+function Opened(props: NotebookProps & { document: IDocument }): React.JSX.Element {
+  const { document, model, view, trans, onSeal } = props;
+  const { notebook } = document;
+  const note = React.useId();
+  useModel(model);
+  useSignals(notebook.changed, notebook.judged, document.changed, view.changed);
+  const { asking, verdict } = notebook;
+  const loading = asking.state === 'loading';
+  return (
+    <>
+      <div aria-live="polite" aria-busy={loading}>
+        {verdict ? (
+          <Whole verdict={verdict} dirty={document.dirty} trans={trans} />
+        ) : (
+          loading && <p>{trans.__('Verifying …')}</p>
+        )}
+      </div>
+      {asking.state === 'failed' && <Failure error={asking.error} />}
+      <div className="jp-mlo-buttons">
+        <button
+          type="button"
+          className="jp-mod-styled"
+          aria-disabled={loading}
+          onClick={() => {
+            if (!loading) {
+              void notebook.verify();
+            }
+          }}
+        >
+          {loading ? trans.__('Verifying …') : trans.__('Verify now')}
+        </button>
+        <button
+          type="button"
+          className="jp-mod-styled jp-mod-accept"
+          disabled={!model.signedIn}
+          aria-describedby={model.signedIn ? undefined : note}
+          onClick={onSeal}
+        >
+          {trans.__('Seal …')}
+        </button>
+      </div>
+      {!model.signedIn && (
+        <p id={note} className="jp-mlo-hint">
+          {trans.__('To seal it, sign in first.')}
+        </p>
+      )}
+      <Chart document={document} trans={trans} />
+      <CellList document={document} model={model} view={view} trans={trans} />
+    </>
+  );
+}
+
+function Whole(props: {
+  verdict: NotebookVerdict;
+  dirty: boolean;
+  trans: TranslationBundle;
+}): React.JSX.Element {
+  const { verdict, dirty, trans } = props;
+  const { seal } = verdict;
+  const sign = verdict.altered || !verdict.holds ? '≠' : seal.by ? '✓' : '○';
+  return (
+    <>
+      <p className="jp-mlo-verdict" data-holds={verdict.holds}>
+        <span className="jp-mlo-sign" aria-hidden="true">
+          {sign}
+        </span>{' '}
+        {verdict.words}
+      </p>
+      {seal.by && seal.time && (
+        <p>
+          {trans.__(
+            'Sealed by %1, %2 (%3)',
+            seal.by.name ?? seal.by.id,
+            moment(seal.time),
+            seal.meaning ?? ''
+          )}
+        </p>
+      )}
+      {dirty && (
+        <p className="jp-mlo-hint">
+          {trans.__('This is about the file; there are changes that are not saved yet.')}
+        </p>
+      )}
+      {verdict.problems.length > 0 && (
+        <ul className="jp-mlo-notice" aria-label={trans.__('Problems')}>
+          {verdict.problems.map(problem => (
+            <li key={problem}>{problem}</li>
+          ))}
+        </ul>
+      )}
+      {(verdict.notes.length > 0 || verdict.asOf) && (
+        <details>
+          <summary>{trans.__('More')}</summary>
+          <ul className="jp-mlo-plain">
+            {verdict.asOf && <li>{trans.__('As of the checkpoint %1', verdict.asOf)}</li>}
+            {verdict.notes.map(each => (
+              <li key={each}>{each}</li>
+            ))}
+          </ul>
+        </details>
+      )}
+    </>
+  );
+}

@@ -1,0 +1,172 @@
+import type { ISessionContext } from '@jupyterlab/apputils';
+import type { NotebookPanel } from '@jupyterlab/notebook';
+import type { IDisposable } from '@lumino/disposable';
+import { type ISignal, Signal } from '@lumino/signaling';
+import type { Model } from './model';
+import type { NotebookModel } from './notebook';
+
+/** A cell as the document has it now. */
+export interface Line {
+  id: string;
+  kind: string;
+  /** Counted from one. */
+  position: number;
+  /** Its first line of source. */
+  text: string;
+}
+
+/** What the panel sees of a notebook that is open. */
+export interface IDocument {
+  readonly notebook: NotebookModel;
+  /** Cells came, went or moved. */
+  readonly changed: ISignal<unknown, void>;
+  /** There is something that no save has kept. */
+  readonly dirty: boolean;
+  lines(): Line[];
+  jump(cellId: string): void;
+  save(): Promise<void>;
+}
+
+/** A notebook that is open here, tied to what is known of it. */
+export class OpenNotebook implements IDocument, IDisposable {
+  constructor(
+    readonly panel: NotebookPanel,
+    model: Model
+  ) {
+    const { context } = panel;
+    this.notebook = model.open(context.path);
+    context.pathChanged.connect(this.onPath, this);
+    context.saveState.connect(this.onSave, this);
+    context.sessionContext.kernelChanged.connect(this.onKernel, this);
+    this.onKernel(context.sessionContext);
+    void context.ready.then(() => {
+      if (!this._disposed) {
+        panel.content.model?.cells.changed.connect(this.onCells, this);
+        this._changed.emit();
+        void this.notebook.verify();
+      }
+    });
+    panel.disposed.connect(() => {
+      this.dispose();
+    });
+  }
+
+  readonly notebook: NotebookModel;
+
+  get changed(): ISignal<this, void> {
+    return this._changed;
+  }
+
+  get dirty(): boolean {
+    return this.panel.content.model?.dirty ?? false;
+  }
+
+  get isDisposed(): boolean {
+    return this._disposed;
+  }
+
+  dispose(): void {
+    if (!this._disposed) {
+      this._disposed = true;
+      this.notebook.dispose();
+      Signal.clearData(this);
+    }
+  }
+
+  lines(): Line[] {
+    const cells = this.panel.content.model?.sharedModel.cells ?? [];
+    return cells.map((cell, at) => ({
+      id: cell.getId(),
+      kind: cell.cell_type,
+      position: at + 1,
+      text: cell.source.slice(0, 200).trimStart().split('\n', 1)[0] ?? ''
+    }));
+  }
+
+  jump(cellId: string): void {
+    const { content } = this.panel;
+    const at = content.widgets.findIndex(cell => cell.model.id === cellId);
+    if (at >= 0) {
+      content.activeCellIndex = at;
+      content.deselectAll();
+      void content.scrollToItem(at, 'smart').then(() => {
+        content.activate();
+      });
+    }
+  }
+
+  save(): Promise<void> {
+    return this.panel.context.save();
+  }
+
+  private onPath(_: unknown, path: string): void {
+    void this.notebook.move(path);
+  }
+
+  private onSave(_: unknown, state: string): void {
+    if (state === 'started') {
+      this.notebook.saving();
+    } else if (state === 'completed') {
+      void this.notebook.verify();
+    }
+  }
+
+  private onKernel(session: ISessionContext): void {
+    void this.notebook.runsIn(session.session?.kernel?.id ?? null);
+  }
+
+  /** Once in a while: cells come and go in bursts. */
+  private onCells(): void {
+    this._due ??= requestAnimationFrame(() => {
+      this._due = null;
+      if (!this._disposed) {
+        this._changed.emit();
+      }
+    });
+  }
+
+  private _due: number | null = null;
+  private _disposed = false;
+  private readonly _changed = new Signal<this, void>(this);
+}
+
+/** The notebooks that are open in this window, and the one that is looked at. */
+export class OpenNotebooks {
+  /** Another one is looked at, or none. */
+  get currentChanged(): ISignal<this, void> {
+    return this._currentChanged;
+  }
+
+  /** One was opened. */
+  get opened(): ISignal<this, OpenNotebook> {
+    return this._opened;
+  }
+
+  get current(): OpenNotebook | null {
+    return this._current;
+  }
+
+  add(notebook: OpenNotebook): void {
+    this._all.set(notebook.panel, notebook);
+    notebook.panel.disposed.connect(panel => {
+      this._all.delete(panel);
+      if (this._current === notebook) {
+        this.show(null);
+      }
+    });
+    this._opened.emit(notebook);
+  }
+
+  show(panel: NotebookPanel | null): void {
+    const current = (panel && this._all.get(panel)) ?? null;
+    if (current !== this._current) {
+      this._current = current;
+      this._currentChanged.emit();
+    }
+  }
+
+  private _current: OpenNotebook | null = null;
+  private readonly _all = new Map<NotebookPanel, OpenNotebook>();
+  private readonly _currentChanged = new Signal<this, void>(this);
+  private readonly _opened = new Signal<this, OpenNotebook>(this);
+}

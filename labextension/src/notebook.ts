@@ -1,0 +1,235 @@
+import type { IDisposable } from '@lumino/disposable';
+import { type ISignal, Signal } from '@lumino/signaling';
+import type {
+  Api,
+  Changes,
+  History,
+  Meaning,
+  NotebookVerdict,
+  StatementView
+} from './api';
+import type { Execution } from './events';
+import { type Mark, markOf, provenOf } from './mark';
+import type { People } from './people';
+import { asRequestError, RequestError } from './request';
+
+/** How far it is with asking for the verdict. */
+export type Asking =
+  { state: 'loading' } | { state: 'ready' } | { state: 'failed'; error: RequestError };
+
+/** One open notebook: what its file proves, and over it what the server saw since. */
+export class NotebookModel implements IDisposable {
+  constructor(
+    private _path: string,
+    private readonly api: Api,
+    private readonly people: People
+  ) {}
+
+  /** The IDs of the cells whose marks have changed. */
+  get changed(): ISignal<this, ReadonlySet<string>> {
+    return this._changed;
+  }
+
+  /** The verdict, or how far it is with it, has changed. */
+  get judged(): ISignal<this, void> {
+    return this._judged;
+  }
+
+  get disposed(): ISignal<this, void> {
+    return this._disposed;
+  }
+
+  get asking(): Asking {
+    return this._asking;
+  }
+
+  /** The last verdict that came, of the notebook as it was on disk. */
+  get verdict(): NotebookVerdict | null {
+    return this._verdict;
+  }
+
+  get path(): string {
+    return this._path;
+  }
+
+  /** The ID of the kernel that its cells run in. */
+  get kernel(): string | null {
+    return this._kernel;
+  }
+
+  get isDisposed(): boolean {
+    return this._isDisposed;
+  }
+
+  dispose(): void {
+    if (!this._isDisposed) {
+      this._isDisposed = true;
+      this._disposed.emit();
+      Signal.clearData(this);
+    }
+  }
+
+  mark(cellId: string): Mark | undefined {
+    const [proven, live] = [this._proven.get(cellId), this._live.get(cellId)];
+    if (!live || !proven) {
+      return live ?? proven;
+    }
+    const newer =
+      proven.execution !== null &&
+      (proven.execution === live.execution ||
+        (proven.started ?? '') > (live.started ?? ''));
+    return newer && live.status !== 'running' ? proven : live;
+  }
+
+  /** The notebook was renamed, or saved under another name. */
+  move(path: string): Promise<void> {
+    this._path = path;
+    return this.verify();
+  }
+
+  /** Its cells run in another kernel from now on, or in none. */
+  async runsIn(kernel: string | null): Promise<void> {
+    if (kernel !== this._kernel) {
+      this._kernel = kernel;
+      await this.look();
+    }
+  }
+
+  /** A save begins: what has run by now, the file will tell of. */
+  saving(): void {
+    this._settled = new Set(
+      [...this._live.values()].filter(m => m.status !== 'running').map(m => m.execution)
+    );
+  }
+
+  /** Ask for the verdict on the file. What came before stays until it is here. */
+  async verify(): Promise<void> {
+    const asked = ++this._asked;
+    const settled = this._settled;
+    this.judge({ state: 'loading' });
+    try {
+      const verdict = await this.api.verdict(this._path);
+      if (asked === this._asked && !this._isDisposed) {
+        this.prove(verdict, settled);
+      }
+    } catch (error) {
+      if (asked === this._asked) {
+        this.judge({ state: 'failed', error: asRequestError(error) });
+      }
+    }
+  }
+
+  /** Ask what the server saw at the kernel; an event channel may have been away. */
+  async look(): Promise<void> {
+    const kernel = this._kernel;
+    if (kernel === null) {
+      return;
+    }
+    try {
+      const { cells } = await this.api.marks(kernel);
+      if (kernel === this._kernel && !this._isDisposed) {
+        for (const [id, live] of Object.entries(cells)) {
+          this.people.learn(live.executor, live.assistant);
+          this.take(id, markOf(live), true);
+        }
+        this._changed.emit(new Set(Object.keys(cells)));
+      }
+    } catch (error) {
+      console.warn('jupyter-mlo: no marks of kernel', kernel, asRequestError(error));
+    }
+  }
+
+  /** The server saw this just now, in the kernel of this notebook. */
+  saw(execution: Execution): void {
+    const { cell, mlo, assistant } = execution;
+    if (cell === null) {
+      return;
+    }
+    const [executor, helper] = [this.people.find(mlo), this.people.find(assistant)];
+    this.take(cell, markOf({ ...execution, executor, assistant: helper }), false);
+    this._changed.emit(new Set([cell]));
+    if (!this.people.knows(mlo) || !this.people.knows(assistant)) {
+      void this.look();
+    }
+  }
+
+  /** What changed since somebody last said something about it. @throws RequestError, as below. */
+  changes(): Promise<Changes> {
+    return this.api.changes(this._path);
+  }
+
+  history(before: number | null): Promise<History> {
+    return this.api.history(this._path, before);
+  }
+
+  statement(id: string): Promise<StatementView> {
+    return this.api.statement(id);
+  }
+
+  /** Seal with a meaning what `save` saves; then ask for the verdict. */
+  async seal(meaning: Meaning, save: () => Promise<void>): Promise<void> {
+    await this.api.seal({ path: this._path, meaning });
+    await save();
+    await this.verify();
+    if (this._asking.state === 'failed') {
+      throw this._asking.error;
+    }
+    if (this._verdict?.seal.meaning !== meaning) {
+      throw new RequestError(
+        'The notebook was saved, but no seal with this meaning was made',
+        'Sign in, save, and try again',
+        'not-sealed'
+      );
+    }
+  }
+
+  private prove(verdict: NotebookVerdict, settled: ReadonlySet<string | null>): void {
+    const touched = new Set([...this._proven.keys(), ...this._live.keys()]);
+    this._proven = new Map();
+    for (const cell of verdict.cells) {
+      this.people.learn(cell.executor, cell.assistant, cell.onBehalfOf);
+      if (cell.id !== null) {
+        this._proven.set(cell.id, provenOf(cell));
+        touched.add(cell.id);
+      }
+    }
+    for (const [id, live] of this._live) {
+      if (settled.has(live.execution) && this._proven.has(id)) {
+        this._live.delete(id);
+      }
+    }
+    this._settled = new Set();
+    this._verdict = verdict;
+    this._changed.emit(touched);
+    this.judge({ state: 'ready' });
+  }
+
+  /** Of two executions the later one counts; of one, that it has ended. */
+  private take(id: string, mark: Mark, fetched: boolean): void {
+    const old = this._live.get(id);
+    const [before, now] = [old?.started ?? '', mark.started ?? ''];
+    const later = fetched ? now > before : now >= before;
+    if (!old || (old.execution === mark.execution ? mark.status !== 'running' : later)) {
+      this._live.set(id, mark);
+    }
+  }
+
+  private judge(asking: Asking): void {
+    if (!this._isDisposed) {
+      this._asking = asking;
+      this._judged.emit();
+    }
+  }
+
+  private _asking: Asking = { state: 'loading' };
+  private _verdict: NotebookVerdict | null = null;
+  private _proven = new Map<string, Mark>();
+  private readonly _live = new Map<string, Mark>();
+  private _settled: ReadonlySet<string | null> = new Set();
+  private _kernel: string | null = null;
+  private _asked = 0;
+  private _isDisposed = false;
+  private readonly _changed = new Signal<this, ReadonlySet<string>>(this);
+  private readonly _judged = new Signal<this, void>(this);
+  private readonly _disposed = new Signal<this, void>(this);
+}
