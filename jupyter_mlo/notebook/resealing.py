@@ -171,6 +171,8 @@ def reseal(
         and (said.nbformat, said.kernelspec, said.widgets)
         == (seal_of.nbformat, seal_of.kernelspec, seal_of.widgets)
     ):
+        if any(cells[at]["metadata"].get(MEMBER) != stamp for at, stamp in again.items()):
+            return None
         kept = sum(line.stamp is not None for line in whole)
         again_published = (*known.chains, newest.claim.envelope)
         return SealedNotebook(dict(value), None, again_published, {}, kept, ()), known
