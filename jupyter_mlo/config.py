@@ -270,7 +270,9 @@ def _ways(pattern: str) -> int:
             least, most, items = value
             once = through(items)
             ways = 0
-            for times in range(int(least), min(int(most), LONGEST_DECLARED) + 1):
+            # What has to repeat more often than there are characters repeats nothing, too.
+            fewest, most = (min(int(bound), LONGEST_DECLARED) for bound in (least, most))
+            for times in range(fewest, most + 1):
                 ways += once**times
                 if ways > _MOST_WAYS:
                     break

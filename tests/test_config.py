@@ -143,6 +143,7 @@ def declared(folder: Path, pattern: str) -> None:
         "(?=a+)a",
         "(?>a+)+",
         "(|a)" * 30,
+        "(a*){300}b",
     ],
 )
 def test_a_pattern_that_an_id_could_keep_busy_is_refused(tmp_path: Path, pattern: str) -> None:

@@ -32,6 +32,8 @@ _TELLTALES = tuple(uri.encode() for uri in types.BINDING)
 #: One statement ID may come with several signatures, of which some may not hold: whoever
 #: puts a broken copy first must not hide the whole one behind it.
 Variants = tuple[Statement, ...]
+#: Key ID → an own key, another that it says is the same MLO's, and the enrolment that says so.
+Vouchings = dict[str, list[tuple[str, str, Statement]]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +60,9 @@ class Pool:
     #: without this a file full of broken copies would cost one check for each of its stamps.
     _checked: dict[tuple[str, bytes, str], bool] = field(default_factory=dict, repr=False)
     _own: dict[str, Variants] = field(default_factory=dict, repr=False)
+    #: MLO ID → who vouches for whom, by the key that says so and by the other
+    #: (:mod:`~jupyter_mlo.delegation.succession`).
+    vouched: dict[str, tuple[Vouchings, Vouchings]] = field(default_factory=dict, repr=False)
 
     @classmethod
     def of(cls, envelopes: Iterable[Envelope]) -> Pool:

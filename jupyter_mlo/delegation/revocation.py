@@ -20,9 +20,9 @@ from jupyter_mlo.delegation.in_time import (
     worst,
 )
 from jupyter_mlo.delegation.in_time import Logged as Logged
-from jupyter_mlo.delegation.pool import Pool, binds, names_key, names_statement
+from jupyter_mlo.delegation.pool import Pool, binds, bound_key, names_key, names_statement
 from jupyter_mlo.delegation.signer import Signer
-from jupyter_mlo.delegation.succession import related
+from jupyter_mlo.delegation.succession import accepted
 from jupyter_mlo.errors import Refused
 from jupyter_mlo.statements.envelope import Envelope
 from jupyter_mlo.statements.predicates import types
@@ -107,6 +107,8 @@ class Revocations:
     #: (MLO, key ID) → where that key ended.
     _ends: dict[tuple[str, str], _Place | None] = field(default_factory=dict, repr=False)
     _ledgers: set[str] = field(default_factory=set, repr=False)
+    #: MLO ID → its keys that registrars enrolled.
+    _enrolled: dict[str, frozenset[str]] = field(default_factory=dict, repr=False)
 
     def timeliness(
         self, statement: Statement, claimed: datetime, links: Links, now: datetime
@@ -210,8 +212,26 @@ class Revocations:
             key_id == own_key_id
             or key_id in self.trust.pins.get(mlo, ())
             or self._enrolled_by(key_id, mlo, own_key_id)
-            or related(self.pool, mlo, key_id, own_key_id)
+            or accepted(self.pool, mlo, own_key_id, key_id)
+            or (self._known(mlo, key_id) and accepted(self.pool, mlo, key_id, own_key_id))
         )
+
+    def _known(self, mlo: str, key_id: str) -> bool:
+        """Whether a key is known here as ``mlo``'s: anybody's may vouch for one that is."""
+        roots = (*self.trust.pins.get(mlo, ()), *self._registered(mlo))
+        return any(accepted(self.pool, mlo, root, key_id) for root in roots)
+
+    def _registered(self, mlo: str) -> frozenset[str]:
+        """The keys that registrars who are trusted here enrolled for ``mlo``."""
+        found = self._enrolled.get(mlo)
+        if found is None:
+            found = self._enrolled[mlo] = frozenset(
+                key_id
+                for enrolment in self.pool.enrolments.get(mlo, ())
+                if enrolment.key_id in self.trust.registrars
+                and self._enrolled_by(enrolment.key_id, mlo, key_id := bound_key(enrolment).key_id)
+            )
+        return found
 
     def _enrolled_by(self, registrar_id: str, mlo: str, key_id: str) -> bool:
         registrar = self.pool.key(registrar_id) if registrar_id in self.trust.registrars else None

@@ -10,16 +10,28 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import cast
 
-from jupyter_mlo.delegation.pool import Pool, binds, bound_key
+from jupyter_mlo.delegation.pool import Pool, Vouchings, binds, bound_key
 from jupyter_mlo.statements.predicates.identity import Enrolment
 from jupyter_mlo.statements.statement import Statement
 
-#: Keys that one MLO may have had, more of which nobody walks along.
+#: Keys whose own words of their kind are heard, at most.
 MAX_KEYS = 64
 
 
-def vouched(pool: Pool, mlo: str) -> Iterator[tuple[str, str, Statement]]:
-    """Pairs of an own key and another that it says is ``mlo``'s too; signatures hold."""
+#: An own key, another that it says is the same MLO's, and the enrolment that says so.
+Vouched = tuple[str, str, Statement]
+
+
+def vouched(pool: Pool, mlo: str) -> Iterator[Vouched]:
+    """Pairs of an own key and another that it says is ``mlo``'s too; signatures hold.
+
+    Gone through once for each MLO: every revocation asks, and a file may hold thousands of both.
+    """
+    for said in _vouched_by(pool, mlo).values():
+        yield from said
+
+
+def _vouched(pool: Pool, mlo: str) -> Iterator[Vouched]:
     for statement in pool.enrolments.get(mlo, ()):
         key_id = bound_key(statement).key_id
         if (
@@ -41,20 +53,48 @@ def backers(
     Args:
         counts: whether an enrolment still stands, as its signer's key may have been revoked.
     """
-    edges = [(one, other) for one, other, said in vouched(pool, mlo) if counts(said)]
     found: set[str] = set()
     open_ = [key_id]
-    while open_ and len(found) < MAX_KEYS:
-        wanted = open_.pop()
-        more = {one for one, other in edges if other == wanted} - found - {key_id}
-        found |= more
-        open_ += more
+    while open_:
+        for one, _, said in _vouched_for(pool, mlo).get(open_.pop(), ()):
+            # Strangers may vouch for it too, thousands of them: they hide nobody.
+            if one not in found and one != key_id and counts(said):
+                found.add(one)
+                open_.append(one)
     return frozenset(found)
 
 
-def related(pool: Pool, mlo: str, one: str, other: str) -> bool:
-    """Whether one of two keys vouches for the other, whatever was revoked since."""
-    if one == other:
-        return True
-    always: Callable[[Statement], bool] = lambda said: True  # noqa: E731
-    return one in backers(pool, mlo, other, always) or other in backers(pool, mlo, one, always)
+def accepted(pool: Pool, mlo: str, key_id: str, other: str) -> bool:
+    """Whether ``key_id`` says, directly or through others, that ``other`` is ``mlo``'s too.
+
+    Whatever was revoked since. The other way round says nothing: any stranger's key can vouch
+    for one that is well known.
+    """
+    seen: set[str] = set()
+    open_ = [key_id]
+    while open_:
+        one = open_.pop()
+        if one == other:
+            return True
+        if one not in seen:
+            seen.add(one)
+            open_ += (said[1] for said in _vouched_by(pool, mlo).get(one, ()))
+    return False
+
+
+def _vouched_by(pool: Pool, mlo: str) -> Vouchings:
+    return _links(pool, mlo)[0]
+
+
+def _vouched_for(pool: Pool, mlo: str) -> Vouchings:
+    return _links(pool, mlo)[1]
+
+
+def _links(pool: Pool, mlo: str) -> tuple[Vouchings, Vouchings]:
+    known = pool.vouched.get(mlo)
+    if known is None:
+        known = pool.vouched[mlo] = ({}, {})
+        for said in _vouched(pool, mlo):
+            known[0].setdefault(said[0], []).append(said)
+            known[1].setdefault(said[1], []).append(said)
+    return known

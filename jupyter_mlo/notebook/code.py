@@ -69,9 +69,8 @@ def lines_digest(lines: Sequence[CodeLine], kernel_name: str | None) -> str:
     first that is tagged ``injected-parameters``, of whatever type. Any further ones run
     as they are, and count like all others.
     """
-    tags = [line.tags for line in lines]
-    injected = _first(tags, INJECTED)
-    tagged = _first(tags, PARAMETERS)
+    injected = injected_line(lines)
+    tagged = _first([line.tags for line in lines], PARAMETERS)
     added = 0 if tagged is None else tagged + 1
     before = added if injected is None else injected
     code = [at for at, line in enumerate(lines) if line.kind == "code" and at != injected]
@@ -82,6 +81,11 @@ def lines_digest(lines: Sequence[CodeLine], kernel_name: str | None) -> str:
         "parameters": None if index < 0 else index,
     }
     return hashlib.sha256(value_json(form)).hexdigest()
+
+
+def injected_line(lines: Sequence[CodeLine]) -> int | None:
+    """Which line :func:`lines_digest` leaves out; None where it has them all."""
+    return _first([line.tags for line in lines], INJECTED)
 
 
 def injected_position(notebook: Code) -> int | None:

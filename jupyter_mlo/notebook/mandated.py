@@ -18,7 +18,7 @@ from jupyter_mlo.errors import StatementError
 from jupyter_mlo.identity.safe_text import terminal_safe
 from jupyter_mlo.notebook.alignment import Alignment
 from jupyter_mlo.notebook.claims import Claim
-from jupyter_mlo.notebook.code import CodeLine, injected_position, lines_digest
+from jupyter_mlo.notebook.code import CodeLine, injected_line, lines_digest
 from jupyter_mlo.notebook.present import PresentCell
 from jupyter_mlo.notebook.reading import Notebook
 from jupyter_mlo.notebook.sealed import Sealed
@@ -60,7 +60,7 @@ def out_of_scope(
     sealing = _bound(sealed.newest.claim) if sealed.newest is not None else None
     if not bound and sealing is None:
         return OutOfScope()
-    lines, kernel = _code(notebook, cells, sealed, alignment)
+    lines, kernel, positions = _code(notebook, cells, sealed, alignment)
     digest = lines_digest(lines, kernel)
     stamps = {
         at: why
@@ -68,9 +68,10 @@ def out_of_scope(
         if (why := _refusal(scope, digest) or _other_kernel(claims[at], kernel))
     }
     notes: list[str] = []
-    injected = injected_position(notebook)
-    if injected in bound and injected not in stamps:
-        assert injected is not None
+    # The very cell that the digest leaves out, whatever was put before it since.
+    left_out = injected_line(lines)
+    injected = None if left_out is None else positions[left_out]
+    if injected is not None and injected in bound and injected not in stamps:
         scope, source = bound[injected], cells[injected].cell.source
         if is_python(kernel):
             if why := _foreign_parameters(scope, source):
@@ -133,22 +134,25 @@ def _code(
     cells: Sequence[PresentCell],
     sealed: Sealed,
     alignment: Alignment | None,
-) -> tuple[list[CodeLine], str | None]:
-    """The cells that the digest is of, and the name of the kernel: as sealed, where they are."""
+) -> tuple[list[CodeLine], str | None, Sequence[int | None]]:
+    """The cells that the digest is of, and the name of the kernel: as sealed, where they are.
+
+    Beside them where each stands now; None where it does not.
+    """
     tags = [cell.cell.metadata.get("tags") for cell in cells]
     if sealed.newest is None or alignment is None:
         present = [
             CodeLine(cell.listed.kind, cell.listed.source, tag)
             for cell, tag in zip(cells, tags, strict=True)
         ]
-        return present, notebook.kernel_name
+        return present, notebook.kernel_name, range(len(present))
     # Which cell holds parameters no seal says: the cell that stands in its place now does.
     now = {place: at for at, place in enumerate(alignment.sealed_of) if place is not None}
     lines = [
         CodeLine(line.kind, line.source, tags[now[place]] if place in now else None)
         for place, line in enumerate(sealed.newest.cells)
     ]
-    return lines, sealed.newest.claim.seal.kernelspec
+    return lines, sealed.newest.claim.seal.kernelspec, [now.get(at) for at in range(len(lines))]
 
 
 def _foreign_parameters(scope: Scope, source: str) -> str:

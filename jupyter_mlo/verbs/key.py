@@ -128,7 +128,7 @@ def _list(as_json: bool, context: Context) -> int:
 def keys_of(identity: Identity, context: Context) -> list[dict[str, Any]]:
     """The keys that are known here to be one MLO's, the one at hand first."""
     from jupyter_mlo.delegation.revocation import Links, Revocations
-    from jupyter_mlo.delegation.succession import related
+    from jupyter_mlo.delegation.succession import accepted
     from jupyter_mlo.identity.rotation import pending
     from jupyter_mlo.statements.predicates.identity import Revocation
     from jupyter_mlo.verbs.at_hand import at_hand
@@ -141,7 +141,7 @@ def keys_of(identity: Identity, context: Context) -> list[dict[str, Any]]:
         keys = [identity.key_id]
         for other in sorted(pool.self_enrolments):
             mine = any(one.mlo == identity.mlo for one in pool.own_enrolments(other))
-            if other not in keys and mine and related(pool, identity.mlo, identity.key_id, other):
+            if other not in keys and mine and accepted(pool, identity.mlo, keys[0], other):
                 keys.append(other)
         rows = []
         for key_id in keys:

@@ -32,7 +32,7 @@ def rotate(arguments: argparse.Namespace, context: Context) -> int:
             f"{identity.mlo} is its key, and cannot be given another",
             hint="enrol anew: jupyter mlo enroll --succeeds " + identity.mlo,
         )
-    _refuse_ended(identity, context)
+    refuse_ended(identity, context)
     old, passphrase = unlock_with(context, store, identity, arguments.passphrase_fd)
     if arguments.new_passphrase:
         passphrase = new_passphrase(context, None, whose="the new key")
@@ -113,7 +113,7 @@ def revoke(arguments: argparse.Namespace, context: Context) -> int:
     context.note(f"{identity.label} takes back the {what}: {arguments.reason}")
     if since is not None:
         context.note(f"  compromised since {arguments.compromised_since}")
-    _refuse_ended(identity, context)
+    refuse_ended(identity, context)
     key = unlock(context, store, identity, arguments.passphrase_fd)
     enrolments = kept_enrolments(store, identity)
     revocation = make_revocation(
@@ -160,7 +160,7 @@ def _delegation(text: str | None) -> str | None:
     )
 
 
-def _refuse_ended(identity: Identity, context: Context) -> None:
+def refuse_ended(identity: Identity, context: Context) -> None:
     """Say that the key here was revoked already, before its passphrase is asked for nothing."""
     from jupyter_mlo.verbs.key import keys_of
 

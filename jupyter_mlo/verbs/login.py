@@ -20,6 +20,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from jupyter_mlo.errors import MloError
 from jupyter_mlo.verbs.context import Context
 from jupyter_mlo.verbs.unlocking import add_passphrase_options, unlock
 
@@ -53,6 +54,7 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
     from jupyter_mlo.verbs.choosing import choose
     from jupyter_mlo.verbs.durations import parse_duration
     from jupyter_mlo.verbs.home_notice import warn_of_home
+    from jupyter_mlo.verbs.key_ending import refuse_ended
 
     if arguments.grant is not None:
         return _granted(arguments, context)
@@ -69,6 +71,10 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
         identity = choose(store, arguments.who, option="login WHO")
         refuse_kind(identity)
         warn_of_home(context)
+        try:
+            refuse_ended(identity, context)
+        except MloError as error:
+            context.note(f"warning: {error}")
         key = unlock(context, store, identity, arguments.passphrase_fd)
     log_in(
         context,

@@ -168,12 +168,17 @@ def _given(context: Context, registrar: Registrar, what: str, mlo: str) -> list[
 
     with closing(at_hand(context.settings, context.now())) as here:
         pool = here.pool.also([registrar.own_enrolment])
-        key_id = registrar.identity.key_id
+        key = pool.key(registrar.identity.key_id)
+        assert key is not None  # its own enrolment is among them
+
+        def own(said: Statement) -> bool:
+            # Anybody can write this registrar's key into what he puts into the ledger.
+            return said.key_id == key.key_id and pool.holds(said, key)
+
         return [
             said
             for said in getattr(pool, what).get(mlo, ())
-            if said.key_id == key_id
-            and not any(one.key_id == key_id for one in pool.revocations.get(said.statement_id, ()))
+            if own(said) and not any(map(own, pool.revocations.get(said.statement_id, ())))
         ]
 
 

@@ -114,6 +114,8 @@ def _roles(context: Context, warnings: list[str]) -> dict[str, list[str]]:
 def _identity(
     identity: Identity, store: IdentityStore, context: Context, warnings: list[str]
 ) -> dict[str, Any]:
+    from jupyter_mlo.verbs.key_ending import refuse_ended
+
     assurance = handle = succeeds = None
     if identity.damage is not None:
         warnings.append(str(identity.damage))
@@ -121,6 +123,7 @@ def _identity(
         store.key_pem(identity)  # says what is wrong with the key file, if anything is
         found = own_attribution(identity, store, context.settings, context.now())
         assurance, handle, succeeds = str(found.assurance), found.handle, found.succeeds
+        refuse_ended(identity, context)
     except MloError as error:
         warnings.append(str(error))
     return {

@@ -62,6 +62,28 @@ def test_it_goes_one_way_and_through_several() -> None:
         judged(one, pool, pinned(three))
 
 
+def test_strangers_who_vouch_for_a_key_hide_nobody() -> None:
+    one = person()
+    two, three = person(one.mlo), person(one.mlo)
+    strangers = [person(one.mlo) for _ in range(70)]
+    flood = [said for each in strangers for said in (*each.chain, each.enrols(three))]
+    pool = [*flood, *one.chain, *two.chain, *three.chain, one.enrols(two), two.enrols(three)]
+    assert judged(three, pool, pinned(one)).assurance is Assurance.SIGNED
+
+
+def test_who_vouches_for_a_key_does_not_revoke_it_by_that() -> None:
+    ada, registrar = person(), person()
+    impostor = person(ada.mlo)
+    pool = [*registrar.chain, registrar.enrols(ada), *ada.chain, *impostor.chain]
+    pool += [impostor.enrols(ada), impostor.revokes(ada.key.key_id, time=NOW - hours(1))]
+    for trust in (pinned(ada), trusting(registrar), Trust()):
+        assert not judged(ada, pool, trust).lapsed
+    # Whom a key calls its own may; so may one that is known here for the key's MLO.
+    for said in (ada.enrols(impostor), registrar.enrols(impostor)):
+        with pytest.raises(Refused, match="was revoked"):
+            judged(ada, [*pool, said], trusting(registrar, pins=pinned(ada)))
+
+
 def test_nobody_else_vouches() -> None:
     ada, impostor, bob = person(), person(), person()
     impostor = person(ada.mlo)

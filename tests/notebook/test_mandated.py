@@ -108,6 +108,17 @@ def test_what_was_changed_since_is_named_and_the_rest_stands() -> None:
     assert report.cells[2].changed == ("source",)
 
 
+@pytest.mark.parametrize("before", [text("# Words", "z"), code("1", "z")], ids=["prose", "code"])
+def test_a_cell_put_before_does_not_hide_the_injected_one(before: dict[str, Any]) -> None:
+    value = executed(with_injected("import os"), parameters={"limit": "*"})
+    before["metadata"]["tags"] = ["injected-parameters"]
+    value["cells"].insert(0, before)
+    report = judged(value)
+    assert [str(cell.verdict) for cell in report.cells[:2]] == ["unsealed", "verified"]
+    assert report.cells[3].verdict is Verdict.INVALID
+    assert "more than parameters" in report.cells[3].reason
+
+
 @pytest.mark.parametrize(
     ("permitted", "source", "why"),
     [

@@ -228,3 +228,10 @@ def test_without_compromise_what_was_logged_stays(cli, ada, sealed, secret) -> N
     done = cli("verify", path)
     assert (done.status, "late" in done.out) == (0, False), done.out
     assert cli("ledger", "verify").status == 0
+
+
+def test_login_and_status_say_that_the_key_was_revoked(cli, ada, secret) -> None:
+    assert cli("key", "revoke", "--reason", "lost", MLO_PASSPHRASE_FILE=secret).status == 0
+    done = cli("login", MLO_PASSPHRASE_FILE=secret)
+    assert (done.status, "was revoked" in done.err) == (0, True), done.err
+    assert "was revoked" in cli("status").err

@@ -6,6 +6,11 @@ import json
 
 import pytest
 
+from jupyter_mlo.ledger.publish import publish
+from jupyter_mlo.statements.envelope import Envelope
+from jupyter_mlo.statements.predicates import types
+from jupyter_mlo.statements.subjects import statement_subject
+from tests.delegation.actors import forge, person
 from tests.verbs.workshop import Workshop
 
 
@@ -52,6 +57,20 @@ def test_a_role_is_given_shown_and_taken_back(cli, ada, pays, registrar):
     cli("trust", "remove", "--registrar", registrar)
     assert "roles" not in cli("status").out
     assert json.loads(cli("trust", "list", "--json").out)["roles"] == {}
+
+
+def test_a_forged_revocation_does_not_keep_a_role_from_being_taken_back(
+    cli, ada, pays, registrar, settings
+):
+    done = cli("registrar", "role", "grant", ada, "validator", **pays)
+    role = done.out.split()[-1]
+    stranger = person(ada)
+    said = stranger.header() | {"keyId": registrar, "reason": "left", "revokes": role}
+    forged = forge(types.REVOCATION, [statement_subject(role)], said, stranger.key)
+    publish(settings, [Envelope(forged.payload, registrar, forged.signature)])
+    done = cli("registrar", "role", "remove", ada, "validator", **pays)
+    assert done.status == 0, done.err
+    assert "nobody has a role" in cli("registrar", "role", "list").out
 
 
 def test_a_registrar_admits_to_a_team_and_dismisses(
