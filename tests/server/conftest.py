@@ -301,11 +301,13 @@ def started(
     mlo_toml: str = "",
     extension: bool = True,
     beside: tuple[str, ...] = (),
+    service: str = "",
 ) -> Running:
     """A server below a folder; ``people`` each get a token, else one token is for everybody.
 
     Args:
         beside: server extensions beside ours.
+        service: name of the server's own MLO, where it has one.
     """
     environ = throwaway_environment(folder)
     environ["PYTHONPATH"] = str(REPOSITORY)
@@ -314,6 +316,9 @@ def started(
     root.mkdir()
     token, port = secrets.token_hex(16), free_port()
     tokens = {name: secrets.token_hex(16) for name in people}
+    if service:
+        enrol_service(service, root, environ)
+        config = f"c.MloServerExtension.service_mlo = {service!r}\n{config}"
     extensions = {**dict.fromkeys(_WITHOUT, False), **dict.fromkeys(beside, True)}
     config = (
         f"c.ServerApp.jpserver_extensions = { {**extensions, 'jupyter_mlo': extension}!r}\n{config}"
@@ -345,6 +350,19 @@ def started(
 
     until(answers, 30)
     return server
+
+
+def enrol_service(name: str, root: Path, environ: dict[str, str]) -> None:
+    """Enrol a service; its passphrase is in a file that the environment names."""
+    secret = root.parent / "secret"
+    secret.write_text(PASSPHRASE)
+    secret.chmod(0o600)
+    environ["MLO_PASSPHRASE_FILE"] = str(secret)
+    command = [sys.executable, "-m", "jupyter_mlo.cli.main", "enroll", "--name", name]
+    done = subprocess.run(
+        [*command, "--kind", "service"], env=environ, cwd=root, capture_output=True, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def free_port() -> int:
