@@ -60,6 +60,8 @@ class Running:
     tokens: dict[str, str]
     log: Path
     token: str = ""
+    #: Called before it is stopped: a server with a document that is open together waits for it.
+    closing: list[Callable[[], None]] = field(default_factory=list)
 
     def user(self, name: str = "") -> User:
         """A client with this user's token; without a name, with the server's own."""
@@ -94,6 +96,8 @@ class Running:
 
     def stop(self) -> None:
         """End it as an operator would."""
+        for close in self.closing:
+            close()
         self.process.send_signal(signal.SIGTERM)
         try:
             self.process.wait(20)

@@ -81,6 +81,8 @@ def test_each_cell_is_its_executor_s_in_file_and_document(server: Running) -> No
     for view in views:
         view.until(lambda view=view: stamps({"cells": view.cells}) == 3)
         assert view.metadata["mlo"]["notebook"].startswith("urn:uuid:")
+        # As JavaScript's numbers are: other editors could not read integers.
+        assert type(view.notebook.ycells[0]["metadata"]["mlo"]["version"]) is float
     stamped = on_disk(server, path)
     # Both go on writing: what was stamped stays, in the file and for both.
     views[0].change(lambda nb: nb.append_cell(empty("c4", "# ada's note")))
