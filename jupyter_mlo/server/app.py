@@ -15,6 +15,7 @@ from typing import Any
 from jupyter_mlo.config import Settings
 from jupyter_mlo.errors import MloError
 from jupyter_mlo.server import metrics
+from jupyter_mlo.server.chains import Chains
 from jupyter_mlo.server.contents import calls_hooks
 from jupyter_mlo.server.observer import Seen
 from jupyter_mlo.server.people import Sessions
@@ -65,6 +66,7 @@ class MloApp:
         #: For what takes long or waits for a disk.
         self.workers = ThreadPoolExecutor(2, thread_name_prefix="jupyter-mlo")
         self.service = Service(settings, service_mlo, passphrase_file, clock, log, self.workers)
+        self.chains = Chains(settings, self.workers, self.watching.failed)
         self.together = SharedDocuments(serverapp, self.watching.failed)
 
     def start(self) -> None:

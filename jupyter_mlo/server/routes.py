@@ -28,6 +28,8 @@ class _Who(MloHandler):
 
     async def _acts(self, act: str, work: Callable[[Desk], BaseModel]) -> Any:
         before = self.mlo.sessions.signer(self.person, self.mlo.clock())
+        if before is not None:
+            self.mlo.chains.keep(before)
         found = await self._at_desk(work)
         now, was = found["mlo"], None if before is None else before.mlo
         if now is not None or was is not None:  # whoever signs out does it as who they were

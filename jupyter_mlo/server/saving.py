@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from jupyter_mlo.delegation.pool import Pool
 from jupyter_mlo.delegation.signer import Signer
 from jupyter_mlo.delegation.trust import TrustStore
 from jupyter_mlo.errors import MloError, SessionError
@@ -182,7 +181,7 @@ class SaveHook:
         placed = dict(place for place in places if place is not None)
         examined = examine(
             notebook,
-            pool=Pool.of([link for one in signers.values() for link in one.chain]),
+            pool=self._app.chains.pool(signers.values(), records),
             trust=TrustStore(self._app.settings).load(),
             now=now,
             records=lambda wanted: records,

@@ -62,6 +62,7 @@ class Running:
     token: str = ""
     #: Called before it is stopped: a server with a document that is open together waits for it.
     closing: list[Callable[[], None]] = field(default_factory=list)
+    command: list[str] = field(default_factory=list)
 
     def user(self, name: str = "") -> User:
         """A client with this user's token; without a name, with the server's own."""
@@ -93,6 +94,22 @@ class Running:
         )
         found: dict[str, Any] = json.loads(done.stdout)["notebooks"][0]
         return found
+
+    def begin(self) -> None:
+        """Start it, or start it again."""
+        with self.log.open("ab") as file:
+            self.process = subprocess.Popen(
+                self.command, env=self.environ, cwd=self.root, stdout=file, stderr=file
+            )
+
+        def answers() -> bool:
+            assert self.process.poll() is None, self.log.read_text()
+            try:
+                return self.user().ask("GET", "/api/status").ok
+            except requests.ConnectionError:
+                return False
+
+        until(answers, 30)
 
     def stop(self) -> None:
         """End it as an operator would."""
@@ -339,20 +356,12 @@ def started(
         *(["--allow-root"] if os.geteuid() == 0 else []),
     ]
     environ["JUPYTER_TOKEN"] = token
-    with log.open("wb") as file:
-        process = subprocess.Popen(command, env=environ, cwd=root, stdout=file, stderr=file)
-    server = Running(root, f"http://127.0.0.1:{port}", environ, process, tokens, log, token)
+    url = f"http://127.0.0.1:{port}"
+    process = subprocess.Popen(["true"])
+    server = Running(root, url, environ, process, tokens, log, token, command=command)
     if people:
         server.token = tokens[people[0]]
-
-    def answers() -> bool:
-        assert process.poll() is None, log.read_text()
-        try:
-            return server.user().ask("GET", "/api/status").ok
-        except requests.ConnectionError:
-            return False
-
-    until(answers, 30)
+    server.begin()
     return server
 
 
