@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections import OrderedDict
 from collections.abc import Callable
@@ -12,7 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_mlo.config import Settings
+from jupyter_mlo.errors import MloError
 from jupyter_mlo.server import metrics
+from jupyter_mlo.server.chains import Chains
+from jupyter_mlo.server.contents import calls_hooks
 from jupyter_mlo.server.observer import Seen
 from jupyter_mlo.server.people import Sessions
 from jupyter_mlo.server.saving import SaveHook
@@ -20,6 +24,7 @@ from jupyter_mlo.server.service import Service
 from jupyter_mlo.server.together import SharedDocuments
 from jupyter_mlo.server.watching import Watching
 from jupyter_mlo.statements.times import to_text
+from jupyter_mlo.verbs.servers_here import leave_note, take_note_away
 
 EXECUTION = "https://events.jupyter-mlo.github.io/execution/v1"
 ACT = "https://events.jupyter-mlo.github.io/act/v1"
@@ -61,6 +66,7 @@ class MloApp:
         #: For what takes long or waits for a disk.
         self.workers = ThreadPoolExecutor(2, thread_name_prefix="jupyter-mlo")
         self.service = Service(settings, service_mlo, passphrase_file, clock, log, self.workers)
+        self.chains = Chains(settings, self.workers, self.watching.failed)
         self.together = SharedDocuments(serverapp, self.watching.failed)
 
     def start(self) -> None:
@@ -69,12 +75,18 @@ class MloApp:
         for path in sorted(Path(__file__).with_name("events").glob("*.yaml")):
             events.register_event_schema(path)
         contents = self.serverapp.contents_manager
-        #: Whether this contents manager calls hooks at all.
-        self.hooked = hasattr(contents, "register_pre_save_hook")
-        if self.hooked:
+        #: Whether this contents manager calls hooks.
+        self.hooked = calls_hooks(contents)
+        if hasattr(contents, "register_pre_save_hook"):
             contents.register_pre_save_hook(self.hook)
             contents.register_post_save_hook(self.hook.saved)
         self.service.signer(self.clock())
+        for problem in self.problems:
+            self.log.warning("jupyter-mlo: %s", problem)
+        try:
+            leave_note(self.settings, self.problems)
+        except (MloError, OSError):
+            self.watching.failed("leave a note for jupyter mlo status")
 
     @property
     def problems(self) -> list[str]:
@@ -95,6 +107,8 @@ class MloApp:
         self.watching.close()
         self.hook.close()
         self.workers.shutdown(wait=True)
+        with contextlib.suppress(OSError):
+            take_note_away(self.settings)
 
     def in_worker(self, work: Callable[[], Any]) -> asyncio.Future[Any]:
         """Do something that takes long beside the event loop."""

@@ -27,9 +27,13 @@ class _Who(MloHandler):
         return found.model_dump()
 
     async def _acts(self, act: str, work: Callable[[Desk], BaseModel]) -> Any:
+        before = self.mlo.sessions.signer(self.person, self.mlo.clock())
+        if before is not None:
+            self.mlo.chains.keep(before)
         found = await self._at_desk(work)
-        mlo = found["mlo"]
-        self.mlo.act(act, mlo=None if mlo is None else mlo["id"])
+        now, was = found["mlo"], None if before is None else before.mlo
+        if now is not None or was is not None:  # whoever signs out does it as who they were
+            self.mlo.act(act, mlo=was if now is None else now["id"])
         return found
 
 

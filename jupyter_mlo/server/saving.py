@@ -12,7 +12,6 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from jupyter_mlo.delegation.pool import Pool
 from jupyter_mlo.delegation.signer import Signer
 from jupyter_mlo.delegation.trust import TrustStore
 from jupyter_mlo.errors import MloError, SessionError
@@ -207,7 +206,9 @@ class SaveHook:
                 return found[0]
         known.sealed = None
         notebook = notebook_from_json(value)
-        placed = self._placed(_sources(notebook))
+        sources = _sources(notebook)
+        pool = self._app.chains.pool(signers.values(), self._recorded(sources))
+        placed = self._placed(sources)
         examined = examine(notebook, pool=pool, trust=trust, now=now, records=self._recorded)
         if signer is None or early:
             stamped = stamp_examined(value, examined, stampers=signers, now=now, placed=placed)

@@ -46,6 +46,7 @@ def survey(context: Context) -> dict[str, Any]:
     from jupyter_mlo.identity.store import IdentityStore
     from jupyter_mlo.verbs.autoload import is_on
     from jupyter_mlo.verbs.home_notice import home_warnings
+    from jupyter_mlo.verbs.servers_here import problems_of_servers
 
     settings = context.settings
     warnings = home_warnings(context)
@@ -62,6 +63,7 @@ def survey(context: Context) -> dict[str, Any]:
         for identity in store.all()
     ]
     warnings += [str(problem) for problem in store.problems()]
+    warnings += problems_of_servers(settings)
     return {
         "version": 1,
         "session": _session(context, warnings),

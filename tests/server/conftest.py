@@ -60,6 +60,9 @@ class Running:
     tokens: dict[str, str]
     log: Path
     token: str = ""
+    #: Called before it is stopped: a server with a document that is open together waits for it.
+    closing: list[Callable[[], None]] = field(default_factory=list)
+    command: list[str] = field(default_factory=list)
 
     def user(self, name: str = "") -> User:
         """A client with this user's token; without a name, with the server's own."""
@@ -92,8 +95,26 @@ class Running:
         found: dict[str, Any] = json.loads(done.stdout)["notebooks"][0]
         return found
 
+    def begin(self) -> None:
+        """Start it, or start it again."""
+        with self.log.open("ab") as file:
+            self.process = subprocess.Popen(
+                self.command, env=self.environ, cwd=self.root, stdout=file, stderr=file
+            )
+
+        def answers() -> bool:
+            assert self.process.poll() is None, self.log.read_text()
+            try:
+                return self.user().ask("GET", "/api/status").ok
+            except requests.ConnectionError:
+                return False
+
+        until(answers, 30)
+
     def stop(self) -> None:
         """End it as an operator would."""
+        for close in self.closing:
+            close()
         self.process.send_signal(signal.SIGTERM)
         try:
             self.process.wait(20)
@@ -301,11 +322,13 @@ def started(
     mlo_toml: str = "",
     extension: bool = True,
     beside: tuple[str, ...] = (),
+    service: str = "",
 ) -> Running:
     """A server below a folder; ``people`` each get a token, else one token is for everybody.
 
     Args:
         beside: server extensions beside ours.
+        service: name of the server's own MLO, where it has one.
     """
     environ = throwaway_environment(folder)
     environ["PYTHONPATH"] = str(REPOSITORY)
@@ -314,6 +337,9 @@ def started(
     root.mkdir()
     token, port = secrets.token_hex(16), free_port()
     tokens = {name: secrets.token_hex(16) for name in people}
+    if service:
+        enrol_service(service, root, environ)
+        config = f"c.MloServerExtension.service_mlo = {service!r}\n{config}"
     extensions = {**dict.fromkeys(_WITHOUT, False), **dict.fromkeys(beside, True)}
     config = (
         f"c.ServerApp.jpserver_extensions = { {**extensions, 'jupyter_mlo': extension}!r}\n{config}"
@@ -330,21 +356,26 @@ def started(
         *(["--allow-root"] if os.geteuid() == 0 else []),
     ]
     environ["JUPYTER_TOKEN"] = token
-    with log.open("wb") as file:
-        process = subprocess.Popen(command, env=environ, cwd=root, stdout=file, stderr=file)
-    server = Running(root, f"http://127.0.0.1:{port}", environ, process, tokens, log, token)
+    url = f"http://127.0.0.1:{port}"
+    process = subprocess.Popen(["true"])
+    server = Running(root, url, environ, process, tokens, log, token, command=command)
     if people:
         server.token = tokens[people[0]]
-
-    def answers() -> bool:
-        assert process.poll() is None, log.read_text()
-        try:
-            return server.user().ask("GET", "/api/status").ok
-        except requests.ConnectionError:
-            return False
-
-    until(answers, 30)
+    server.begin()
     return server
+
+
+def enrol_service(name: str, root: Path, environ: dict[str, str]) -> None:
+    """Enrol a service; its passphrase is in a file that the environment names."""
+    secret = root.parent / "secret"
+    secret.write_text(PASSPHRASE)
+    secret.chmod(0o600)
+    environ["MLO_PASSPHRASE_FILE"] = str(secret)
+    command = [sys.executable, "-m", "jupyter_mlo.cli.main", "enroll", "--name", name]
+    done = subprocess.run(
+        [*command, "--kind", "service"], env=environ, cwd=root, capture_output=True, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def free_port() -> int:

@@ -34,6 +34,7 @@ class SharedNotebook:
             header=user.headers,
             timeout=30,
         )
+        user.server.closing.append(self.close)
         self._doc: Doc[Any] = Doc()
         self.notebook = YNotebook(self._doc)
         self._socket.send_binary(create_sync_message(self._doc))

@@ -212,6 +212,22 @@ def test_history_and_a_statement_with_what_proves_it(
     assert all(one["dsseEnvelope"] for one in bundles)
 
 
+def test_what_others_write_into_a_file_is_not_overwritten_by_memory(
+    server: Running, ran: list[dict[str, Any]]
+) -> None:
+    ada = server.user("ada")
+    ada.save("here.ipynb", notebook(*copy.deepcopy(ran)))
+    kernel = ada.kernel()
+    other = ada.connect(kernel).run("'another'", "another")
+    marks(ada, kernel, "another")
+    ada.save("there.ipynb", notebook(other))
+    theirs = on_disk(server, "there.ipynb")
+    (server.root / "here.ipynb").write_text(json.dumps(theirs))
+    ada.save("here.ipynb", copy.deepcopy(theirs))
+    assert on_disk(server, "here.ipynb") == theirs
+    assert server.verified("here.ipynb")["holds"]
+
+
 def test_folders_files_and_odd_notebooks_are_saved_as_they_were_sent(server: Running) -> None:
     ada = server.user("ada")
     assert ada.ask("PUT", "/api/contents/folder", json={"type": "directory"}).ok

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.server.conftest import Running, notebook, started, until
+from tests.server.conftest import PASSPHRASE, Running, Start, notebook, started, until
 from tests.server.shared import SharedNotebook
 from tests.server.test_attribution import marks
 
@@ -81,6 +81,8 @@ def test_each_cell_is_its_executor_s_in_file_and_document(server: Running) -> No
     for view in views:
         view.until(lambda view=view: stamps({"cells": view.cells}) == 3)
         assert view.metadata["mlo"]["notebook"].startswith("urn:uuid:")
+        # As JavaScript's numbers are: other editors could not read integers.
+        assert type(view.notebook.ycells[0]["metadata"]["mlo"]["version"]) is float
     stamped = on_disk(server, path)
     # Both go on writing: what was stamped stays, in the file and for both.
     views[0].change(lambda nb: nb.append_cell(empty("c4", "# ada's note")))
@@ -141,3 +143,69 @@ def test_the_document_outlives_its_editors_and_the_server_s_memory(server: Runni
     again.change(lambda nb: nb.append_cell(empty("c3", "# more")))
     until(lambda: len(on_disk(server, path)["cells"]) == 3)
     assert [cell["id"] for cell in on_disk(server, path)["cells"]] == ["c1", "c2", "c3"]
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """A server with an MLO of its own."""
+    folder = tmp_path_factory.mktemp("served")
+    running = started(folder, "ada", beside=BESIDE, service="Sample Server")
+    running.user("ada").enrol("Ada Sample")
+    yield running
+    running.stop()
+
+
+def test_the_server_s_own_mlo_seals_and_a_person_where_they_say_so(served: Running) -> None:
+    path = "sealed.ipynb"
+    put(served, path, empty("c1", "'sealed'"))
+    ada = served.user("ada")
+    (own,) = ids(served, "ada")
+    kernel = ada.kernel()
+    wire = ada.connect(kernel)
+    view = SharedNotebook(ada, path)
+    view.shows(wire.run("'sealed'", "c1"))
+    until(lambda: stamps(on_disk(served, path)) == 1)
+    found = served.verified(path)
+    assert [(cell["mlo"], cell["verdict"]) for cell in found["cells"]] == [(own, "verified")]
+    assert found["seal"]["mlo"] != own
+    assert found["holds"]
+    view.until(lambda: view.metadata.get("mlo", {}).get("seals"))
+    # What a person says about it, they say, though the server saves.
+    ada.post("/jupyter-mlo/notebook/seal", {"path": path, "meaning": "reviewed"})
+    view.change(lambda nb: nb.append_cell(empty("c2", "# reviewed")))
+    until(lambda: len(on_disk(served, path)["cells"]) == 2)
+    seal = served.verified(path)["seal"]
+    assert (seal["mlo"], seal["meaning"], seal["verdict"]) == (own, "reviewed", "verified")
+    # Kernels know nothing of the server's passphrase.
+    code = "import os; print(os.environ.get('MLO_PASSPHRASE_FILE'))"
+    assert wire.run(code)["outputs"][0]["text"] == "None\n"
+    assert PASSPHRASE not in served.log.read_text()
+
+
+def test_where_people_only_write_it_seals_now_and_then_and_at_last(served: Running) -> None:
+    path = "written.ipynb"
+    put(served, path, empty("c1", "'one'"))
+    ada = served.user("ada")
+    view = SharedNotebook(ada, path)
+    view.change(lambda nb: nb.set_cell(0, source="'two'"))
+    until(lambda: "mlo" in on_disk(served, path)["metadata"])
+    first = on_disk(served, path)["metadata"]["mlo"]
+    for text in ("'three'", "'four'"):
+        view.change(lambda nb, text=text: nb.set_cell(0, source=text))
+        view.pump(1.3)
+    assert on_disk(served, path)["metadata"]["mlo"] == first
+    assert "".join(on_disk(served, path)["cells"][0]["source"]) == "'four'"
+
+
+def test_what_the_server_s_own_mlo_lacks_is_said(start: Start) -> None:
+    server = start("ada", config="c.MloServerExtension.service_mlo = 'Nobody Sample'")
+    ada = server.user("ada")
+
+    def problem() -> Any:
+        return [one for one in ada.get("/jupyter-mlo/me")["problems"] if "server's own" in one]
+
+    assert "Nobody Sample" in until(problem)[0]
+    ada.enrol("Ada Sample")
+    wire = ada.connect(ada.kernel())
+    ada.save("one.ipynb", notebook(wire.run("1", "c1")))
+    assert server.log.read_text().count("server's own MLO seals nothing") == 1
