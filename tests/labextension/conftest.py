@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import runpy
@@ -18,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.needs import chromium
 
@@ -43,10 +44,24 @@ class Lab:
     token: str
     folder: Path
     log: Path
+    environ: dict[str, str]
 
     def url(self, path: str) -> str:
-        """The page of a file of its folder."""
-        return f"http://127.0.0.1:{self.port}/lab/tree/{path}?token={self.token}"
+        """The page of a file of its folder, and nothing of what was open before."""
+        return f"http://127.0.0.1:{self.port}/lab/tree/{path}?reset&token={self.token}"
+
+    def jupyter_mlo(self, *argv: str, status: int = 0) -> str:
+        """Run a command as the server's account; what it says."""
+        done = subprocess.run(
+            [sys.executable, "-m", "jupyter_mlo.cli.main", *argv],
+            env=self.environ,
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert done.returncode == status, done.stdout + done.stderr
+        return done.stdout
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +104,7 @@ def lab(front_end: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[L
         )
     try:
         _wait(f"http://127.0.0.1:{port}/api", server, log)
-        yield Lab(port, token, folder, log)
+        yield Lab(port, token, folder, log, environ)
     finally:
         server.terminate()
         server.wait(20)
@@ -120,6 +135,28 @@ def browser() -> Iterator[Browser]:
         )
         yield one
         one.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    one = browser.new_page(viewport={"width": 1280, "height": 900})
+    one.set_default_timeout(20_000)
+    yield one
+    one.close()
+
+
+@contextlib.contextmanager
+def setting(lab: Lab, plugin: str, **values: object) -> Iterator[None]:
+    """A user's settings of one plugin, for pages that are opened meanwhile."""
+    name, _, member = plugin.rpartition(":")
+    folder = Path(lab.environ["HOME"], ".jupyter", "lab", "user-settings", name)
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / f"{member}.jupyterlab-settings"
+    file.write_text(json.dumps(values))
+    try:
+        yield
+    finally:
+        file.unlink()
 
 
 def write_notebook(path: Path, *sources: str) -> None:

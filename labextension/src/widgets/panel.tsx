@@ -49,7 +49,7 @@ export class MloPanel extends SidePanel {
       ));
       this.addWidget(notebook);
       this.addWidget(history);
-      (this.content as AccordionPanel).collapse(2);
+      (this.content as AccordionPanel).setRelativeSizes([3, 4, 2]);
       notebooks.currentChanged.connect(() => {
         notebook.update();
         history.update();

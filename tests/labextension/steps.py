@@ -1,0 +1,77 @@
+"""What people do in the browser, a function each."""
+
+from __future__ import annotations
+
+from playwright.sync_api import Locator, Page
+
+from tests.labextension.conftest import Lab
+
+IDLE = ".jp-Notebook-ExecutionIndicator[data-status=idle]"
+PASSPHRASE = "correct horse battery staple"
+
+
+def open_notebook(page: Page, lab: Lab, name: str) -> None:
+    """The notebook, its kernel idle."""
+    page.goto(lab.url(name))
+    page.locator(IDLE).wait_for(state="attached", timeout=60_000)
+
+
+def panel(page: Page) -> Locator:
+    """The MLO panel, opened."""
+    region = page.get_by_role("region", name="MLO", exact=True)
+    if not region.is_visible():
+        page.locator(".jp-mlo-badge").click()
+    region.wait_for()
+    return region
+
+
+def enrol(page: Page, name: str = "Ada Sample") -> None:
+    """Go through the wizard."""
+    who = panel(page)
+    who.get_by_role("button", name="I have no MLO ID yet").click()
+    form = who.get_by_role("form", name="Enrol")
+    form.get_by_label("Name").fill(name)
+    form.get_by_label("New passphrase").fill(PASSPHRASE)
+    form.get_by_label("The same again").fill(PASSPHRASE)
+    form.get_by_role("button", name="Enrol").click()
+    who.get_by_role("button", name="Sign out").wait_for()
+
+
+def sign_in(page: Page, passphrase: str = PASSPHRASE) -> None:
+    """Fill in the prompt, in which the one known MLO stands already."""
+    form = panel(page).get_by_role("form", name="Sign in")
+    form.get_by_label("Passphrase").fill(passphrase)
+    form.get_by_role("button", name="Sign in").click()
+
+
+def who_is_here(page: Page) -> None:
+    """Somebody is signed in: enrolled now, or before."""
+    who = panel(page)
+    out = who.get_by_role("button", name="Sign out")
+    who.get_by_role("form", name="Sign in").or_(out).wait_for()
+    if out.is_visible():
+        return
+    if "Ada Sample" in who.inner_text():
+        sign_in(page)
+    else:
+        enrol(page)
+    out.wait_for()
+
+
+def run(page: Page, at: int) -> None:
+    """Run one cell."""
+    page.locator(".jp-CodeCell .cm-content").nth(at).click()
+    page.keyboard.press("Control+Enter")
+
+
+def mark(page: Page, at: int, sign: str) -> Locator:
+    """A cell's mark, as soon as it shows this sign."""
+    found = page.locator(".jp-CodeCell").nth(at).locator(f".jp-mlo-mark[data-sign={sign}]")
+    found.wait_for()
+    return found
+
+
+def save(page: Page) -> None:
+    """Save, by the toolbar."""
+    page.locator(IDLE).wait_for(state="attached")
+    page.locator('[data-jp-item-name="save"]').first.click()
