@@ -187,7 +187,7 @@ class SaveHook:
         if not signers:
             return SealedNotebook(dict(value), None, (), {}, 0, ())
         trust = TrustStore(self._app.settings).load()
-        pool = Pool.of([link for one in signers.values() for link in one.chain])
+        pool = self._app.chains.pool(signers.values(), ())
         if known.sealed is not None and signer is not None and not early:
             found = reseal(
                 value,
