@@ -17,6 +17,7 @@ from jupyter_mlo.errors import MloError
 from jupyter_mlo.server import metrics
 from jupyter_mlo.server.chains import Chains
 from jupyter_mlo.server.contents import calls_hooks
+from jupyter_mlo.server.executing import watch_execution
 from jupyter_mlo.server.observer import Seen
 from jupyter_mlo.server.people import Sessions
 from jupyter_mlo.server.saving import SaveHook
@@ -80,6 +81,10 @@ class MloApp:
         if hasattr(contents, "register_pre_save_hook"):
             contents.register_pre_save_hook(self.hook)
             contents.register_post_save_hook(self.hook.saved)
+        try:
+            watch_execution(self.serverapp, self.watching)
+        except Exception:
+            self.watching.failed("watch what the server itself sends to kernels")
         self.service.signer(self.clock())
         for problem in self.problems:
             self.log.warning("jupyter-mlo: %s", problem)

@@ -108,15 +108,4 @@ def _touch(document: Any) -> None:
 
 def _set(metadata: Any, value: Any) -> None:
     if metadata.get(MEMBER) != value:
-        metadata[MEMBER] = _shared(value)
-
-
-def _shared(value: Any) -> Any:
-    """JSON as shared documents hold it: JavaScript's numbers are no integers."""
-    if isinstance(value, Mapping):
-        return {name: _shared(one) for name, one in value.items()}
-    if isinstance(value, list):
-        return [_shared(one) for one in value]
-    if isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    return value
+        metadata[MEMBER] = value

@@ -92,6 +92,8 @@ def lab(front_end: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[L
         port = free.getsockname()[1]
     log = home / "server.log"
     options = ["--no-browser", f"--port={port}", "--ServerApp.port_retries=0"]
+    # One person edits here; with jupyter-collaboration see tests/server.
+    options.append("--YDocExtension.disable_rtc=True")
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         options.append("--allow-root")
     with log.open("w") as written:

@@ -331,7 +331,7 @@ def started(
         service: name of the server's own MLO, where it has one.
     """
     environ = throwaway_environment(folder)
-    environ["PYTHONPATH"] = str(REPOSITORY)
+    environ["PYTHONPATH"] = f"{REPOSITORY}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"
     (folder / "mlo" / "mlo.toml").write_text(mlo_toml)
     root = folder / "work"
     root.mkdir()

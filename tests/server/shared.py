@@ -27,7 +27,8 @@ class SharedNotebook:
         answer = user.ask("PUT", f"/api/collaboration/session/{path}", json=form)
         assert answer.ok, answer.text
         session = answer.json()
-        room = f"json:notebook:{session['fileId']}"
+        self.file: str = session["fileId"]
+        room = f"json:notebook:{self.file}"
         self._socket = websocket.create_connection(
             f"{user.server.url.replace('http', 'ws', 1)}/api/collaboration/room/{room}"
             f"?sessionId={session['sessionId']}",

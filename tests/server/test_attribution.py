@@ -112,6 +112,21 @@ def test_a_request_id_of_somebody_else_is_not_used_again(start: Start) -> None:
     assert server.verified("one.ipynb")["cells"][0]["mlo"] == mlo
 
 
+def test_what_others_left_in_a_kernel_is_out_of_reach(start: Start) -> None:
+    server = start("ada", "grace")
+    ada, grace = server.user("ada"), server.user("grace")
+    ada.enrol("Ada Sample")
+    mlo = grace.enrol("Grace Sample")
+    kernel = ada.kernel()
+    ada.connect(kernel).run("total = sum; sum = lambda values: 42", "c1")
+    cell = grace.connect(kernel).run("sum([1, 2])", "c2")
+    assert cell["outputs"][0]["data"]["text/plain"] == "42"
+    marks(grace, kernel, "c2")
+    grace.save("left.ipynb", notebook(cell))
+    (found,) = server.verified("left.ipynb")["cells"]
+    assert (found["mlo"], found["verdict"]) == (mlo, "verified")
+
+
 def test_metadata_of_a_cell_cannot_say_that_the_server_has_noted_it(start: Start) -> None:
     server = start("ada")
     ada = server.user("ada")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import re
 from collections.abc import Iterator
@@ -41,7 +42,15 @@ def empty(cell: str, source: str) -> dict[str, Any]:
 
 
 def on_disk(server: Running, path: str) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((server.root / path).read_text())
+    """The file; while the server writes it, a moment later."""
+
+    def whole() -> Any:
+        try:
+            return json.loads((server.root / path).read_text())
+        except ValueError:
+            return None
+
+    found: dict[str, Any] = until(whole)
     return found
 
 
@@ -58,6 +67,7 @@ def saves(server: Running, path: str) -> int:
 
 
 def verdicts(server: Running, path: str) -> list[tuple[str | None, str]]:
+    on_disk(server, path)
     return [(cell["mlo"], cell["verdict"]) for cell in server.verified(path)["cells"]]
 
 
@@ -209,3 +219,23 @@ def test_what_the_server_s_own_mlo_lacks_is_said(start: Start) -> None:
     wire = ada.connect(ada.kernel())
     ada.save("one.ipynb", notebook(wire.run("1", "c1")))
     assert server.log.read_text().count("server's own MLO seals nothing") == 1
+
+
+@pytest.mark.skipif(
+    importlib.util.find_spec("jupyter_server_nbmodel") is None,
+    reason="jupyter-server-nbmodel is not installed: it takes over how JupyterLab runs cells",
+)
+def test_a_cell_that_the_server_sends_is_its_user_s(start: Start) -> None:
+    server = start("ada", "grace", beside=(*BESIDE, "jupyter_server_nbmodel"))
+    ada, grace = server.user("ada"), server.user("grace")
+    a, g = ada.enrol("Ada Sample"), grace.enrol("Grace Sample")
+    put(server, "one.ipynb", empty("c1", "'ada'"), empty("c2", "'grace'"))
+    view = SharedNotebook(ada, "one.ipynb")
+    kernel = ada.kernel()
+    document = f"json:notebook:{view.file}"
+    for user, cell, code in ((ada, "c1", "'ada'"), (grace, "c2", "'grace'")):
+        metadata = {"cell_id": cell, "document_id": document}
+        user.post(f"/api/kernels/{kernel}/execute", {"code": code, "metadata": metadata})
+    marks(ada, kernel, "c1", "c2")
+    until(lambda: stamps(on_disk(server, "one.ipynb")) == 2)
+    assert [mlo for mlo, _ in verdicts(server, "one.ipynb")] == [a, g]
