@@ -273,6 +273,19 @@ def notebook(*cells: dict[str, Any], kernel: str = "python3") -> dict[str, Any]:
     }
 
 
+def on_disk(server: Running, path: str) -> dict[str, Any]:
+    """The notebook that stands in a file now; a save may be writing it just then."""
+
+    def whole() -> Any:
+        try:
+            return json.loads((server.root / path).read_text())
+        except ValueError:
+            return None
+
+    found: dict[str, Any] = until(whole)
+    return found
+
+
 def until(there: Callable[[], Any], seconds: float = 10) -> Any:
     """What ``there`` returns as soon as it is true."""
     end = time.monotonic() + seconds

@@ -35,6 +35,7 @@ class Bench:
         self.desk = Desk(settings, self.sessions, self.clock, hooked=True)
         self.seen: list[Seen] = []
         self.notices: list[str] = []
+        self.said = 0
         self.store = RecordStore(settings.records)
         self.workers = ThreadPoolExecutor(1)
         self.observer = KernelObserver(
@@ -68,7 +69,8 @@ class Bench:
         self.observer.close().join()
 
     def _kernel_says(self, request: str, kind: str, content: dict[str, Any]) -> None:
-        header = f'{{"msg_type":"{kind}"}}'.encode()
+        self.said += 1
+        header = f'{{"msg_id":"{self.said}","msg_type":"{kind}"}}'.encode()
         parent = json.dumps({"msg_id": request}).encode()
         self.observer.passes(header, parent, json.dumps(content).replace(": ", ":").encode())
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.server.conftest import Running, Start, User, notebook, started, until
+from tests.server.conftest import Running, Start, User, notebook, on_disk, started, until
 from tests.server.test_attribution import marks
 
 
@@ -36,11 +36,6 @@ def ran(server: Running) -> list[dict[str, Any]]:
 
 def verdicts(server: Running, path: str) -> list[str]:
     return [cell["verdict"] for cell in server.verified(path)["cells"]]
-
-
-def on_disk(server: Running, path: str) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((server.root / path).read_text())
-    return found
 
 
 def test_a_front_end_that_knows_nothing_of_stamps_keeps_them(

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.server.conftest import PASSPHRASE, Running, Start, notebook, started, until
+from tests.server.conftest import PASSPHRASE, Running, Start, notebook, on_disk, started, until
 from tests.server.shared import SharedNotebook
 from tests.server.test_attribution import marks
 

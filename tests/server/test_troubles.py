@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
-from tests.server.conftest import PASSPHRASE, Running, Start, notebook, until
+from tests.server.conftest import PASSPHRASE, Running, Start, notebook, on_disk, until
 from tests.server.test_attribution import executors, marks, records
 
 #: Another process that writes into the ledger, and takes its time.
@@ -27,18 +25,13 @@ connection.execute("ROLLBACK")
 @contextmanager
 def held(server: Running, seconds: float) -> Iterator[subprocess.Popen[str]]:
     """Another process holds the ledger's write lock."""
-    (database,) = (server.root.parent / "mlo").rglob("ledger*.sqlite*[!-]")
+    (database,) = (server.root.parent / "mlo").rglob("ledger.sqlite3")
     command = [sys.executable, "-c", HOLDS, str(database), str(seconds)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as holder:
         assert holder.stdout is not None
         assert holder.stdout.readline() == "held\n"
         yield holder
         holder.kill()
-
-
-def on_disk(server: Running, path: str) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((server.root / path).read_text())
-    return found
 
 
 def test_while_the_ledger_is_locked_one_saves_and_signs_in(start: Start) -> None:
