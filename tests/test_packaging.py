@@ -282,7 +282,9 @@ def imported_distributions() -> dict[str, set[str]]:
             else:
                 continue
             for top in tops - set(sys.stdlib_module_names) - {"jupyter_mlo"}:
-                for owner in owners.get(top, [top]):
+                some = owners.get(top, [top])
+                # Of several that share a folder, the one that is called like it.
+                for owner in [top] if top in some else some:
                     found.setdefault(_normal(owner), set()).add(name)
     return found
 

@@ -41,19 +41,6 @@ def empty(cell: str, source: str) -> dict[str, Any]:
     }
 
 
-def on_disk(server: Running, path: str) -> dict[str, Any]:
-    """The file; while the server writes it, a moment later."""
-
-    def whole() -> Any:
-        try:
-            return json.loads((server.root / path).read_text())
-        except ValueError:
-            return None
-
-    found: dict[str, Any] = until(whole)
-    return found
-
-
 def stamps(notebook_: dict[str, Any]) -> int:
     return sum("mlo" in cell["metadata"] for cell in notebook_["cells"])
 
