@@ -1,6 +1,7 @@
 import type { JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { commands } from './plugins/commands';
 import { executor } from './plugins/executor';
+import { login } from './plugins/login';
 import { marks } from './plugins/marks';
 import { model } from './plugins/model';
 import { panel } from './plugins/panel';
@@ -12,6 +13,7 @@ const plugins: JupyterFrontEndPlugin<unknown>[] = [
   status,
   marks,
   executor,
+  login,
   commands
 ];
 

@@ -22,7 +22,8 @@ export class RequestError extends Error {
 export class ServerApi implements Api {
   constructor(private readonly settings: ServerConnection.ISettings) {}
 
-  me = (): Promise<Me> => this.ask('GET', 'me');
+  // With it the server learns that this page has the panel: %mlo_login opens it then.
+  me = (): Promise<Me> => this.ask('GET', 'me?panel=1');
   login: Api['login'] = login => this.ask('POST', 'login', login);
   logout = (): Promise<Me> => this.ask('POST', 'logout', {});
   renew: Api['renew'] = renewal => this.ask('POST', 'renew', renewal);
