@@ -83,27 +83,27 @@ class SharedDocuments:
 
 
 def _carry(document: Any, notebook: Any, cells: dict[str, Any]) -> None:
-    from pycrdt import Map
-
     with document.ydoc.transaction():
-        meta = document.ydoc.get("meta", type=Map)
-        metadata = meta.get("metadata")
-        if notebook is not None and isinstance(metadata, Map):
+        metadata = document._ymeta.get("metadata")
+        if notebook is not None and _is_map(metadata):
             _set(metadata, notebook)
         for cell in document.ycells:
             stamp = cells.pop(str(cell.get("id")), None)
             metadata = cell.get("metadata")
-            if stamp is not None and isinstance(metadata, Map):
+            if stamp is not None and _is_map(metadata):
                 _set(metadata, stamp)
 
 
 def _touch(document: Any) -> None:
     """A change that changes nothing: the server saves whatever was changed."""
-    from pycrdt import Map
-
-    metadata = document.ydoc.get("meta", type=Map).get("metadata")
-    if isinstance(metadata, Map) and MEMBER in metadata:
+    metadata = document._ymeta.get("metadata")
+    if _is_map(metadata) and MEMBER in metadata:
         metadata[MEMBER] = metadata[MEMBER]
+
+
+def _is_map(value: Any) -> bool:
+    """Whether it is shared itself; a plain object would have to be replaced as a whole."""
+    return hasattr(value, "observe")
 
 
 def _set(metadata: Any, value: Any) -> None:

@@ -2,6 +2,7 @@ import type { JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { banner } from './plugins/banner';
 import { commands } from './plugins/commands';
 import { executor } from './plugins/executor';
+import { login } from './plugins/login';
 import { marks } from './plugins/marks';
 import { model } from './plugins/model';
 import { notebooks } from './plugins/notebooks';
@@ -16,6 +17,7 @@ const plugins: JupyterFrontEndPlugin<unknown>[] = [
   marks,
   banner,
   executor,
+  login,
   commands
 ];
 

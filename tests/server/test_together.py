@@ -161,6 +161,7 @@ def test_the_server_s_own_mlo_seals_and_a_person_where_they_say_so(served: Runni
     wire = ada.connect(kernel)
     view = SharedNotebook(ada, path)
     view.shows(wire.run("'sealed'", "c1"))
+    until(lambda: (on_disk(served, path)["metadata"].get("mlo") or {}).get("seals"))
     until(lambda: stamps(on_disk(served, path)) == 1)
     found = served.verified(path)
     assert [(cell["mlo"], cell["verdict"]) for cell in found["cells"]] == [(own, "verified")]
