@@ -195,7 +195,8 @@ def in_words(found: NotebookReport, demands: Demands) -> str:
         return f"Everything is as it was sealed; {cells} {attributed} attributed."
     if any(cell.changed for cell in found.cells) or found.problems:
         changed = [cell for cell in found.cells if cell.changed] or failing
-        return f"{_count(len(changed), 'cell')} changed since somebody answered for them."
+        them = "it" if len(changed) == 1 else "them"
+        return f"{_count(len(changed), 'cell')} changed since somebody answered for {them}."
     if found.seal.mlo is None and found.seal.verdict == "unsealed":
         return "Not sealed yet. Saving seals it while you are signed in."
     return f"{_count(len(failing), 'cell')} cannot be vouched for."

@@ -175,11 +175,7 @@ export class NotebookModel implements IDisposable {
       throw this._asking.error;
     }
     if (this._verdict?.seal.meaning !== meaning) {
-      throw new RequestError(
-        'The notebook was saved, but no seal with this meaning was made',
-        'Sign in, save, and try again',
-        'not-sealed'
-      );
+      throw new RequestError('No seal with this meaning was made', null, 'not-sealed');
     }
   }
 

@@ -89,5 +89,9 @@ async function refusal(response: Response): Promise<RequestError> {
 export function asRequestError(error: unknown): RequestError {
   return error instanceof RequestError
     ? error
-    : new RequestError(error instanceof Error ? error.message : String(error));
+    : new RequestError(
+        error instanceof Error ? error.message : String(error),
+        null,
+        'page'
+      );
 }

@@ -3,6 +3,7 @@ import { TextDecoder, TextEncoder } from 'util';
 
 Object.assign(globalThis, { TextDecoder, TextEncoder });
 Object.assign(globalThis, {
+  DragEvent: class extends MouseEvent {},
   ResizeObserver: class {
     observe(): void {
       // Nothing is laid out here.
@@ -10,5 +11,6 @@ Object.assign(globalThis, {
     disconnect(): void {
       // As above.
     }
-  }
+  },
+  matchMedia: () => ({ matches: false, addListener: () => undefined })
 });

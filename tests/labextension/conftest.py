@@ -19,21 +19,25 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, Playwright, sync_playwright
 
 from tests.needs import chromium
 
 ROOT = Path(__file__).parent.parent.parent
 
 
-@pytest.fixture(scope="session")
-def front_end() -> Path:
+def built_front_end() -> Path:
     """The built front end of this tree, made anew where it is stale."""
     hook = runpy.run_path(str(ROOT / "hatch_build.py"))
     source, built = ROOT / "labextension", ROOT / "jupyter_mlo" / "labextension"
     if not hook["is_up_to_date"](source, built):
         hook["build"](source, built)
     return built
+
+
+@pytest.fixture(scope="session")
+def front_end() -> Path:
+    return built_front_end()
 
 
 @dataclass(frozen=True)
@@ -66,7 +70,13 @@ class Lab:
 
 @pytest.fixture(scope="module")
 def lab(front_end: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    home = tmp_path_factory.mktemp("home")
+    with running_lab(front_end, tmp_path_factory.mktemp("home")) as one:
+        yield one
+
+
+@contextlib.contextmanager
+def running_lab(front_end: Path, home: Path) -> Iterator[Lab]:
+    """A JupyterLab whose every file is below ``home``."""
     folder = home / "work"
     folder.mkdir()
     extensions = home / "share" / "labextensions"
@@ -126,17 +136,22 @@ def _wait(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     with sync_playwright() as started:
-        one = started.chromium.launch(
-            executable_path=chromium(),
-            args=[
-                "--no-sandbox",
-                "--disable-dev-shm-usage",
-                "--disable-gpu",
-                "--disable-background-networking",
-            ],
-        )
+        one = launched(started)
         yield one
         one.close()
+
+
+def launched(playwright: Playwright) -> Browser:
+    """Debian's Chromium, or its like."""
+    return playwright.chromium.launch(
+        executable_path=chromium(),
+        args=[
+            "--no-sandbox",
+            "--disable-dev-shm-usage",
+            "--disable-gpu",
+            "--disable-background-networking",
+        ],
+    )
 
 
 @pytest.fixture

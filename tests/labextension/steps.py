@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from playwright.sync_api import Locator, Page
+import pytest
+from playwright.sync_api import Error, Locator, Page
 
 from tests.labextension.conftest import Lab
 
@@ -75,3 +76,18 @@ def save(page: Page) -> None:
     """Save, by the toolbar."""
     page.locator(IDLE).wait_for(state="attached")
     page.locator('[data-jp-item-name="save"]').first.click()
+
+
+def find_command(page: Page, label: str) -> None:
+    """The command stands first in the palette. While a page still starts, the palette may close."""
+    for _ in range(5):
+        page.keyboard.press("Control+Shift+C")
+        try:
+            page.locator(".lm-CommandPalette-input").fill(label, timeout=3_000)
+            found = page.locator(".lm-CommandPalette-itemLabel", has_text=label)
+            found.first.wait_for(timeout=3_000)
+        except Error:
+            page.keyboard.press("Escape")
+        else:
+            return
+    pytest.fail(f"the palette does not offer {label!r}")

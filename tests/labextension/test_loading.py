@@ -7,6 +7,7 @@ import re
 from playwright.sync_api import Browser, Page
 
 from tests.labextension.conftest import Lab, write_notebook
+from tests.labextension.steps import find_command
 
 _IDLE = ".jp-Notebook-ExecutionIndicator[data-status=idle]"
 
@@ -31,12 +32,9 @@ def test_panel_status_item_and_commands_are_there(lab: Lab, browser: Browser) ->
     page.locator(".jp-mlo-badge").click()
     section = page.get_by_role("region", name="MLO", exact=True)
     section.get_by_text("Who you are").wait_for()
-    section.get_by_text("This notebook").wait_for()
+    section.get_by_text("This notebook", exact=True).wait_for()
     section.get_by_role("form", name="Sign in").wait_for()
-    page.locator(".jp-CodeCell .cm-content").first.click()
-    page.keyboard.press("Control+Shift+C")
-    page.locator(".lm-CommandPalette-input").fill("who executed each")
-    page.locator(".lm-CommandPalette-itemLabel", has_text="Show Who Executed Each Cell").wait_for()
+    find_command(page, "Show Who Executed Each Cell")
     assert not [line for line in said if "Failed to create module" in line]
     assert not [line for line in said if "jupyter-mlo" in line and "no marks for" not in line]
     page.close()

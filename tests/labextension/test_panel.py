@@ -14,6 +14,7 @@ from tests.labextension.conftest import ROOT, Lab, setting, write_notebook
 from tests.labextension.steps import (
     IDLE,
     PASSPHRASE,
+    find_command,
     mark,
     open_notebook,
     panel,
@@ -204,9 +205,7 @@ def test_a_narrow_panel_and_a_large_page_lose_nothing(lab: Lab, page: Page) -> N
 
 def command(page: Page, label: str) -> None:
     """Run a command by the palette."""
-    page.keyboard.press("Control+Shift+C")
-    page.locator(".lm-CommandPalette-input").fill(label)
-    page.locator(".lm-CommandPalette-itemLabel", has_text=label).wait_for()
+    find_command(page, label)
     page.keyboard.press("Enter")
 
 

@@ -9,6 +9,9 @@ import { moment, SHAPES, signOf, verdictOf } from '../words';
 import { Avatar } from './avatar';
 import { Field } from './field';
 
+/** Cells that are listed at first: the panel is there at once, however long the notebook is. */
+const PAGE = 100;
+
 interface CellListProps {
   document: IDocument;
   model: Model;
@@ -24,6 +27,7 @@ export function CellList(props: CellListProps): React.JSX.Element {
     return { line, mark: document.notebook.mark(line.id) };
   });
   const shown = all.filter(({ line, mark }) => passes(view.filter, line, mark, me));
+  const [most, setMost] = React.useState(PAGE);
   const jump = React.useCallback(
     (id: string) => {
       document.jump(id);
@@ -57,7 +61,7 @@ export function CellList(props: CellListProps): React.JSX.Element {
         )}
       </Field>
       <ol className="jp-mlo-plain jp-mlo-cells" aria-label={trans.__('Cells')}>
-        {shown.map(({ line, mark }) => (
+        {shown.slice(0, most).map(({ line, mark }) => (
           <Row
             key={line.id}
             id={line.id}
@@ -70,6 +74,17 @@ export function CellList(props: CellListProps): React.JSX.Element {
           />
         ))}
       </ol>
+      {shown.length > most && (
+        <button
+          type="button"
+          className="jp-mod-styled"
+          onClick={() => {
+            setMost(most + 5 * PAGE);
+          }}
+        >
+          {trans.__('More cells (%1)', shown.length - most)}
+        </button>
+      )}
     </>
   );
 }

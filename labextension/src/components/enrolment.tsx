@@ -117,7 +117,7 @@ export function EnrolmentForm(props: EnrolmentProps): React.JSX.Element {
           />
         )}
       </Field>
-      {error && <Failure error={error} />}
+      {error && <Failure error={error} trans={trans} />}
       <div className="jp-mlo-buttons">
         <button type="submit" className="jp-mod-styled jp-mod-accept" disabled={sending}>
           {sending ? trans.__('Enrolling …') : trans.__('Enrol')}

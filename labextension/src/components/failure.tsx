@@ -1,12 +1,33 @@
+import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 import type { RequestError } from '../request';
 
 /** What went wrong and what to do, said at once by screen readers. */
-export function Failure({ error }: { error: RequestError }): React.JSX.Element {
+export function Failure(props: {
+  error: RequestError;
+  trans: TranslationBundle;
+}): React.JSX.Element {
+  const { error, trans } = props;
   return (
     <div className="jp-mlo-failure" role="alert">
-      <p>{error.message}</p>
+      <p>{words(error, trans)}</p>
       {error.hint && <p className="jp-mlo-hint">{error.hint}</p>}
     </div>
   );
+}
+
+/** What the server says is in its own words; what is said where it says nothing is ours. */
+export function words(error: RequestError, trans: TranslationBundle): string {
+  switch (error.reason) {
+    case 'unreachable':
+      return trans.__('The server does not answer');
+    case 'not-json':
+      return trans.__('The answer of the server is not JSON');
+    case 'not-sealed':
+      return trans.__(
+        'The notebook was saved, but no seal with this meaning was made. Sign in, save, and try again.'
+      );
+    default:
+      return error.message;
+  }
 }

@@ -19,6 +19,9 @@ export function History({ notebook, trans }: HistoryProps): React.JSX.Element {
   useSignals(notebook?.judged);
   // Read anew when another seal is the newest; what is open in it stays otherwise.
   const seal = notebook?.verdict?.seal.statement ?? '';
+  if (notebook && !notebook.verdict && notebook.asking.state === 'loading') {
+    return <p role="status">{trans.__('Reading the ledger …')}</p>;
+  }
   return notebook ? (
     <TimeLine key={notebook.path} notebook={notebook} seal={seal} trans={trans} />
   ) : (
@@ -40,6 +43,7 @@ function TimeLine(props: {
   const { sending, error, send } = useSending();
   const asking = React.useRef(send);
   asking.current = send;
+  const first = React.useRef(seal);
 
   const load = React.useCallback(
     async (before: number | null, wanted: () => boolean): Promise<void> => {
@@ -57,17 +61,20 @@ function TimeLine(props: {
       void asking.current(() => load(null, () => here));
     };
     read();
-    const later = setTimeout(read, PUBLISHED);
+    // A seal that was made just now is not in the ledger yet.
+    const later = first.current === seal ? null : setTimeout(read, PUBLISHED);
     return () => {
       here = false;
-      clearTimeout(later);
+      if (later !== null) {
+        clearTimeout(later);
+      }
     };
   }, [load, seal]);
 
   const last = entries?.[entries.length - 1];
   return (
     <>
-      {error && <Failure error={error} />}
+      {error && <Failure error={error} trans={trans} />}
       {error && (
         <button
           type="button"

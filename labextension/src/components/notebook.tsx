@@ -46,7 +46,7 @@ function Opened(props: NotebookProps & { document: IDocument }): React.JSX.Eleme
           loading && <p>{trans.__('Verifying …')}</p>
         )}
       </div>
-      {asking.state === 'failed' && <Failure error={asking.error} />}
+      {asking.state === 'failed' && <Failure error={asking.error} trans={trans} />}
       <div className="jp-mlo-buttons">
         <button
           type="button"

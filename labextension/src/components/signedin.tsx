@@ -71,7 +71,7 @@ export function SignedIn(props: SignedInProps): React.JSX.Element {
           present({ model: value });
         }}
       />
-      {error && <Failure error={error} />}
+      {error && <Failure error={error} trans={trans} />}
       {renewing ? (
         <Renewing
           model={model}
@@ -200,7 +200,7 @@ function Renewing(props: {
           />
         )}
       </Field>
-      {error && <Failure error={error} />}
+      {error && <Failure error={error} trans={trans} />}
       <div className="jp-mlo-buttons">
         <button type="submit" className="jp-mod-styled jp-mod-accept" disabled={sending}>
           {trans.__('Stay longer')}

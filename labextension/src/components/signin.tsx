@@ -169,7 +169,7 @@ export function SignInForm({
           />
         )}
       </Field>
-      {error && <Failure error={error} />}
+      {error && <Failure error={error} trans={trans} />}
       <button
         type="submit"
         className="jp-mod-styled jp-mod-accept"

@@ -33,7 +33,7 @@ export function Statement(props: StatementProps): React.JSX.Element {
   }, [notebook, statement]);
 
   if (error) {
-    return <Failure error={error} />;
+    return <Failure error={error} trans={trans} />;
   }
   if (!view) {
     return <p role="status">{trans.__('Reading the statement …')}</p>;

@@ -25,7 +25,7 @@ export function Who({ model, trans }: WhoProps): React.JSX.Element {
   if (who.state === 'failed') {
     return (
       <>
-        <Failure error={who.error} />
+        <Failure error={who.error} trans={trans} />
         <button
           type="button"
           className="jp-mod-styled jp-mod-accept"

@@ -49,7 +49,14 @@ export class MloPanel extends SidePanel {
       ));
       this.addWidget(notebook);
       this.addWidget(history);
-      (this.content as AccordionPanel).setRelativeSizes([3, 4, 2]);
+      this.share(model.signedIn);
+      let signedIn = model.signedIn;
+      model.changed.connect(() => {
+        if (signedIn !== model.signedIn) {
+          signedIn = model.signedIn;
+          this.share(signedIn);
+        }
+      });
       notebooks.currentChanged.connect(() => {
         notebook.update();
         history.update();
@@ -60,6 +67,11 @@ export class MloPanel extends SidePanel {
   /** Open the section `This notebook`. */
   expandNotebook(): void {
     (this.content as AccordionPanel).expand(1);
+  }
+
+  /** Who signs in needs room for it; who has, for the notebook. */
+  private share(signedIn: boolean): void {
+    (this.content as AccordionPanel).setRelativeSizes(signedIn ? [3, 5, 2] : [5, 3, 2]);
   }
 
   /** Put the focus where typing begins, as soon as it is drawn. */

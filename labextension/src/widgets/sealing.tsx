@@ -3,6 +3,7 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 import { type Changes, type Meaning, nameOf } from '../api';
 import type { IDocument } from '../document';
+import { words } from '../components/failure';
 import { asRequestError } from '../request';
 import { moment } from '../words';
 
@@ -27,10 +28,10 @@ export async function seal(document: IDocument, trans: TranslationBundle): Promi
       await notebook.seal(body.meaning, () => document.save());
     }
   } catch (reason) {
-    const { message, hint } = asRequestError(reason);
+    const error = asRequestError(reason);
     await showDialog({
       title: trans.__('It was not sealed'),
-      body: [message, hint].filter(Boolean).join('. '),
+      body: [words(error, trans), error.hint].filter(Boolean).join('. '),
       buttons: [Dialog.okButton({ label: trans.__('Close') })]
     });
   }
@@ -99,7 +100,7 @@ export function SealForm(props: {
                 onPick(meaning);
               }}
             />
-            <label htmlFor={group + meaning}>{words(meaning, trans)}</label>
+            <label htmlFor={group + meaning}>{wordsOf(meaning, trans)}</label>
           </div>
         ))}
       </fieldset>
@@ -107,7 +108,7 @@ export function SealForm(props: {
   );
 }
 
-function words(meaning: Meaning, trans: TranslationBundle): string {
+function wordsOf(meaning: Meaning, trans: TranslationBundle): string {
   switch (meaning) {
     case 'held':
       return trans.__('held: this is what was there');

@@ -1,0 +1,128 @@
+"""Write ``docs/pictures/*.png``: each part of the front end, in light and dark, as it is now.
+
+Needs what ``tests/labextension`` needs: Playwright and a Chromium on PATH.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from playwright.sync_api import Browser, Locator, Page, sync_playwright
+
+HERE: Final = Path(__file__).parent
+sys.path.insert(0, str(HERE.parent))
+
+from tests.labextension.conftest import (  # noqa: E402
+    Lab,
+    built_front_end,
+    launched,
+    running_lab,
+    setting,
+    write_notebook,
+)
+from tests.labextension.steps import (  # noqa: E402
+    enrol,
+    mark,
+    open_notebook,
+    panel,
+    run,
+    save,
+    who_is_here,
+)
+
+WHERE: Final = HERE / "pictures"
+THEMES: Final = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
+CELLS: Final = (
+    "import statistics\nincomes = [21, 34, 28, 55, 40]",
+    "statistics.mean(incomes)",
+    "print('approved at', statistics.median(incomes))",
+)
+
+
+def picture(part: Page | Locator, name: str, theme: str) -> None:
+    """Keep what is seen of one part."""
+    path = WHERE / f"{name}-{theme}.png"
+    part.screenshot(path=path, animations="disabled")
+    print(f"{path.name}: {path.stat().st_size // 1024} kB")
+
+
+def take(lab: Lab, browser: Browser, theme: str) -> None:
+    """All pictures in one theme."""
+    page = browser.new_page(viewport={"width": 1100, "height": 800})
+    page.set_default_timeout(20_000)
+    file = f"loans-{theme}.ipynb"
+    write_notebook(lab.folder / file, *CELLS)
+    open_notebook(page, lab, file)
+    side = panel(page)
+    (side.get_by_role("form", name="Sign in")).or_(
+        side.get_by_role("button", name="Sign out")
+    ).wait_for()
+    if side.get_by_role("form", name="Sign in").is_visible():
+        enrol(page)
+    side.get_by_role("button", name="Sign out").click()
+    side.get_by_role("form", name="Sign in").wait_for()
+    picture(side, "sign-in", theme)
+    side.get_by_role("button", name="I have no MLO ID yet").click()
+    side.get_by_role("form", name="Enrol").wait_for()
+    picture(side, "enrol", theme)
+    side.get_by_role("button", name="Cancel").click()
+    who_is_here(page)
+    for at in range(len(CELLS)):
+        run(page, at)
+        mark(page, at, "seen")
+    save(page)
+    mark(page, 0, "proven")
+    side.get_by_role("button", name=re.compile("seal · held")).first.wait_for()
+    picture(page, "notebook", theme)
+    side.get_by_role("button", name="Seal …").click()
+    page.get_by_role("dialog").get_by_label("reviewed").check()
+    picture(page.locator(".jp-Dialog-content"), "seal", theme)
+    page.get_by_role("dialog").get_by_role("button", name="Seal").click()
+    entry = side.get_by_role("button", name=re.compile("seal · reviewed"))
+    entry.wait_for()
+    side.get_by_text("Who you are").first.click()
+    entry.click()
+    side.get_by_label("Statement").wait_for()
+    picture(side, "history", theme)
+    value = json.loads((lab.folder / file).read_text())
+    value["cells"][2]["outputs"][0]["text"] = ["approved at 21\n"]
+    (lab.folder / file).write_text(json.dumps(value))
+    page.wait_for_timeout(500)
+    open_notebook(page, lab, file)
+    page.get_by_role("alert", name="MLO").get_by_role("button", name="Show what").click()
+    mark(page, 2, "differs")
+    picture(page, "altered", theme)
+    page.close()
+
+
+@contextmanager
+def everything() -> Iterator[tuple[Lab, Browser]]:
+    """A server with a new home, and a browser."""
+    front_end = built_front_end()
+    with (
+        tempfile.TemporaryDirectory() as home,
+        running_lab(front_end, Path(home)) as lab,
+        sync_playwright() as started,
+    ):
+        browser = launched(started)
+        yield lab, browser
+        browser.close()
+
+
+if __name__ == "__main__":
+    WHERE.mkdir(exist_ok=True)
+    with everything() as (lab, browser):
+        for short, theme in THEMES.items():
+            apputils = "@jupyterlab/apputils-extension"
+            with (
+                setting(lab, f"{apputils}:themes", theme=theme),
+                setting(lab, f"{apputils}:notification", fetchNews="false"),
+            ):
+                take(lab, browser, short)

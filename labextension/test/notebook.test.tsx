@@ -1,0 +1,159 @@
+import { act, fireEvent, render, screen, within } from '@testing-library/react';
+import { nullTranslator } from '@jupyterlab/translation';
+import { Signal } from '@lumino/signaling';
+import * as React from 'react';
+import type { CellVerdict } from '../src/api';
+import { History } from '../src/components/history';
+import { Notebook } from '../src/components/notebook';
+import type { IDocument, Line } from '../src/document';
+import { Model } from '../src/model';
+import { type Filter, passes, View } from '../src/view';
+import { SealForm } from '../src/widgets/sealing';
+import { ADA, KERNEL, PASSPHRASE, ran, Server, verdictOn, verified } from './server';
+
+const trans = nullTranslator.load('jupyter_mlo');
+const PATH = 'train.ipynb';
+
+function line(id: string, position: number, text = `cell ${id}`): Line {
+  return { id, kind: 'code', position, text };
+}
+
+/** The section of a notebook of these cells, drawn. */
+async function shown(server: Server, lines: Line[], signedIn = true) {
+  const model = new Model(server, server);
+  await model.refresh();
+  if (signedIn) {
+    await model.login({ mlo: ADA.id, passphrase: PASSPHRASE });
+  }
+  const notebook = model.open(PATH);
+  await notebook.runsIn(KERNEL);
+  const jumps: string[] = [];
+  const document: IDocument = {
+    notebook,
+    changed: new Signal<object, undefined>({}),
+    dirty: false,
+    lines: () => lines,
+    jump: id => jumps.push(id),
+    save: () => Promise.resolve()
+  };
+  const view = new View();
+  const onSeal = jest.fn();
+  render(<Notebook {...{ document, model, view, trans, onSeal }} />);
+  return { notebook, jumps, view, onSeal };
+}
+
+function cells(): HTMLElement[] {
+  return within(screen.getByRole('list', { name: 'Cells' })).queryAllByRole('listitem');
+}
+
+async function frame(): Promise<void> {
+  await act(() => new Promise(resolve => setTimeout(resolve, 40)));
+}
+
+it('says that no notebook is open', () => {
+  const server = new Server();
+  const model = new Model(server, server);
+  const view = new View();
+  render(
+    <Notebook document={null} onSeal={() => undefined} {...{ model, view, trans }} />
+  );
+  expect(screen.getByText(/Open a notebook/)).toBeTruthy();
+});
+
+it('lists cells with executor and verdict, counts them, and jumps', async () => {
+  const server = new Server();
+  server.files[PATH] = verdictOn(PATH, verified('a'), verified('b'));
+  const { notebook, jumps } = await shown(server, [line('a', 1), line('b', 2)]);
+  await act(() => notebook.verify());
+  await frame();
+  expect(cells()[0]?.textContent).toContain('Ada Sample · training');
+  expect(cells()[0]?.textContent).toContain('✓ verified');
+  expect(screen.getByText('2 cells executed')).toBeTruthy();
+  fireEvent.click(screen.getByRole('button', { name: /cell b/ }));
+  expect(jumps).toEqual(['b']);
+});
+
+it('moves while cells run', async () => {
+  const server = new Server();
+  await shown(server, [line('a', 1)]);
+  server.executed.emit(ran('a', { status: 'running' }));
+  await frame();
+  expect(cells()[0]?.textContent).toContain('… running');
+  server.executed.emit(ran('a'));
+  await frame();
+  expect(cells()[0]?.textContent).toContain('○ not saved yet');
+  expect(screen.getByText('1 cell executed')).toBeTruthy();
+});
+
+it('lists a hundred cells at first', async () => {
+  const lines = Array.from({ length: 130 }, (_, at) => line(`c${at}`, at + 1));
+  await shown(new Server(), lines);
+  expect(cells()).toHaveLength(100);
+  fireEvent.click(screen.getByRole('button', { name: 'More cells (30)' }));
+  expect(cells()).toHaveLength(130);
+});
+
+it('shows the server’s reason where it cannot verify', async () => {
+  const server = new Server();
+  const { notebook } = await shown(server, []);
+  server.down = true;
+  await act(() => notebook.verify());
+  await frame();
+  expect(screen.getByRole('alert').textContent).toContain('does not answer');
+});
+
+it('seals only for somebody who is signed in', async () => {
+  const { onSeal } = await shown(new Server(), [], false);
+  const button = screen.getByRole<HTMLButtonElement>('button', { name: 'Seal …' });
+  expect(button.disabled).toBe(true);
+  expect(screen.getByText('To seal it, sign in first.')).toBeTruthy();
+  expect(onSeal).not.toHaveBeenCalled();
+});
+
+it.each<[Filter, Partial<CellVerdict>, boolean]>([
+  ['all', {}, true],
+  ['mine', {}, true],
+  ['mine', { executor: { ...ADA, id: 'mlo:other' } }, false],
+  ['changed', {}, false],
+  ['changed', { verdict: 'changed since' }, true],
+  ['changed', { verdict: 'not valid here' }, true],
+  ['unstamped', { verdict: 'unattributed', executor: null, execution: null }, true],
+  ['unstamped', { verdict: 'unsealed', executor: null, execution: null }, false],
+  ['assistant', {}, false],
+  ['assistant', { assistant: ADA }, true]
+])('filter %s, cell %j: %s', async (filter, change, expected) => {
+  const server = new Server();
+  server.files[PATH] = verdictOn(PATH, verified('a', change));
+  const notebook = new Model(server, server).open(PATH);
+  await notebook.verify();
+  expect(passes(filter, line('a', 1), notebook.mark('a'), ADA.id)).toBe(expected);
+});
+
+it('shows what changed and gives the meaning that was picked', () => {
+  const picked: string[] = [];
+  const evil = '<img src=x onerror=alert(1)>';
+  const changes = { path: PATH, since: null, by: null, changes: [evil] };
+  render(
+    <SealForm changes={changes} trans={trans} onPick={meaning => picked.push(meaning)} />
+  );
+  expect(screen.getByText(evil)).toBeTruthy();
+  fireEvent.click(screen.getByLabelText(/^reviewed/));
+  expect(picked).toEqual(['reviewed']);
+});
+
+it('pages through history, and opens a statement', async () => {
+  const server = new Server();
+  const notebook = new Model(server, server).open(PATH);
+  await notebook.verify();
+  render(<History notebook={notebook} trans={trans} />);
+  await frame();
+  expect(screen.getAllByRole('listitem')).toHaveLength(2);
+  fireEvent.click(screen.getByRole('button', { name: 'Older entries' }));
+  await frame();
+  expect(screen.getAllByRole('listitem')).toHaveLength(3);
+  const [newest] = screen.getAllByRole('button', { name: /seal · held/ });
+  fireEvent.click(newest as HTMLElement);
+  await frame();
+  expect(screen.getByRole('region', { name: 'Statement' }).textContent).toContain('said');
+  expect(screen.getByText('Chain 1: enrolment')).toBeTruthy();
+});
