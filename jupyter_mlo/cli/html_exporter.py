@@ -200,7 +200,8 @@ def _summary(found: NotebookReport, names: dict[str, str]) -> list[str]:
     lines += [f"altered: {problem}" for problem in found.problems]
     lines += [f"not certain: {problem}" for problem in found.unread]
     for mlo, key in found.unknown_keys():
-        lines.append(f"{mlo} signs with {key}, which is unknown here")
+        ended = f", and was {found.revoked[key]}" if key in found.revoked else ""
+        lines.append(f"{mlo} signs with {key}, which is unknown here{ended}")
     checkpoint = found.checkpoint
     lines.append(
         f"as of checkpoint {checkpoint['size']} of {checkpoint['origin']}"

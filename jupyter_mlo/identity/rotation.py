@@ -14,9 +14,10 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
+from jupyter_mlo.config import open_plain
 from jupyter_mlo.errors import KeyFileError
 from jupyter_mlo.identity.keys import SigningKey
-from jupyter_mlo.identity.private_files import read_private, sync_folder, write_private
+from jupyter_mlo.identity.private_files import MAX_SIZE, read_private, sync_folder, write_private
 from jupyter_mlo.identity.store import Identity, stored_identity
 
 #: In the order in which they are moved: while the last is there, the rotation is not over.
@@ -66,6 +67,21 @@ def begin(
         shutil.rmtree(unfinished, ignore_errors=True)
         raise
     sync_folder(identity.folder)
+
+
+def keep_aside(identity: Identity) -> Path | None:
+    """Copy a revoked key to a name of its own, before another takes its place.
+
+    Returns:
+        Where it is; None where the key file is gone.
+    """
+    path: Path = identity.folder / f"key.revoked-{identity.key_id.partition(':')[2][:12]}.pem"
+    try:
+        with open_plain(identity.key_file) as file:
+            write_private(path, file.read(MAX_SIZE))
+    except FileNotFoundError:
+        return None
+    return path
 
 
 def finish(identity: Identity) -> None:

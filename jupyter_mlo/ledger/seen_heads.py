@@ -8,17 +8,21 @@ both. Of two sizes nothing follows without a proof of consistency: witnesses ask
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import stat
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
+from jupyter_mlo.config import open_plain
 from jupyter_mlo.errors import LedgerError
+from jupyter_mlo.identity.private_files import locked, write_private
 from jupyter_mlo.ledger.checkpoint import Checkpoint, read_checkpoint
 from jupyter_mlo.ledger.note_keys import NoteVerifier
 
-#: Bytes of the file that are read; and no more is written: some 60,000 checkpoints.
+#: Bytes of the file at most, some 60,000 checkpoints; beyond that the older half goes.
 _LONGEST: Final = 32 * 1024 * 1024
 
 
@@ -63,22 +67,36 @@ class SeenHeads:
         return ""
 
     def keep(self) -> None:
-        """Remember what is new; raises :class:`OSError` where it cannot be written."""
+        """Remember what is new; raises :class:`OSError` where it cannot be written.
+
+        A file that is full keeps its newer half: what was seen last is what a fork shows next.
+        """
         if not self._new or not self._path.parent.is_dir():
             return
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
-        with os.fdopen(os.open(self._path, flags, 0o600), "ab", buffering=0) as file:
-            # In one piece: another command may write at the same time.
-            if os.fstat(file.fileno()).st_size < _LONGEST:
-                file.write(b"".join(self._new))
+        new = b"".join(self._new)
+        with locked(self._path.with_suffix(".lock")):
+            flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NONBLOCK
+            descriptor = os.open(self._path, flags | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+            with os.fdopen(descriptor, "r+b", buffering=0) as file:
+                if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                    raise OSError(errno.EINVAL, "it is not a plain file", str(self._path))
+                size = file.seek(0, os.SEEK_END)
+                if size + len(new) > _LONGEST:
+                    file.seek(-min(size, _LONGEST // 2), os.SEEK_END)
+                    kept = file.read().partition(b"\n")[2]  # the first may be the rest of a line
+                    torn = kept and not kept.endswith(b"\n")
+                    write_private(self._path, kept + (b"\n" if torn else b"") + new)
+                else:
+                    file.seek(max(0, size - 1))
+                    # A line that a crash cut short must not swallow the next one.
+                    torn = file.read(1) not in (b"", b"\n")
+                    file.write((b"\n" if torn else b"") + new)
         self._new.clear()
 
     def _read(self) -> dict[tuple[str, int], bytes]:
         found: dict[tuple[str, int], bytes] = {}
         try:
-            with os.fdopen(
-                os.open(self._path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb"
-            ) as file:
+            with open_plain(self._path) as file:
                 lines = file.read(_LONGEST).splitlines()
         except OSError:
             return found

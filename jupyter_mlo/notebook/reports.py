@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, NamedTuple
 
@@ -111,6 +111,9 @@ class NotebookReport:
     checkpoint: dict[str, Any] | None = field(default=None)
     #: What verdicts must rest on, and could not be read here: without it nothing holds.
     unread: tuple[str, ...] = ()
+    #: Key ID → by whom and when it was revoked, of keys that are not known here: whoever revokes
+    #: a key for an MLO need not be known here either, so that this is no verdict, but a warning.
+    revoked: Mapping[str, str] = field(default_factory=dict)
 
     def holds(self, demands: Demands) -> bool:
         """Whether everything is as it must be."""
@@ -145,6 +148,7 @@ class NotebookReport:
             "problems": [*self.problems, *self.unread],
             "notes": list(self.notes),
             "unknownKeys": [{"mlo": mlo, "keyId": key} for mlo, key in self.unknown_keys()],
+            "revokedKeys": dict(self.revoked),
             "cells": [{**_json(cell), "holds": cell.holds(demands)} for cell in self.cells],
         }
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from jupyter_mlo.config import Settings
 from jupyter_mlo.delegation.pool import Pool
@@ -20,6 +20,7 @@ from jupyter_mlo.delegation.trust import Trust, TrustStore
 from jupyter_mlo.errors import MloError, NotFound
 from jupyter_mlo.statements.envelope import Envelope
 from jupyter_mlo.statements.predicates import types
+from jupyter_mlo.statements.predicates.identity import Revocation
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -62,6 +63,18 @@ class AtHand:
         """Let go of the ledger."""
         if self.ledger is not None:
             self.ledger.ledger.close()
+
+    def revoked(self, mlo: str, key_id: str) -> str:
+        """By whom and when a key of ``mlo`` was revoked, whoever that is; empty where by nobody.
+
+        To be asked of keys that are not known here: whom it does not count for may have said it.
+        """
+        for said in self.pool.revocations.get(key_id, ()):
+            key = self.pool.key(said.key_id)
+            if said.mlo == mlo and key is not None and self.pool.holds(said, key):
+                predicate = cast(Revocation, said.predicate)
+                return f"revoked {said.time} ({predicate.reason}) by the key {said.key_id}"
+        return ""
 
     def for_notebook(self, notebook: Notebook) -> tuple[Pool, RecordSource | None]:
         """The records of its cells' sources, and with the pool the delegations that they need."""

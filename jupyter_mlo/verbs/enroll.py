@@ -35,8 +35,10 @@ from jupyter_mlo.verbs.unlocking import add_passphrase_options, new_passphrase
 
 if TYPE_CHECKING:
     from jupyter_mlo.identity.keys import SigningKey
-    from jupyter_mlo.identity.store import Identity
+    from jupyter_mlo.identity.store import Identity, IdentityStore
+    from jupyter_mlo.statements.envelope import Envelope
     from jupyter_mlo.statements.predicates.identity import Kind
+    from jupyter_mlo.statements.statement import Statement
 
 #: How often somebody who is asked may mistype, before that is an error.
 _TRIES = 2
@@ -301,6 +303,9 @@ def _take_in(path: Path, context: Context) -> int:
     ended = [one for one in held if types.REVOCATION.encode() in one.payload]
     found = registrations_in(one for one in held if one not in ended)
     mine = [one for one in found if (one.mlo, one.key_id) in here]
+    if not mine and (lost := _lost_here(ended, held, store)):
+        publish(context, held)
+        return _say_lost(lost, context)
     if not mine:
         named = ", ".join(f"{one.mlo} with key {one.key_id}" for one in found[:3])
         raise InvalidInput(
@@ -319,4 +324,44 @@ def _take_in(path: Path, context: Context) -> int:
             context.say("It is not trusted here. If it is your organisation's, and the fingerprint")
             context.say("is what it tells you by another way:")
             context.say(f"  jupyter mlo trust add --registrar {registrar}")
+    return 0
+
+
+def _lost_here(
+    ended: list[Envelope], held: list[Envelope], store: IdentityStore
+) -> list[tuple[Identity, Statement]]:
+    """The MLOs of this home whose key a registrar's answer takes back, its signature checked."""
+    from jupyter_mlo.delegation.enrolment import claims_in
+    from jupyter_mlo.delegation.pool import names_key
+    from jupyter_mlo.errors import StatementError
+    from jupyter_mlo.statements.statement import read_statement
+
+    here = {(identity.mlo, identity.key_id): identity for identity in store.all()}
+    keys = {claim.key.key_id: claim.key for claim in claims_in(held)}
+    found = []
+    for envelope in ended:
+        said = read_statement(envelope)
+        for (mlo, key_id), identity in here.items():
+            if said.mlo == mlo and names_key(said, key_id):
+                if said.key_id not in keys:
+                    raise StatementError(
+                        f"the key that revokes the one of {identity.label} is not in the file",
+                        hint="ask the registrar for the whole file that `registrar enrol` wrote",
+                    )
+                envelope.check_signature(keys[said.key_id])
+                found.append((identity, said))
+    return found
+
+
+def _say_lost(lost: list[tuple[Identity, Statement]], context: Context) -> int:
+    from jupyter_mlo.verbs.key_ending import has_ended, way_back
+
+    for identity, said in lost:
+        context.say(f"{identity.label}: the registrar {said.key_id} says that the key here is lost")
+        context.say(f"  key fingerprint  {identity.key_id}")
+        if has_ended(identity, context):
+            context.say(f"It signs nothing from now on that counts. {way_back(identity.mlo)}")
+        else:
+            context.say("That counts here only where the registrar is trusted, which enrolled it:")
+            context.say(f"  jupyter mlo trust add --registrar {said.key_id}")
     return 0

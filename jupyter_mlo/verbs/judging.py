@@ -66,7 +66,13 @@ class Judge:
 
     def report(self, examined: Examined) -> NotebookReport:
         """The verdicts on a notebook that was examined, and what could not be asked for them."""
-        return replace(report(examined), unread=tuple(self.here.problems))
+        found = report(examined)
+        revoked = {
+            key_id: why
+            for mlo, key_id in found.unknown_keys()
+            if (why := self.here.revoked(mlo, key_id))
+        }
+        return replace(found, unread=tuple(self.here.problems), revoked=revoked)
 
     def read(self, source: Path | bytes) -> Notebook:
         """A notebook of any format, to be examined."""

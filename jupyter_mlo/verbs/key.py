@@ -36,6 +36,8 @@ from jupyter_mlo.verbs.unlocking import add_passphrase_options, unlock_with
 if TYPE_CHECKING:
     from jupyter_mlo.identity.store import Identity
 
+#: The state of a key that nobody took back.
+IN_FORCE = "in force"
 REASONS = ("ended", "superseded", "left", "lost", "compromised")
 
 
@@ -116,7 +118,9 @@ def _list(as_json: bool, context: Context) -> int:
         context.say(json.dumps({"version": 1, "keys": found}, indent=2))
         return 0
     for row in found:
-        here = "" if row["here"] else ", on another device"
+        # One that was revoked may be the one that was here before a rotation.
+        elsewhere = not row["here"] and row["state"] == IN_FORCE
+        here = ", on another device" if elsewhere else ""
         context.say(f"{row['mlo']}  {row['keyId']}  {row['state']}{here}")
     if not found:
         context.say("nobody is enrolled here: jupyter mlo enroll")
@@ -145,7 +149,7 @@ def keys_of(identity: Identity, context: Context) -> list[dict[str, Any]]:
                 keys.append(other)
         rows = []
         for key_id in keys:
-            state = "in force"
+            state = IN_FORCE
             for said in revocations.concerning(Links(identity.mlo, key_id, (key_id,))):
                 assert isinstance(said.predicate, Revocation)
                 state = f"revoked {said.time} ({said.predicate.reason})"

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jupyter_mlo.errors import InvalidInput, NotFound
+from jupyter_mlo.errors import InvalidInput, NotFound, Refused
 from jupyter_mlo.verbs.context import Context
 from jupyter_mlo.verbs.sent_files import read_statements, write_new
 from jupyter_mlo.verbs.unlocking import new_passphrase, unlock
@@ -28,13 +28,14 @@ def add(arguments: argparse.Namespace, context: Context) -> int:
 
 
 def _export(arguments: argparse.Namespace, context: Context) -> int:
-    from jupyter_mlo.delegation.enrolment import enrol_oneself, to_lines
+    from jupyter_mlo.delegation.enrolment import enrol_oneself, kept_enrolments, to_lines
     from jupyter_mlo.delegation.trust import TrustStore
     from jupyter_mlo.identity.keys import SigningKey
     from jupyter_mlo.identity.profiles import Profile, check_name
     from jupyter_mlo.identity.schemes import DID_KEY, parse_id
     from jupyter_mlo.identity.store import IdentityStore
     from jupyter_mlo.verbs.home_notice import warn_of_home
+    from jupyter_mlo.verbs.key_ending import renew
     from jupyter_mlo.verbs.publishing import last_checkpoint, publish
 
     if arguments.mlo is None:
@@ -48,26 +49,54 @@ def _export(arguments: argparse.Namespace, context: Context) -> int:
     warn_of_home(context)
     trust = TrustStore(context.settings)
     trust.load()
-    asked = arguments.name if arguments.name is not None else context.ask.text("your name")
-    name = check_name(asked)
-    key = SigningKey.generate()
-    passphrase = new_passphrase(context, arguments.passphrase_fd, whose=f"{name}'s key here")
-    envelope = enrol_oneself(
-        mlo, arguments.kind, key, now=context.now(), checkpoint=last_checkpoint(context)
-    )
-    identity = IdentityStore(context.settings).create(
-        Profile(name=name), arguments.kind, key, passphrase, envelope.to_bytes(), mlo=mlo
-    )
-    trust.add_also(mlo, key.key_id)
+    store = IdentityStore(context.settings)
+    ended = _ended(mlo, store, context)
+    if ended is not None:
+        passphrase = new_passphrase(
+            context, arguments.passphrase_fd, whose=f"{ended.label}'s new key"
+        )
+        identity = renew(store, ended, passphrase, context)
+        envelope = kept_enrolments(store, identity)[0]
+    else:
+        asked = arguments.name if arguments.name is not None else context.ask.text("your name")
+        name = check_name(asked)
+        key = SigningKey.generate()
+        passphrase = new_passphrase(context, arguments.passphrase_fd, whose=f"{name}'s key here")
+        envelope = enrol_oneself(
+            mlo, arguments.kind, key, now=context.now(), checkpoint=last_checkpoint(context)
+        )
+        identity = store.create(
+            Profile(name=name), arguments.kind, key, passphrase, envelope.to_bytes(), mlo=mlo
+        )
+        trust.add_also(mlo, key.key_id)
     write_new(file, to_lines([envelope]))
     publish(context, [envelope])
     context.say(f"made a key for {identity.label}")
-    context.say(f"  key fingerprint  {key.key_id}")
+    context.say(f"  key fingerprint  {identity.key_id}")
     context.say(f"next, on a device that has a key of {mlo} already:")
     context.say(f"  jupyter mlo key add --sign {file}")
-    context.say("or, if there is none any more, at your registrar:")
+    context.say(
+        "or, if there is none any more, at your registrar (which leaves --lost out where it"
+    )
+    context.say("has not enrolled you before):")
     context.say(f"  jupyter mlo registrar enrol {file} --lost")
     return 0
+
+
+def _ended(mlo: str, store: IdentityStore, context: Context) -> Identity | None:
+    """The MLO of this home whose key was revoked, so that a new one may take its place."""
+    from jupyter_mlo.verbs.key_ending import has_ended
+
+    for identity in store.all():
+        if identity.mlo == mlo:
+            if has_ended(identity, context):
+                return identity
+            raise Refused(
+                f"{identity.label} has a key here already, which is in force",
+                hint="a second key is made on another device, or with another MLO_HOME; for a "
+                "new one in its place: jupyter mlo key rotate",
+            )
+    return None
 
 
 def _sign(arguments: argparse.Namespace, context: Context) -> int:

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from jupyter_mlo.identity.keys import SigningKey
     from jupyter_mlo.identity.store import Identity, IdentityStore
 
+#: How the state of a key begins that was taken back.
+_REVOKED = "revoked"
+
 
 def rotate(arguments: argparse.Namespace, context: Context) -> int:
     """A new key; one that was begun and interrupted is finished instead."""
@@ -68,7 +71,46 @@ def _begin(
     rotation.begin(identity, new, passphrase, enrolments=kept, statements=statements)
 
 
+def renew(store: IdentityStore, identity: Identity, passphrase: str, context: Context) -> Identity:
+    """A new key in place of one that was revoked, which is kept beside it; nothing vouches for it.
+
+    Interrupted, it is finished as a rotation is.
+    """
+    from jupyter_mlo.delegation.enrolment import enrol_oneself, kept_enrolments
+    from jupyter_mlo.identity import rotation
+    from jupyter_mlo.identity.keys import SigningKey
+    from jupyter_mlo.verbs.publishing import last_checkpoint
+
+    new, before = SigningKey.generate(), kept_enrolments(store, identity)
+    own = enrol_oneself(
+        identity.mlo, identity.kind, new, now=context.now(), checkpoint=last_checkpoint(context)
+    )
+    kept = rotation.keep_aside(identity)
+    rotation.begin(
+        identity,
+        new,
+        passphrase,
+        enrolments=[envelope.to_bytes() for envelope in (own, *before)],
+        statements=[own.to_bytes()],
+    )
+    renewed = _complete(identity, context)
+    if kept is not None:
+        context.say(f"the revoked key is kept in {kept}")
+    return renewed
+
+
 def _finish(identity: Identity, context: Context) -> int:
+    now_known = _complete(identity, context)
+    context.say(f"{now_known.label} has a new key")
+    context.say(f"  key fingerprint  {now_known.key_id}")
+    context.say("What the old key signed stays valid. Its mandates ended: make them anew (mandate")
+    context.say("list). Others know the new key by the old one; a registrar enrols it anew:")
+    context.say("jupyter mlo enroll --export FILE. Make a new backup: jupyter mlo key backup FILE")
+    return 0
+
+
+def _complete(identity: Identity, context: Context) -> Identity:
+    """Publish what ``next/`` holds, and let it take the old key's place; the MLO as it is then."""
     from jupyter_mlo.delegation.sessions import end_session
     from jupyter_mlo.delegation.trust import TrustStore
     from jupyter_mlo.identity import rotation
@@ -83,12 +125,7 @@ def _finish(identity: Identity, context: Context) -> int:
     rotation.finish(identity)
     now_known = IdentityStore(context.settings).find(identity.mlo)
     TrustStore(context.settings).add_also(identity.mlo, now_known.key_id)
-    context.say(f"{now_known.label} has a new key")
-    context.say(f"  key fingerprint  {now_known.key_id}")
-    context.say("What the old key signed stays valid. Its mandates ended: make them anew (mandate")
-    context.say("list). Others know the new key by the old one; a registrar enrols it anew:")
-    context.say("jupyter mlo enroll --export FILE. Make a new backup: jupyter mlo key backup FILE")
-    return 0
+    return now_known
 
 
 def revoke(arguments: argparse.Namespace, context: Context) -> int:
@@ -130,9 +167,21 @@ def revoke(arguments: argparse.Namespace, context: Context) -> int:
         end_session(context.settings)
     context.say(f"the {what} is revoked")
     if ended:
-        context.say("It signs nothing from now on that counts. For a new one: key add, enroll")
-        context.say("--succeeds, or your registrar.")
+        context.say(f"It signs nothing from now on that counts. {way_back(identity.mlo)}")
     return 0
+
+
+def way_back(mlo: str) -> str:
+    """What an MLO does whose key was revoked, in words."""
+    from jupyter_mlo.identity.schemes import DID_KEY
+
+    anew = f"jupyter mlo enroll --succeeds {mlo} (with another name)"
+    if mlo.startswith(DID_KEY):
+        return f"For a new one: {anew}"
+    return (
+        f"For a new one here: jupyter mlo key add {mlo} --export FILE, which another device of "
+        f"yours signs or your registrar enrols; without either: {anew}"
+    )
 
 
 def compromised_since(arguments: argparse.Namespace, context: Context) -> datetime | None:
@@ -162,15 +211,23 @@ def _delegation(text: str | None) -> str | None:
 
 def refuse_ended(identity: Identity, context: Context) -> None:
     """Say that the key here was revoked already, before its passphrase is asked for nothing."""
-    from jupyter_mlo.verbs.key import keys_of
-
-    state = keys_of(identity, context)[0]["state"]
-    if state.startswith("revoked"):
+    state = _state(identity, context)
+    if state.startswith(_REVOKED):
         raise Refused(
             f"the key {identity.key_id} of {identity.label} was {state}",
-            hint="a revoked key signs nothing that counts; another key of yours, or your "
-            "registrar, can say more of it",
+            hint=f"it signs nothing that counts. {way_back(identity.mlo)}",
         )
+
+
+def has_ended(identity: Identity, context: Context) -> bool:
+    """Whether the key here was revoked, by whoever may."""
+    return _state(identity, context).startswith(_REVOKED)
+
+
+def _state(identity: Identity, context: Context) -> str:
+    from jupyter_mlo.verbs.key import keys_of
+
+    return str(keys_of(identity, context)[0]["state"])
 
 
 def _session_of(

@@ -33,7 +33,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jupyter_mlo.errors import InvalidInput, MloError
-from jupyter_mlo.verbs import registrar_gifts
+from jupyter_mlo.verbs import registrar_acts, registrar_gifts
 from jupyter_mlo.verbs.context import Context
 from jupyter_mlo.verbs.key import REASONS
 from jupyter_mlo.verbs.unlocking import add_passphrase_options, new_passphrase, unlock
@@ -88,29 +88,32 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
     if arguments.action in ("role", "member"):
         return registrar_gifts.run(arguments, context)
     if arguments.action == "revoke":
-        from jupyter_mlo.verbs import registrar_acts
-
         return registrar_acts.revoke(arguments, context)
     return _enrol(arguments, context)
 
 
 def _init(arguments: argparse.Namespace, context: Context) -> int:
     from jupyter_mlo.delegation.registrar import Registrar
+    from jupyter_mlo.delegation.trust import TrustStore
     from jupyter_mlo.identity.profiles import check_name
     from jupyter_mlo.verbs.home_notice import warn_of_home
     from jupyter_mlo.verbs.publishing import publish
 
     warn_of_home(context)
     Registrar.refuse_second(context.settings)
+    trust = TrustStore(context.settings)
+    trust.load()  # damaged: say so before anything is made
     asked = arguments.name if arguments.name is not None else context.ask.text("registrar's name")
     name = check_name(asked)
     passphrase = new_passphrase(context, arguments.passphrase_fd, whose=f"the registrar {name}")
     registrar = Registrar.create(context.settings, name, passphrase, now=context.now())
+    # As `enroll` pins its own key: whom this registrar enrols or revokes is so here, too.
+    trust.add_registrar(registrar.identity.key_id, name)
     publish(context, [registrar.own_enrolment])
     context.say(f"made the registrar {registrar.identity.label}")
     context.say(f"  key fingerprint  {registrar.identity.key_id}")
     context.say(f"  kept in          {registrar.identity.folder}")
-    context.say("next, for everyone who is to trust it:")
+    context.say("It is trusted in this home. Next, for everyone else who is to trust it:")
     context.say(f"  jupyter mlo trust add --registrar {registrar.identity.key_id}")
     context.say("and for everyone who is to be enrolled: jupyter mlo enroll --export FILE")
     return 0
@@ -148,17 +151,21 @@ def _enrol(arguments: argparse.Namespace, context: Context) -> int:
         checkpoint=last_checkpoint(context),
     )
     (registration,) = registrations_in(envelopes)
+    gone = [
+        member.key_id
+        for member in registrar.roster().members
+        if arguments.lost and member.mlo == claim.mlo and member.key_id != claim.key.key_id
+    ]
     lost = [
         registrar.revoke(
             claim.mlo,
-            member.key_id,
+            key_id,
             key,
             reason="lost",
             now=context.now(),
             checkpoint=last_checkpoint(context),
         )
-        for member in registrar.roster().members
-        if arguments.lost and member.mlo == claim.mlo and member.key_id != claim.key.key_id
+        for key_id in gone
     ]
     publish(context, [claim.envelope, *envelopes, *lost])
     who = here.label if here else claim.mlo
@@ -166,6 +173,8 @@ def _enrol(arguments: argparse.Namespace, context: Context) -> int:
     context.say(f"  person handle    {terminal_safe(registration.handle or '')}")
     if lost:
         context.say(f"  {len(lost)} lost keys of {claim.mlo} are revoked")
+        for line in registrar_acts.still_good(claim.mlo, gone, claim.key.key_id, context):
+            context.say(f"  {line}")
     if here is not None:
         _keep(store, here, envelopes)
         context.say(f"  kept in          {here.folder}")
@@ -252,9 +261,15 @@ def _list(as_json: bool, context: Context) -> int:
 
     registrar = Registrar.open(context.settings)
     members = registrar.roster().members
+    ended = registrar_acts.revoked(members, context)
     if as_json:
         people = [
-            {"handle": member.handle, "mlo": member.mlo, "keyId": member.key_id}
+            {
+                "handle": member.handle,
+                "mlo": member.mlo,
+                "keyId": member.key_id,
+                "revoked": ended.get((member.mlo, member.key_id)),
+            }
             for member in members
         ]
         key_id = registrar.identity.key_id
@@ -263,7 +278,9 @@ def _list(as_json: bool, context: Context) -> int:
     context.say(f"{registrar.identity.label}")
     context.say(f"  key fingerprint  {registrar.identity.key_id}")
     for member in sorted(members, key=lambda one: (one.handle, one.mlo)):
-        context.say(f"{member.handle}  {member.mlo}  {member.key_id}")
+        when = ended.get((member.mlo, member.key_id))
+        state = f"  revoked {when}" if when else ""
+        context.say(f"{member.handle}  {member.mlo}  {member.key_id}{state}")
     if not members:
         context.say("nobody is enrolled yet")
     return 0

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterable, Sequence
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 from jupyter_mlo.verbs.context import Context
@@ -40,6 +42,48 @@ def revoke(arguments: argparse.Namespace, context: Context) -> int:
     context.say(f"{registrar.identity.label} revoked {len(said)} keys")
     context.say("What they signed, and the ledger has from before, stays valid.")
     return 0
+
+
+def still_good(mlo: str, lost: Sequence[str], new: str, context: Context) -> list[str]:
+    """What to say of further keys of ``mlo`` that the lost ones vouched for, and that stay.
+
+    Args:
+        lost: IDs of the keys that were revoked.
+        new: ID of the key that takes their place.
+    """
+    from jupyter_mlo.delegation.succession import accepted
+    from jupyter_mlo.verbs.at_hand import at_hand
+
+    with closing(at_hand(context.settings, context.now())) as here:
+        others = [
+            other
+            for other in sorted(here.pool.self_enrolments)
+            if other not in (*lost, new) and any(accepted(here.pool, mlo, k, other) for k in lost)
+        ]
+    found = [f"  {other}" for other in others] or ["  none is known here"]
+    return [
+        "Other keys that a lost one vouched for (a laptop's, say) stay good:",
+        *found,
+        "If one of them is in other hands, revoke it too: jupyter mlo key revoke --key KEY, by the",
+        f"person, with the new key once that is known: jupyter mlo key add {mlo} --help",
+    ]
+
+
+def revoked(members: Iterable[Member], context: Context) -> dict[tuple[str, str], str]:
+    """MLO and key → when it was revoked and why, of those whose key has ended for this home."""
+    from jupyter_mlo.delegation.revocation import Links, Revocations
+    from jupyter_mlo.statements.predicates.identity import Revocation
+    from jupyter_mlo.verbs.at_hand import at_hand
+
+    found: dict[tuple[str, str], str] = {}
+    with closing(at_hand(context.settings, context.now())) as here:
+        logged = here.ledger.logged(here.pool.dated()) if here.ledger is not None else {}
+        revocations = Revocations(here.pool, here.trust, logged)
+        for one in members:
+            for said in revocations.concerning(Links(one.mlo, one.key_id, (one.key_id,))):
+                assert isinstance(said.predicate, Revocation)
+                found.setdefault((one.mlo, one.key_id), f"{said.time} ({said.predicate.reason})")
+    return found
 
 
 def _members(who: str, registrar: Registrar) -> list[Member]:

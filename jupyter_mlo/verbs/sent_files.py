@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from jupyter_mlo.config import open_plain
 from jupyter_mlo.errors import InvalidInput, LedgerError, MloError
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ Read = TypeVar("Read")
 def read_file(path: Path, most: int = _MOST, hint: str = _HINT) -> bytes:
     """The content of a file that the person named; raises :class:`InvalidInput`."""
     try:
-        with path.open("rb") as file:
+        with open_plain(path) as file:
             content = file.read(most + 1)
     except OSError as error:
         raise InvalidInput(f"{path} cannot be read: {error.strerror}", hint=hint) from None

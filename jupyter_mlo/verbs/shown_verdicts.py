@@ -119,6 +119,9 @@ def _details(
     if report.checkpoint:
         yield f"as of checkpoint {report.checkpoint['size']} of {report.checkpoint['origin']}"
     for mlo, key_id in report.unknown_keys():
+        if why := report.revoked.get(key_id):
+            yield f"unknown key: {who(mlo, names)} signs here with {key_id}, which was {why}"
+            continue
         yield (
             f"unknown key: {who(mlo, names)} signs here with {key_id}; ask them whether it is "
             f"theirs, then: jupyter mlo trust add {mlo} {key_id}"

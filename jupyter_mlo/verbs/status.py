@@ -124,8 +124,9 @@ def _identity(
     try:
         store.key_pem(identity)  # says what is wrong with the key file, if anything is
         found = own_attribution(identity, store, context.settings, context.now())
-        assurance, handle, succeeds = str(found.assurance), found.handle, found.succeeds
+        handle, succeeds = found.handle, found.succeeds
         refuse_ended(identity, context)
+        assurance = str(found.assurance)
     except MloError as error:
         warnings.append(str(error))
     return {

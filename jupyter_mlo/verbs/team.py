@@ -58,6 +58,11 @@ def _add(arguments: argparse.Namespace, context: Context) -> int:
             f"{team.label} is a {team.kind}, not a team", hint="jupyter mlo enroll --kind team"
         )
     member = parse_id(arguments.member, schemes=context.settings.policy.schemes)
+    if member == team.mlo:
+        raise InvalidInput(
+            f"{team.label} is the team itself",
+            hint="name an MLO that is to act for it: jupyter mlo team add --help",
+        )
     now = context.now()
     until = now + parse_duration(arguments.duration) if arguments.duration else None
     if Path(arguments.out).exists():

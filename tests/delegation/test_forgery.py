@@ -261,6 +261,7 @@ NARROW: Mapping[str, Any] = {
     "predicates": [types.EVIDENCE, types.STAMP],
     "notAfter": to_text(NOW + hours(0.02)),
 }
+REGISTRAR = person()
 STOLEN = ADA.delegates(**NARROW)
 ADAS_OTHER, BOBS, MALLORYS = ADA.delegates(), BOB.delegates(), MALLORY.delegates()
 GENUINE = [*STOLEN.chain, *ADAS_OTHER.chain, *BOBS.chain, *MALLORYS.chain]
@@ -356,6 +357,51 @@ def test_the_forgers_arrangements_reached_all_three_ends(
     with capsys.disabled():
         print(f"\n  a forger's arrangements: {counts}, beyond what he stole: 0")
     assert not COUNTS or {"refused", "with the stolen key", "for himself"} == set(counts)
+
+
+# -- revocations ---------------------------------------------------------------------------
+
+
+@st.composite
+def burnings(draw: st.DrawFn) -> tuple[list[Envelope], Trust]:
+    """A forger's keys that call themselves ada's, vouch for hers and for one another, and revoke.
+
+    Everything that he can sign without her key: enrolments and revocations in her name.
+    """
+    forgers = [MALLORY, *(person(ADA.mlo) for _ in range(draw(st.integers(1, 2))))]
+    made: list[Envelope] = [said for one in forgers for said in one.chain]
+    everybody = [ADA, *forgers]
+    for _ in range(draw(st.integers(0, 4))):
+        one = replace(draw(st.sampled_from(forgers)), mlo=ADA.mlo)
+        other = replace(draw(st.sampled_from(everybody)), mlo=ADA.mlo)
+        made.append(one.enrols(other, time=draw(moments)))
+    what = [ADA.key.key_id, str(ADAS_OTHER.delegation)]
+    for _ in range(draw(st.integers(1, 2))):
+        one = replace(draw(st.sampled_from(forgers)), mlo=ADA.mlo)
+        since = draw(st.sampled_from([None, NOW - hours(3)]))
+        reason = "lost" if since is None else "compromised"
+        name = draw(st.sampled_from(what))
+        made.append(one.revokes(name, reason=reason, time=NOW - hours(0.5), since=since))
+    trust = draw(st.sampled_from([pinned(ADA), pinned(ADA, MALLORY), trusting(REGISTRAR)]))
+    return draw(st.permutations([*GENUINE, *REGISTRAR.chain, REGISTRAR.enrols(ADA), *made])), trust
+
+
+@quick
+@given(burnings())
+def test_a_forger_revokes_nobody_elses_key_or_delegation(
+    burning: tuple[list[Envelope], Trust],
+) -> None:
+    pool, trust = burning
+    found = answered(ADAS_OTHER.says(), pool, trust)
+    assert (found.mlo, found.remark) == (ADA.mlo, "")
+    assert found.assurance > Assurance.CLAIMED
+
+
+def test_ada_herself_revokes_there() -> None:
+    """Else the test above would prove nothing."""
+    for what in (ADA.key.key_id, str(ADAS_OTHER.delegation)):
+        pool = [*GENUINE, ADA.revokes(what, time=NOW - hours(0.5))]
+        assert attributed(ADAS_OTHER.says(), pool, pinned(ADA)) is None
 
 
 # -- honest chains never widen -------------------------------------------------------------

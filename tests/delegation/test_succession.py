@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -69,6 +70,35 @@ def test_strangers_who_vouch_for_a_key_hide_nobody() -> None:
     flood = [said for each in strangers for said in (*each.chain, each.enrols(three))]
     pool = [*flood, *one.chain, *two.chain, *three.chain, one.enrols(two), two.enrols(three)]
     assert judged(three, pool, pinned(one)).assurance is Assurance.SIGNED
+
+
+def steps(strangers: int) -> int:
+    """Calls that judging a key costs for which so many vouch who revoke it, too."""
+    ada = person()
+    pool = list(ada.chain)
+    for _ in range(strangers):
+        one = person(ada.mlo)
+        pool += [*one.chain, one.enrols(ada), one.revokes(ada.key.key_id, time=NOW - hours(1))]
+    counted = 0
+
+    def count(frame: object, event: str, argument: object) -> None:
+        nonlocal counted
+        counted += event in ("call", "c_call")
+
+    before = sys.getprofile()
+    sys.setprofile(count)
+    try:
+        found = judged(ada, pool, pinned(ada))
+    finally:
+        sys.setprofile(before)
+    assert not found.lapsed
+    return counted
+
+
+def test_enrolments_times_revocations_cost_no_product() -> None:
+    """Twice as many of both cost twice as much, not four times."""
+    steps(2)
+    assert steps(160) < 3 * steps(80)
 
 
 def test_who_vouches_for_a_key_does_not_revoke_it_by_that() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import papermill.translators
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from jupyter_mlo.notebook.code import code_digest
@@ -219,6 +219,7 @@ json_values = st.recursive(
 )
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.dictionaries(st.sampled_from(["alpha", "beta", "name"]), json_values, max_size=3))
 def test_what_papermill_writes_is_read_back(parameters: dict[str, Any]) -> None:
     source = papermill.translators.PythonTranslator.codify(parameters)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -65,3 +66,24 @@ def test_a_damaged_profile_is_named_and_its_mlo_still_signs(
     assert cli("status").told("profile.json is damaged", ada)
     done = cli("login", MLO_PASSPHRASE_FILE=secret)
     assert (done.status, f"logged in as {ada}:" in done.out) == (0, True)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("key", "restore"), ("enroll", "--import"), ("key", "add", "--sign"), ("team", "join")],
+    ids=" ".join,
+)
+def test_a_pipe_where_a_sent_file_should_be_is_not_waited_for(
+    cli, ada, tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    os.mkfifo(tmp_path / "sent")
+    done = subprocess.run(
+        [*cli.command, *command, tmp_path / "sent"],
+        env=cli.environ,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        stdin=subprocess.DEVNULL,
+    )
+    assert done.returncode == 2, done.stderr
+    assert "not a plain file" in done.stderr
