@@ -7,6 +7,7 @@ session's file is looked at (one ``stat``) each time, and read again when it has
 from __future__ import annotations
 
 import os
+import threading
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -18,18 +19,24 @@ if TYPE_CHECKING:
 
 
 class SessionWatch:
-    """The session of this account, as its file has it now."""
+    """The session of this account, as its file has it now. May be asked by several threads."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self._path = str(settings.session_file)
         self._seen: tuple[int, int, int] | None = None
         self._signer: Signer | None = None
+        self._lock = threading.Lock()
         #: Why there is no session although there is a file; None where all is well.
         self.problem: str | None = None
 
     def signer(self, now: datetime) -> Signer | None:
         """The signer of the session at ``now``; None, and :attr:`problem`, where there is none."""
+        # Whoever comes while another reads the file must not find it half taken in.
+        with self._lock:
+            return self._signer_now(now)
+
+    def _signer_now(self, now: datetime) -> Signer | None:
         try:
             found = os.stat(self._path)
         except FileNotFoundError:

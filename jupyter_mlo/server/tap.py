@@ -35,6 +35,7 @@ class Tap:
         if stream is None or callback is None:
             self._subscribe()
         elif stream is not self._stream:
+            self.close()  # ours, from before there was another: nothing is to be heard twice
             self._stream = stream
             stream.on_recv(self._after(callback))
 

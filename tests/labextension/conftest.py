@@ -85,6 +85,12 @@ def running_lab(front_end: Path, home: Path) -> Iterator[Lab]:
     config = home / "etc" / "jupyter_server_config.d"
     config.mkdir(parents=True)
     shutil.copy(ROOT / "jupyter-config" / "jupyter_mlo.json", config)
+    # One person edits here; with jupyter-collaboration see tests/server.
+    alone = {f"@jupyter/{name}-extension": True for name in ("collaboration", "docprovider")}
+    (home / "etc" / "labconfig").mkdir()
+    (home / "etc" / "labconfig" / "page_config.json").write_text(
+        json.dumps({"disabledExtensions": alone})
+    )
     token = secrets.token_hex(16)
     inherited = {k: v for k, v in os.environ.items() if not k.startswith(("JUPYTER", "MLO_"))}
     environ = {
@@ -102,7 +108,6 @@ def running_lab(front_end: Path, home: Path) -> Iterator[Lab]:
         port = free.getsockname()[1]
     log = home / "server.log"
     options = ["--no-browser", f"--port={port}", "--ServerApp.port_retries=0"]
-    # One person edits here; with jupyter-collaboration see tests/server.
     options.append("--YDocExtension.disable_rtc=True")
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         options.append("--allow-root")
