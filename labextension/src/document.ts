@@ -91,6 +91,7 @@ export class OpenNotebook implements IDocument, IDisposable {
       content.deselectAll();
       void content.scrollToItem(at, 'smart').then(() => {
         content.activate();
+        content.activeCell?.node.focus();
       });
     }
   }
