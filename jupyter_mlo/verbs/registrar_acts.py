@@ -64,8 +64,8 @@ def still_good(mlo: str, lost: Sequence[str], new: str, context: Context) -> lis
     return [
         "Other keys that a lost one vouched for (a laptop's, say) stay good:",
         *found,
-        "If one of them is in other hands, revoke it too: jupyter mlo key revoke --key KEY, by the",
-        f"person, with the new key once that is known: jupyter mlo key add {mlo} --help",
+        "To end one, too: on it, jupyter mlo key revoke; or enrol the file that was made there",
+        f"(--handle-of {mlo}), and then: jupyter mlo registrar revoke KEY",
     ]
 
 

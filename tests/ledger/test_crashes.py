@@ -29,7 +29,7 @@ from tests.ledger.conftest import make_envelope
 first, batch = int(sys.argv[1]), int(sys.argv[2])
 print("ready", flush=True)
 sys.stdin.readline()
-with open_ledger(load_settings()) as ledger:
+with open_ledger(load_settings(), patience=60) as ledger:
     for n in range(first, first + 100_000, batch):
         for receipt in ledger.append([make_envelope(n + m) for m in range(batch)]):
             sys.stdout.write(f"{receipt.statement_id} {receipt.index}\\n")
