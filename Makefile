@@ -9,7 +9,8 @@ SHELL := /bin/sh
 VENV := .venv
 BIN := $(VENV)/bin
 PYTHON ?=
-PYTEST_ARGS ?=
+# As many processes as there are processors; the tests of one file stay together.
+PYTEST_ARGS ?= -n auto --dist loadfile
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # The front end: what its checks read, and of that what is built and installed.
 FRONT_END := $(shell find labextension -type f -not -path '*/node_modules/*' \

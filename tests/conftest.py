@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,6 +17,19 @@ from tests.tally import TALLY, Tally
 def tally(request: pytest.FixtureRequest) -> Tally:
     """Where the tamper harness counts; the table is shown when the run ends."""
     return request.config.stash.setdefault(TALLY, Tally())
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A worker of a parallel run hands over what its tests counted."""
+    if TALLY in session.config.stash and hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["tally"] = asdict(session.config.stash[TALLY])
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Add what one worker of a parallel run counted."""
+    if counted := getattr(node, "workeroutput", {}).get("tally"):
+        node.config.stash.setdefault(TALLY, Tally()).add(Tally(**counted))
 
 
 def pytest_terminal_summary(

@@ -31,6 +31,17 @@ class Tally:
         """Count one harmless rewrite."""
         _add(self.rewrites, by, 1, alarms)
 
+    def add(self, other: Tally) -> None:
+        """Count as well what another process counted."""
+        for mine, theirs in (
+            (self.alterations, other.alterations),
+            (self.rewrites, other.rewrites),
+        ):
+            for what, (tried, wrong) in theirs.items():
+                _add(mine, what, tried, wrong)
+        for what, times in other.unseen.items():
+            self.permitted(what, times)
+
     def lines(self) -> Iterator[str]:
         """The table."""
         for heading, counts, words in (
