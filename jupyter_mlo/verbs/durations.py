@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from jupyter_mlo.errors import InvalidInput
 
@@ -27,6 +27,11 @@ def parse_duration(text: str) -> timedelta:
         f"{text.strip()[:40]!r} is not a duration",
         hint="a number and a unit: 30m, 8h, 2d, 4w, or several of them: 1h30m",
     )
+
+
+def end_of(text: str | None, now: datetime) -> datetime | None:
+    """When what begins now and lasts for what was typed ends; None where nothing was typed."""
+    return now + parse_duration(text) if text else None
 
 
 def show_duration(duration: timedelta) -> str:

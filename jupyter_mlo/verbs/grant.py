@@ -18,6 +18,7 @@ from pathlib import Path
 
 from jupyter_mlo.errors import InvalidInput
 from jupyter_mlo.verbs.context import Context
+from jupyter_mlo.verbs.sent_files import refuse_existing
 from jupyter_mlo.verbs.unlocking import add_passphrase_options, unlock
 
 
@@ -63,8 +64,7 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
     for model in models:
         check_model(model)
     path = Path(arguments.out)
-    if path.exists():
-        raise InvalidInput(f"{path} exists already; it was left as it is", hint="name another")
+    refuse_existing(path)
     context.note(f"{assistant} may act for {identity.label} for {arguments.duration}")
     context.note(f"  activities       {', '.join(activities)}")
     context.note(f"  models           {', '.join(models) or 'none'}")

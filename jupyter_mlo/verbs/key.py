@@ -31,6 +31,7 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_mlo.errors import InvalidInput
 from jupyter_mlo.verbs.context import Context
+from jupyter_mlo.verbs.sent_files import refuse_existing
 from jupyter_mlo.verbs.unlocking import add_passphrase_options, unlock_with
 
 if TYPE_CHECKING:
@@ -169,8 +170,7 @@ def _backup(arguments: argparse.Namespace, context: Context) -> int:
     from jupyter_mlo.verbs.choosing import choose
 
     path = Path(arguments.file)
-    if path.exists() or path.is_symlink():
-        raise InvalidInput(f"{path} exists already; it was left as it is", hint="name another file")
+    refuse_existing(path)
     if not path.absolute().parent.is_dir():
         raise InvalidInput(f"there is no folder {path.parent}", hint="make it, or name another")
     store = IdentityStore(context.settings)

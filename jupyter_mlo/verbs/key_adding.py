@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from jupyter_mlo.errors import InvalidInput, NotFound, Refused
 from jupyter_mlo.verbs.context import Context
-from jupyter_mlo.verbs.sent_files import read_statements, write_new
+from jupyter_mlo.verbs.sent_files import read_statements, refuse_existing, write_new
 from jupyter_mlo.verbs.unlocking import new_passphrase, unlock
 
 if TYPE_CHECKING:
@@ -44,8 +44,7 @@ def _export(arguments: argparse.Namespace, context: Context) -> int:
     if mlo.startswith(DID_KEY):
         raise InvalidInput(f"{mlo} is its key, and has no second one", hint="jupyter mlo enroll")
     file = Path(arguments.export)
-    if file.exists():
-        raise InvalidInput(f"{file} exists already; it was left as it is", hint="name another file")
+    refuse_existing(file)
     warn_of_home(context)
     trust = TrustStore(context.settings)
     trust.load()
@@ -106,8 +105,7 @@ def _sign(arguments: argparse.Namespace, context: Context) -> int:
 
     file = Path(arguments.sign)
     answer = Path(arguments.out) if arguments.out else file.with_name(f"{file.stem}.signed.jsonl")
-    if answer.exists():
-        raise InvalidInput(f"{answer} exists already", hint="move it away, or name another: --out")
+    refuse_existing(answer, hint="move it away, or name another: --out")
     store = IdentityStore(context.settings)
     claim = _one_claim(file)
     try:

@@ -36,6 +36,7 @@ from jupyter_mlo.errors import InvalidInput, MloError
 from jupyter_mlo.verbs import registrar_acts, registrar_gifts
 from jupyter_mlo.verbs.context import Context
 from jupyter_mlo.verbs.key import REASONS
+from jupyter_mlo.verbs.sent_files import refuse_existing
 from jupyter_mlo.verbs.unlocking import add_passphrase_options, new_passphrase, unlock
 
 if TYPE_CHECKING:
@@ -247,8 +248,7 @@ def _answer_path(out: str | None, file: Path, here: Identity | None) -> Path | N
     if out is None and not file.is_file():
         return None
     answer = Path(out) if out is not None else file.with_name(f"{file.stem}.registered.jsonl")
-    if answer.exists():
-        raise InvalidInput(f"{answer} exists already", hint="move it away, or name another: --out")
+    refuse_existing(answer, hint="move it away, or name another: --out")
     if not answer.parent.is_dir():
         raise MloError(
             f"there is no folder {answer.parent}", hint="make it, or name another: --out"

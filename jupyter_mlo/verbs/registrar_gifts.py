@@ -6,19 +6,19 @@ import argparse
 import json
 import re
 from contextlib import closing
-from datetime import timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from jupyter_mlo.errors import InvalidInput, NotFound
+from jupyter_mlo.verbs.admitting import add_admission_options, write_membership
 from jupyter_mlo.verbs.context import Context
+from jupyter_mlo.verbs.durations import end_of
 from jupyter_mlo.verbs.unlocking import add_passphrase_options, unlock
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
+    from jupyter_mlo.delegation.pool import Pool
     from jupyter_mlo.delegation.registrar import Registrar
-    from jupyter_mlo.statements.envelope import Envelope
     from jupyter_mlo.statements.statement import Statement
 
 
@@ -42,9 +42,9 @@ def configure(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         one.add_argument("team", metavar="TEAM_MLO_ID")
         one.add_argument("who", metavar="MLO_ID")
         if word == "add":
-            one.add_argument("--for", dest="duration", metavar="TIME", help="how long: 90d, 52w")
-            one.add_argument("--out", metavar="FILE", required=True, help="for the member to join")
-        add_passphrase_options(one)
+            add_admission_options(one)
+        else:
+            add_passphrase_options(one)
 
 
 def run(arguments: argparse.Namespace, context: Context) -> int:
@@ -66,17 +66,11 @@ def _grant(arguments: argparse.Namespace, registrar: Registrar, context: Context
     from jupyter_mlo.verbs.publishing import last_checkpoint, publish
 
     role, mlo = _role(arguments.role), _mlo(arguments.who, registrar)
-    lasts = _lasts(arguments.duration)
+    until = end_of(arguments.duration, context.now())
     context.note(f"{mlo} becomes {role}")
     key = unlock(context, registrar.store, registrar.identity, arguments.passphrase_fd)
-    now = context.now()
     said = registrar.give_role(
-        mlo,
-        role,
-        key,
-        now=now,
-        until=None if lasts is None else now + lasts,
-        checkpoint=last_checkpoint(context),
+        mlo, role, key, now=context.now(), until=until, checkpoint=last_checkpoint(context)
     )
     publish(context, [registrar.own_enrolment, said])
     context.say(f"{mlo} has the role {role}")
@@ -90,7 +84,7 @@ def _take(arguments: argparse.Namespace, registrar: Registrar, context: Context)
     role, mlo = _role(arguments.role), _mlo(arguments.who, registrar)
     given = [
         said
-        for said in _given(context, registrar, "roles", mlo)
+        for said in _given(context, registrar, lambda pool: pool.roles.get(mlo, ()))
         if cast(Role, said.predicate).role == role
     ]
     if not given:
@@ -119,36 +113,29 @@ def _list(arguments: argparse.Namespace, registrar: Registrar, context: Context)
 
 
 def _admit(arguments: argparse.Namespace, registrar: Registrar, context: Context) -> int:
-    from jupyter_mlo.delegation.enrolment import to_lines
-    from jupyter_mlo.delegation.membership import admit
     from jupyter_mlo.delegation.signer import Signer
-    from jupyter_mlo.verbs.publishing import last_checkpoint, publish
-    from jupyter_mlo.verbs.sent_files import write_new
+    from jupyter_mlo.verbs.publishing import last_checkpoint
 
     team, member = _mlo(arguments.team, registrar), _mlo(arguments.who, registrar)
     if team == member:
         raise InvalidInput(f"{team} is no member of itself", hint="name the team, then the member")
-    lasts = _lasts(arguments.duration)
-    if Path(arguments.out).exists():
-        raise InvalidInput(f"{arguments.out} exists already", hint="name another file")
-    context.note(f"{member} may act for {team}")
-    key = unlock(context, registrar.store, registrar.identity, arguments.passphrase_fd)
-    now = context.now()
-    # Under the team's name and the registrar's key: so verifiers find both.
-    signer = Signer.own(team, key, checkpoint=last_checkpoint(context))
-    until = None if lasts is None else now + lasts
-    said: list[Envelope] = [registrar.own_enrolment, admit(signer, member, now=now, until=until)]
-    write_new(Path(arguments.out), to_lines(said))
-    publish(context, said)
-    context.say(f"{member} is a member of {team}")
-    context.say(f"  statement        {said[1].statement_id}")
-    context.say(f"next, for the member: jupyter mlo team join {arguments.out}")
+
+    def unlocked() -> Signer:
+        key = unlock(context, registrar.store, registrar.identity, arguments.passphrase_fd)
+        # Under the team's name and the registrar's key: so verifiers find both.
+        return Signer.own(team, key, [registrar.own_enrolment], last_checkpoint(context))
+
+    write_membership(arguments, context, member, team, unlocked)
     return 0
 
 
 def _dismiss(arguments: argparse.Namespace, registrar: Registrar, context: Context) -> int:
     team, member = _mlo(arguments.team, registrar), _mlo(arguments.who, registrar)
-    given = [said for said in _given(context, registrar, "memberships", member) if said.mlo == team]
+    given = [
+        said
+        for said in _given(context, registrar, lambda pool: pool.memberships.get(member, ()))
+        if said.mlo == team
+    ]
     if not given:
         raise NotFound(
             f"this registrar has not made {member} a member of {team}, or took it back",
@@ -162,8 +149,10 @@ def _dismiss(arguments: argparse.Namespace, registrar: Registrar, context: Conte
     return 0
 
 
-def _given(context: Context, registrar: Registrar, what: str, mlo: str) -> list[Statement]:
-    """The roles or memberships of ``mlo`` by this registrar's key, not taken back."""
+def _given(
+    context: Context, registrar: Registrar, which: Callable[[Pool], Iterable[Statement]]
+) -> list[Statement]:
+    """Those of some roles or memberships that are by this registrar's key, and not taken back."""
     from jupyter_mlo.verbs.at_hand import at_hand
 
     with closing(at_hand(context.settings, context.now())) as here:
@@ -177,7 +166,7 @@ def _given(context: Context, registrar: Registrar, what: str, mlo: str) -> list[
 
         return [
             said
-            for said in getattr(pool, what).get(mlo, ())
+            for said in which(pool)
             if own(said) and not any(map(own, pool.revocations.get(said.statement_id, ())))
         ]
 
@@ -212,12 +201,6 @@ def _role(text: str) -> str:
             f"{text[:60]!r} is no name of a role", hint="such as validator: a-z, 0-9, -"
         )
     return text
-
-
-def _lasts(text: str | None) -> timedelta | None:
-    from jupyter_mlo.verbs.durations import parse_duration
-
-    return parse_duration(text) if text else None
 
 
 def _mlo(text: str, registrar: Registrar) -> str:

@@ -69,6 +69,15 @@ def read_statements(path: Path) -> list[Envelope]:
     return read_lines(read_file(path), where=str(path))
 
 
+def refuse_existing(path: Path, *, hint: str = "name another file") -> None:
+    """Before anybody is asked for anything: raises :class:`InvalidInput` for a file that is there.
+
+    What writes the file later still never writes over another.
+    """
+    if path.exists() or path.is_symlink():
+        raise InvalidInput(f"{path} exists already; it was left as it is", hint=hint)
+
+
 def write_new(path: Path, content: bytes) -> None:
     """A file that is not secret, and never in place of another; raises :class:`MloError`."""
     try:

@@ -19,8 +19,9 @@ import argparse
 from pathlib import Path
 
 from jupyter_mlo.errors import InvalidInput
+from jupyter_mlo.verbs.admitting import add_admission_options, write_membership
 from jupyter_mlo.verbs.context import Context
-from jupyter_mlo.verbs.unlocking import add_passphrase_options, unlock
+from jupyter_mlo.verbs.unlocking import unlock
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -29,9 +30,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add = actions.add_parser("add", allow_abbrev=False, help="let an MLO act for a team")
     add.add_argument("member", metavar="MLO_ID")
     add.add_argument("--team", required=True, metavar="WHO", help="a team of this home")
-    add.add_argument("--for", dest="duration", metavar="TIME", help="how long: 90d, 52w")
-    add.add_argument("--out", metavar="FILE", required=True, help="for the member to join with")
-    add_passphrase_options(add)
+    add_admission_options(add)
     join = actions.add_parser("join", allow_abbrev=False, help="take in a membership")
     join.add_argument("file", metavar="FILE")
 
@@ -42,14 +41,11 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
 
 
 def _add(arguments: argparse.Namespace, context: Context) -> int:
-    from jupyter_mlo.delegation.enrolment import kept_enrolments, to_lines
-    from jupyter_mlo.delegation.membership import admit
+    from jupyter_mlo.delegation.enrolment import kept_enrolments
     from jupyter_mlo.delegation.signer import Signer
     from jupyter_mlo.identity.schemes import parse_id
     from jupyter_mlo.identity.store import IdentityStore
-    from jupyter_mlo.verbs.durations import parse_duration
-    from jupyter_mlo.verbs.publishing import last_checkpoint, publish
-    from jupyter_mlo.verbs.sent_files import write_new
+    from jupyter_mlo.verbs.publishing import last_checkpoint
 
     store = IdentityStore(context.settings)
     team = store.find(arguments.team)
@@ -63,20 +59,12 @@ def _add(arguments: argparse.Namespace, context: Context) -> int:
             f"{team.label} is the team itself",
             hint="name an MLO that is to act for it: jupyter mlo team add --help",
         )
-    now = context.now()
-    until = now + parse_duration(arguments.duration) if arguments.duration else None
-    if Path(arguments.out).exists():
-        raise InvalidInput(f"{arguments.out} exists already", hint="name another file")
-    context.note(f"{member} may act for {team.label}")
-    key = unlock(context, store, team, arguments.passphrase_fd)
-    enrolments = kept_enrolments(store, team)
-    signer = Signer.own(team.mlo, key, enrolments, last_checkpoint(context))
-    membership = admit(signer, member, now=now, until=until)
-    write_new(Path(arguments.out), to_lines([*enrolments, membership]))
-    publish(context, [*enrolments, membership])
-    context.say(f"{member} is a member of {team.label}")
-    context.say(f"  statement        {membership.statement_id}")
-    context.say(f"next, for the member: jupyter mlo team join {arguments.out}")
+
+    def unlocked() -> Signer:
+        key = unlock(context, store, team, arguments.passphrase_fd)
+        return Signer.own(team.mlo, key, kept_enrolments(store, team), last_checkpoint(context))
+
+    write_membership(arguments, context, member, team.label, unlocked)
     return 0
 
 
