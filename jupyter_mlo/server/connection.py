@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from jupyter_mlo.runs.noted import MEMBER
-from jupyter_mlo.server.messages import V1, read_v1, write_v1
+from jupyter_mlo.server.messages import V1, read_binary, read_v1, write_binary, write_v1
 
 if TYPE_CHECKING:
     from jupyter_mlo.server.observer import KernelObserver
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 #: Contents up to so many bytes get our light reference; it would cost too much beyond.
 _MARKED_UP_TO = 1 << 20
+#: What front ends send of which something is noted.
+_KINDS = ("execute_request", "input_reply")
 
 
 def watched(base: type[Any], watching: Watching) -> type[Any]:
@@ -172,24 +174,42 @@ class _Incoming:
 
     @classmethod
     def read(cls, raw: Any, *, v1: bool) -> _Incoming | None:
-        """What it is; None where it is another kind of message."""
-        text = raw.encode("utf-8", "surrogatepass") if isinstance(raw, str) else raw
-        if b"execute_request" not in text and b"input_reply" not in text:
-            return None
+        """What it is; None where it is another kind of message.
+
+        Raises:
+            ValueError: its header can be read in two ways, or in none.
+        """
         if v1:
             channel, parts = read_v1(raw)
-            found = cls(raw, channel, parts, None)
-        elif isinstance(raw, str):
-            whole = json.loads(raw)
+            # Goes to the kernel as it came, and others read a member that stands twice otherwise.
+            header = json.loads(bytes(parts[0]), object_pairs_hook=_each_once)
+            found = cls(raw, channel, parts, None) if header.get("msg_type") in _KINDS else None
+        elif _may_be_ours(raw):
+            whole = json.loads(raw) if isinstance(raw, str) else read_binary(raw)
             found = cls(raw, str(whole.get("channel") or "shell"), [], whole)
         else:
-            return None  # with binary buffers in the old protocol: no front end sends cells so
-        return found if found.kind in ("execute_request", "input_reply") else None
+            return None
+        return found if found is not None and found.kind in _KINDS else None
 
     def noted(self, note: dict[str, Any]) -> Any:
-        """The message, with a note in its metadata that the server has seen it."""
+        """The message, with a note in its metadata that the server has seen it: as it was read."""
         metadata = {**self.metadata, MEMBER: note}
-        if self._whole is not None:
-            return json.dumps({**self._whole, "metadata": metadata})
-        parts = [*self._parts[:2], json.dumps(metadata).encode(), *self._parts[3:]]
-        return write_v1(parts, self._channel)
+        if self._whole is None:
+            parts = [self.header, self.parent, metadata, self.content]
+            packed = [json.dumps(part).encode() for part in parts]
+            return write_v1([*packed, *self._parts[4:]], self._channel)
+        whole = {**self._whole, "metadata": metadata}
+        return json.dumps(whole) if isinstance(self.raw, str) else write_binary(whole)
+
+
+def _may_be_ours(raw: str | bytes) -> bool:
+    """Whether a message in JSON is worth reading: only \\u can hide a letter of its kind."""
+    text = raw.encode("utf-8", "surrogatepass") if isinstance(raw, str) else raw
+    return rb"\u" in text or any(kind.encode() in text for kind in _KINDS)
+
+
+def _each_once(members: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(members)
+    if len(found) != len(members):
+        raise ValueError("a member stands there twice")
+    return found

@@ -160,13 +160,16 @@ class User:
         found: str = self.post("/api/kernels", {"name": name})["id"]
         return found
 
-    def connect(self, kernel: str, headers: dict[str, str] | None = None) -> Wire:
+    def connect(
+        self, kernel: str, headers: dict[str, str] | None = None, protocol: str | None = None
+    ) -> Wire:
         """A websocket to a kernel."""
         session = uuid.uuid4().hex
         url = self.server.url.replace("http", "ws", 1)
         socket_ = websocket.create_connection(
             f"{url}/api/kernels/{kernel}/channels?session_id={session}",
             header=headers or self.headers,
+            subprotocols=[protocol] if protocol else None,
             timeout=30,
         )
         return Wire(socket_, session)
