@@ -85,6 +85,7 @@ class RecordWriter:
         *,
         patience: float = MAX_WAIT,
         recorded: Callable[[Execution, bool], None] | None = None,
+        goes_on: Callable[[Execution], bool] = lambda execution: True,
     ) -> None:
         """Begin to listen; the thread starts when there is something to do.
 
@@ -92,10 +93,13 @@ class RecordWriter:
             executions: by request; the caller adds to it, this takes out.
             patience: seconds that :meth:`passed` may wait where too much output waits already.
             recorded: told of each execution when it has ended, and whether its record is kept.
+            goes_on: whether the session of an execution goes on after its end: nothing that comes
+                later is signed otherwise.
         """
         self._executions = executions
         self._patience = patience
         self._recorded = recorded
+        self._goes_on = goes_on
         #: A cell runs, or what it sent is still on its way.
         self._busy = False
         self._make_store = store
@@ -288,7 +292,7 @@ class RecordWriter:
 
     def _also_late(self, execution: Execution) -> None:
         """What came when the execution was on record already is put on record as well."""
-        if execution.parts and execution not in self._late:
+        if execution.parts and execution not in self._late and self._goes_on(execution):
             self._late.append(execution)
 
     @staticmethod

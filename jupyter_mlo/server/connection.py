@@ -12,16 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_mlo.runs.noted import MEMBER
 from jupyter_mlo.server.messages import V1, read_binary, read_v1, write_binary, write_v1
+from jupyter_mlo.server.observer import Asked, KernelObserver
 
 if TYPE_CHECKING:
-    from jupyter_mlo.server.observer import KernelObserver
     from jupyter_mlo.server.people import Person
     from jupyter_mlo.server.watching import Watching
 
 #: Contents up to so many bytes get our light reference; it would cost too much beyond.
 _MARKED_UP_TO = 1 << 20
-#: What front ends send of which something is noted.
-_KINDS = ("execute_request", "input_reply")
 
 
 def watched(base: type[Any], watching: Watching) -> type[Any]:
@@ -37,18 +35,21 @@ def watched(base: type[Any], watching: Watching) -> type[Any]:
 
         def handle_incoming_message(self, incoming_msg: Any) -> None:
             """From the front end."""
-            message = None
             try:
                 message = _Incoming.read(incoming_msg, v1=self.subprotocol == V1)
-                passed_on = incoming_msg if message is None else self._incoming(message)
+            except Exception:
+                # Whose ID it bears is not known: it could speak in another user's cell.
+                watching.failed("read a message to a kernel: it was not passed on")
+                return
+            try:
+                passed_on = self._incoming(message)
             except Exception:
                 watching.failed("note a request")
                 passed_on = incoming_msg
                 if watching.required:
                     # Where somebody must answer for each cell, what cannot be noted is not run.
                     passed_on = None
-                    if message is not None:
-                        watching.refused(self, message.header, "this server could not note it")
+                    watching.refused(self, message.header, "this server could not note it")
             if passed_on is not None:
                 super().handle_incoming_message(passed_on)
 
@@ -75,28 +76,37 @@ def watched(base: type[Any], watching: Watching) -> type[Any]:
             observer = self._observer()
             if observer is None:
                 return message.raw
+            person = self._person()
             if message.kind == "input_reply":
                 asked = str(message.parent.get("msg_id", ""))
-                observer.typed(asked, str(message.content.get("value", "")))
-                return message.raw
-            person = self._person()
+                typed = observer.typed(asked, str(message.content.get("value", "")), person)
+                return message.raw if typed else None
             request_id = str(message.header.get("msg_id", ""))
-            if not observer.admits(request_id, person):
-                watching.refused(self, message.header, "another user has used this request's ID")
-                return None
-            code, silent = message.content.get("code"), message.content.get("silent")
-            if not isinstance(code, str):
-                return message.raw
-            if why := watching.why_not(person, code, message.content.get("user_expressions")):
+            if why := observer.refuses(request_id, person) or self._why_not(message, person):
                 watching.refused(self, message.header, why)
                 return None
+            first = observer.comes(request_id, person)
             key = self.kernel_manager.session.key
-            if silent or not key:
+            if message.kind != "execute_request" or not key:
                 return message.raw
-            cell = message.metadata.get("cellId")
-            cell = cell if isinstance(cell, str) and cell else None
-            observer.asked(request_id, person, code, cell)
+            code = message.content.get("code")
+            if not isinstance(code, str) or message.content.get("silent"):
+                return message.raw
+            if first:
+                more = bool(message.content.get("user_expressions"))
+                observer.asked(request_id, Asked(person, code, message.cell, more))
             return message.noted(watching.noted(person).to_json(key, request_id))
+
+        def _why_not(self, message: _Incoming, person: Person) -> str | None:
+            """Why the policy does not let this be run; None where it does, or nothing is run."""
+            content = message.content
+            if message.kind == "execute_request":
+                code = content.get("code")
+                expressions = content.get("user_expressions")
+                return watching.why_not(person, str(code or ""), expressions)
+            if message.kind == "debug_request":  # it evaluates whatever it is sent
+                return watching.why_not(person, json.dumps(content))
+            return None
 
         def _outgoing(self, stream: Any, message: Any) -> None:
             channel = getattr(stream, "channel", None)
@@ -155,26 +165,43 @@ def _look(observer: KernelObserver, channel: str | None, message: dict[str, Any]
 
 
 class _Incoming:
-    """An execute_request or an input_reply, in either protocol."""
+    """A message of a front end's, in either protocol."""
 
-    def __init__(
-        self, raw: Any, channel: str, parts: list[Any], whole: dict[str, Any] | None
-    ) -> None:
+    def __init__(self, raw: Any, channel: str, parts: list[Any], whole: dict[str, Any]) -> None:
         #: As it came.
         self.raw = raw
+        #: In parts it goes to the kernel as it came; else the server packs it anew.
         self._channel, self._parts, self._whole = channel, parts, whole
-        if whole is not None:
-            self.header, self.parent = whole["header"], whole.get("parent_header") or {}
-            self.metadata, self.content = whole.get("metadata") or {}, whole.get("content") or {}
-        else:
-            self.header, self.parent, self.metadata, self.content = (
-                json.loads(bytes(part)) for part in parts[:4]
-            )
+        self.header: dict[str, Any] = whole["header"]
         self.kind = str(self.header.get("msg_type", ""))
 
+    @property
+    def parent(self) -> dict[str, Any]:
+        """The header of what it answers."""
+        return self._part(1, "parent_header")
+
+    @property
+    def content(self) -> dict[str, Any]:
+        """What it says."""
+        return self._part(3, "content")
+
+    @property
+    def cell(self) -> str | None:
+        """The ID of the cell that front ends name in metadata."""
+        cell = self._part(2, "metadata").get("cellId")
+        return cell if isinstance(cell, str) and cell else None
+
+    def _part(self, at: int, name: str) -> dict[str, Any]:
+        if name not in self._whole:
+            self._whole[name] = json.loads(bytes(self._parts[at]))
+        part = self._whole[name] or {}
+        if not isinstance(part, dict):
+            raise ValueError(f"the {name} of a message is no object")
+        return part
+
     @classmethod
-    def read(cls, raw: Any, *, v1: bool) -> _Incoming | None:
-        """What it is; None where it is another kind of message.
+    def read(cls, raw: Any, *, v1: bool) -> _Incoming:
+        """Read its header; the rest when it is asked for.
 
         Raises:
             ValueError: its header can be read in two ways, or in none.
@@ -183,29 +210,19 @@ class _Incoming:
             channel, parts = read_v1(raw)
             # Goes to the kernel as it came, and others read a member that stands twice otherwise.
             header = json.loads(bytes(parts[0]), object_pairs_hook=_each_once)
-            found = cls(raw, channel, parts, None) if header.get("msg_type") in _KINDS else None
-        elif _may_be_ours(raw):
-            whole = json.loads(raw) if isinstance(raw, str) else read_binary(raw)
-            found = cls(raw, str(whole.get("channel") or "shell"), [], whole)
-        else:
-            return None
-        return found if found is not None and found.kind in _KINDS else None
+            return cls(raw, channel, parts, {"header": header})
+        whole = json.loads(raw) if isinstance(raw, str) else read_binary(raw)
+        return cls(raw, str(whole.get("channel") or "shell"), [], whole)
 
     def noted(self, note: dict[str, Any]) -> Any:
         """The message, with a note in its metadata that the server has seen it: as it was read."""
-        metadata = {**self.metadata, MEMBER: note}
-        if self._whole is None:
+        metadata = {**self._part(2, "metadata"), MEMBER: note}
+        if self._parts:
             parts = [self.header, self.parent, metadata, self.content]
             packed = [json.dumps(part).encode() for part in parts]
             return write_v1([*packed, *self._parts[4:]], self._channel)
         whole = {**self._whole, "metadata": metadata}
         return json.dumps(whole) if isinstance(self.raw, str) else write_binary(whole)
-
-
-def _may_be_ours(raw: str | bytes) -> bool:
-    """Whether a message in JSON is worth reading: only \\u can hide a letter of its kind."""
-    text = raw.encode("utf-8", "surrogatepass") if isinstance(raw, str) else raw
-    return rb"\u" in text or any(kind.encode() in text for kind in _KINDS)
 
 
 def _each_once(members: list[tuple[str, Any]]) -> dict[str, Any]:

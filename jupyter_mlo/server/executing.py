@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from jupyter_mlo.runs.noted import MEMBER
+from jupyter_mlo.server.observer import Asked
 
 if TYPE_CHECKING:
     from jupyter_mlo.server.people import Person
@@ -83,6 +84,7 @@ def _note(message: Any, kernel: Any, watching: Watching) -> None:
     if observer is None:
         return
     request_id = str(message["header"]["msg_id"])
-    observer.asked(request_id, code.person, str(code), code.cell)
+    if observer.comes(request_id, code.person):
+        observer.asked(request_id, Asked(code.person, str(code), code.cell))
     note = watching.noted(code.person).to_json(kernel.session.key, request_id)
     message["metadata"] = {**message.get("metadata", {}), MEMBER: note}

@@ -28,8 +28,10 @@ if TYPE_CHECKING:
 
 #: JupyterLab and Notebook show a typed password as eight middle dots, however long it is.
 MASK = "·" * 8
-#: Requests of one kernel that are remembered, so that none is used twice.
+#: Requests of one kernel that may wait for it.
 KEEP_REQUESTS = 10_000
+#: IDs of one kernel's messages that are remembered beyond those, so that none is used twice.
+KEEP_IDS = 20_000
 #: Questions of one kernel that nobody has answered yet.
 KEEP_QUESTIONS = 100
 #: How long a subscription takes until nothing is missed any more.
@@ -45,6 +47,8 @@ class Asked:
     person: Person
     code: str
     cell: str | None
+    #: More code than the cell's came with it.
+    more: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,25 +115,39 @@ class KernelObserver:
 
     # What websockets tell.
 
-    def admits(self, request_id: str, person: Person) -> bool:
-        """Whether a request may go to the kernel: no ID of somebody else's is used again."""
-        return self._used.get(request_id, person.username) == person.username
+    def refuses(self, request_id: str, person: Person) -> str | None:
+        """Why no message under this ID may go to the kernel now, of whatever kind; or None.
 
-    def asked(self, request_id: str, person: Person, code: str, cell: str | None) -> None:
-        """A request goes to the kernel. One whose ID was used before is nobody's."""
+        What comes of a message is told by its ID alone: nobody uses another user's.
+        """
+        if self._used.get(request_id, person.username) != person.username:
+            return "another user has used this request's ID"
+        if len(self._asked) >= KEEP_REQUESTS:
+            return f"{KEEP_REQUESTS} requests wait for this kernel already"
+        return None
+
+    def comes(self, request_id: str, person: Person) -> bool:
+        """A message of any kind goes to the kernel; whether it is the first of this ID.
+
+        Where it is not, what comes of the earlier one cannot be told from what comes of this.
+        """
         known = request_id in self._used
         self._used[request_id] = person.username
-        if len(self._used) > KEEP_REQUESTS:
-            self._used.popitem(last=False)
+        self._used.move_to_end(request_id)
+        while len(self._used) > KEEP_IDS:
+            oldest, username = self._used.popitem(last=False)
+            if oldest in self._asked or oldest in self._executions:
+                self._used[oldest] = username  # something may still come of it
         if known:
             self._asked.pop(request_id, None)
             execution = self._executions.get(request_id)
             if execution is not None:
-                execution.unseen = "another request came under the same ID"
-            return
-        self._asked[request_id] = Asked(person, code, cell)
-        if len(self._asked) > KEEP_REQUESTS:
-            self._asked.popitem(last=False)
+                execution.unseen = "another message came under the same ID"
+        return not known
+
+    def asked(self, request_id: str, asked: Asked) -> None:
+        """The message that came is a request to run a cell, and the first of its ID."""
+        self._asked[request_id] = asked
 
     def question(self, question: str, request_id: str, prompt: str, *, password: bool) -> None:
         """The kernel asks for a line; ``question`` is the ID of the message in which it does."""
@@ -138,13 +156,17 @@ class KernelObserver:
         if len(self._questions) > KEEP_QUESTIONS:
             self._questions.popitem(last=False)
 
-    def typed(self, question: str, answer: str) -> None:
-        """Somebody answered; front ends make an output of it."""
-        asked = self._questions.pop(question, None)
+    def typed(self, question: str, answer: str, person: Person) -> bool:
+        """Somebody answers, and front ends make an output of it; whether they are the one asked."""
+        asked = self._questions.get(question)
+        asking = self._questions.values() if asked is None else [asked]
+        if any(self._used.get(one[0], person.username) != person.username for one in asking):
+            return False
         if asked is not None and self._writer is not None:
-            request_id, prompt, password = asked
+            request_id, prompt, password = self._questions.pop(question)
             content = {"name": "stdin", "text": f"{prompt} {MASK if password else answer}\n"}
             self._writer.shown(Shown(request_id, "stream", content))
+        return True
 
     def replied(self, request_id: str, content: Mapping[str, Any]) -> None:
         """An execute_reply goes to the front end, which shows its pages."""
@@ -242,6 +264,7 @@ class KernelObserver:
             count=None,
             started=now,
             signer=self._sessions.signer(asked.person, now),
+            unseen="more code came with it" if asked.more else None,
         )
         if "%mlo" in asked.code:
             self._persons[request_id] = asked.person
@@ -295,11 +318,17 @@ class KernelObserver:
             self._log,
             patience=0,
             recorded=self._recorded,
+            goes_on=self._goes_on,
         )
 
     def _recorded(self, execution: Execution, kept: bool) -> None:
         lost = execution.signer is not None and not kept
         self._tell(execution, "lost" if lost else execution.status)
+
+    def _goes_on(self, execution: Execution) -> bool:
+        """Whether whoever answers for it is signed in here still."""
+        signer = execution.signer
+        return signer is not None and signer.mlo in self._sessions.signers(self._clock())
 
     def _tell(self, execution: Execution, status: str) -> None:
         self._seen(

@@ -108,7 +108,8 @@ class Sessions:
 
     def signers(self, now: datetime) -> Mapping[str, Signer]:
         """MLO ID → signer, of every session that is open here now."""
-        found = [self._account.signer(now), *self._own.values()]
+        with self._lock:
+            found = [self._account.signer(now), *self._own.values()]
         return {one.mlo: one for one in found if one is not None and now < one.expires}
 
 

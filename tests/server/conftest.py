@@ -111,6 +111,11 @@ class Running:
 
         until(answers, 30)
 
+    def records(self) -> int:
+        """How many records there are on disk."""
+        files = (self.root.parent / "mlo" / "records").rglob("*.jsonl")
+        return sum(len(path.read_text().splitlines()) for path in files)
+
     def stop(self) -> None:
         """End it as an operator would."""
         for close in self.closing:

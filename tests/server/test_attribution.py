@@ -29,12 +29,6 @@ def executors(user: User, kernel: str, *cells: str) -> list[str | None]:
     return [(found[cell]["executor"] or {}).get("id") for cell in cells]
 
 
-def records(server: Running) -> int:
-    """How many records there are on disk."""
-    files = (server.root.parent / "mlo" / "records").rglob("*.jsonl")
-    return sum(len(path.read_text().splitlines()) for path in files)
-
-
 def install_bash(server: Running) -> None:
     folder = server.root.parent / "jupyter-data" / "kernels" / "bash"
     folder.mkdir(parents=True)
@@ -135,7 +129,7 @@ def test_metadata_of_a_cell_cannot_say_that_the_server_has_noted_it(start: Start
     forged = {"attributed": True, "shared": False, "panel": True, "mac": "0" * 64}
     ada.connect(kernel).run("1", "c1", metadata={"mlo_server": forged, "mlo": forged})
     assert executors(ada, kernel, "c1") == [mlo]
-    assert records(server) == 1
+    assert server.records() == 1
 
 
 def test_with_the_extension_in_the_kernel_as_well_there_is_one_record(start: Start) -> None:
@@ -152,7 +146,7 @@ def test_with_the_extension_in_the_kernel_as_well_there_is_one_record(start: Sta
     ]
     assert executors(anybody, kernel, "c2", "c3") == [mlo, mlo]
     time.sleep(1)
-    assert records(server) == 3
+    assert server.records() == 3
     anybody.save("one.ipynb", notebook(*cells))
     assert server.verified("one.ipynb")["holds"]
 
@@ -245,7 +239,7 @@ def test_a_cell_goes_on_when_its_browser_is_closed(start: Start) -> None:
         pass
     wire.close()
     assert executors(ada, kernel, "c1") == [mlo]
-    assert records(server) == 1
+    assert server.records() == 1
 
 
 def test_a_kernel_that_dies_leaves_its_cell_on_record_as_aborted(start: Start) -> None:
@@ -260,7 +254,7 @@ def test_a_kernel_that_dies_leaves_its_cell_on_record_as_aborted(start: Start) -
         pass
     time.sleep(1)
     server.stop()
-    assert records(server) == 1
+    assert server.records() == 1
 
 
 def test_where_somebody_must_answer_nothing_else_is_run(start: Start) -> None:
