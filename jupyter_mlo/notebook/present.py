@@ -13,7 +13,7 @@ from jupyter_mlo.notebook.digests import short, source_digest
 from jupyter_mlo.notebook.layout import read_stamp
 from jupyter_mlo.notebook.matching import Present
 from jupyter_mlo.notebook.reading import Notebook
-from jupyter_mlo.notebook.seals import Sealable, SealedCell, is_name
+from jupyter_mlo.notebook.seals import Sealable, SealedCell, cells_root, is_name, notebook_digest
 from jupyter_mlo.statements.envelope import Envelope
 
 #: Longest name of a kernelspec that statements take over.
@@ -140,3 +140,10 @@ def sealable(notebook: Notebook, cells: Sequence[SealedCell]) -> Sealable:
         kernelspec=kernelspec_name(notebook),
         widgets=widgets_digest(notebook),
     )
+
+
+def shown_digest(notebook: Notebook, cells: Sequence[PresentCell]) -> str:
+    """What a person is shown before they say something about it, in hex: all but the stamps."""
+    whole = sealable(notebook, [cell.listed._replace(stamp=None) for cell in cells])
+    root = short(cells_root(whole.cells))
+    return notebook_digest(len(whole.cells), root, whole.nbformat, whole.kernelspec, whole.widgets)

@@ -157,6 +157,8 @@ class Changes(_Answer):
     since: str | None
     by: Somebody | None
     changes: list[str]
+    #: Digest of the notebook of which this is said.
+    shown: str
 
 
 class Intended(_Answer):

@@ -24,6 +24,7 @@ from jupyter_mlo.server.saving import SaveHook
 from jupyter_mlo.server.service import Service
 from jupyter_mlo.server.together import SharedDocuments
 from jupyter_mlo.server.watching import Watching
+from jupyter_mlo.server.whereabouts import Whereabouts
 from jupyter_mlo.statements.times import to_text
 from jupyter_mlo.verbs.servers_here import leave_note, take_note_away
 
@@ -51,6 +52,7 @@ class MloApp:
         self.sessions = Sessions(settings)
         self.hook = SaveHook(self)
         self.named = named
+        self.whereabouts = Whereabouts(serverapp.session_manager)
         self.watching = Watching(
             settings,
             self.sessions,
@@ -137,6 +139,8 @@ class MloApp:
         self.on_loop(lambda: self._mark(seen))
 
     def _mark(self, seen: Seen) -> None:
+        if seen.status == "running":
+            self.whereabouts.began(seen.execution, seen.kernel)
         metrics.EXECUTIONS.labels(seen.status, "no" if seen.signer is None else "yes").inc()
         if seen.cell is not None:
             cells = self._marks.setdefault(seen.kernel, OrderedDict())

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_mlo.runs.noted import MEMBER
 from jupyter_mlo.server.messages import V1, read_binary, read_v1, write_binary, write_v1
-from jupyter_mlo.server.observer import Asked, KernelObserver
 
 if TYPE_CHECKING:
+    from jupyter_mlo.server.observer import KernelObserver
     from jupyter_mlo.server.people import Person
     from jupyter_mlo.server.watching import Watching
 
@@ -94,7 +94,8 @@ def watched(base: type[Any], watching: Watching) -> type[Any]:
                 return message.raw
             if first:
                 more = bool(message.content.get("user_expressions"))
-                observer.asked(request_id, Asked(person, code, message.cell, more))
+                asked_for = watching.asked(person, code, message.cell, more=more)
+                observer.asked(request_id, asked_for)
             return message.noted(watching.noted(person).to_json(key, request_id))
 
         def _why_not(self, message: _Incoming, person: Person) -> str | None:

@@ -10,10 +10,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from jupyter_mlo.runs.noted import MEMBER
-from jupyter_mlo.server.observer import Asked
 
 if TYPE_CHECKING:
-    from jupyter_mlo.server.people import Person
+    from jupyter_mlo.server.observer import Asked
     from jupyter_mlo.server.watching import Watching
 
 _EXTENSION = "jupyter_server_nbmodel"
@@ -22,8 +21,7 @@ _EXTENSION = "jupyter_server_nbmodel"
 class _Code(str):
     """Code, and who asked for it."""
 
-    person: Person
-    cell: str | None
+    asked: Asked
 
 
 def watch_execution(serverapp: Any, watching: Watching) -> bool:
@@ -53,7 +51,8 @@ def _watch(stack: Any, kernels: Any, watching: Watching) -> None:
         metadata = rest[0] if rest else named.get("metadata")
         cell = metadata.get("cell_id") if isinstance(metadata, dict) else None
         code = _Code(snippet)
-        code.person, code.cell = person, cell if isinstance(cell, str) and cell else None
+        cell = cell if isinstance(cell, str) and cell else None
+        code.asked = watching.asked(person, str(snippet), cell)
         return put(kernel_id, code, *rest, **named)
 
     def noted_client(kernel_id: str) -> Any:
@@ -84,7 +83,7 @@ def _note(message: Any, kernel: Any, watching: Watching) -> None:
     if observer is None:
         return
     request_id = str(message["header"]["msg_id"])
-    if observer.comes(request_id, code.person):
-        observer.asked(request_id, Asked(code.person, str(code), code.cell))
-    note = watching.noted(code.person).to_json(kernel.session.key, request_id)
+    if observer.comes(request_id, code.asked.person):
+        observer.asked(request_id, code.asked)
+    note = watching.noted(code.asked.person).to_json(kernel.session.key, request_id)
     message["metadata"] = {**message.get("metadata", {}), MEMBER: note}

@@ -47,7 +47,9 @@ class Acting(_Form):
 
 
 class Sealing(_Form):
-    """Seal a notebook as it is on disk."""
+    """Seal a notebook as it was shown."""
 
     path: Annotated[str, Field(min_length=1, max_length=4096)]
+    #: As the answer about its changes says: nothing else is sealed with this meaning.
+    shown: Annotated[str, Field(min_length=64, max_length=64)]
     meaning: Literal["held", "authored", "reviewed", "approved"] = "held"

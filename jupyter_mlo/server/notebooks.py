@@ -88,6 +88,7 @@ class Reader:
 
     def changes(self, path: str, value: Mapping[str, Any]) -> Changes:
         """What changed since a person last said something about the notebook by a seal."""
+        from jupyter_mlo.notebook.present import shown_digest
         from jupyter_mlo.verbs.judging import Judge
 
         people = People(self.settings)
@@ -108,6 +109,7 @@ class Reader:
             since=None if said is None else said.time,
             by=None if said is None else people.somebody(said.claim.seal.mlo),
             changes=changed,
+            shown=shown_digest(examined.notebook, examined.cells),
         )
 
     def history(self, path: str, value: Mapping[str, Any], before: int | None) -> History:

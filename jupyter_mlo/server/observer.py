@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import threading
 import uuid
 from collections import OrderedDict
@@ -26,6 +27,10 @@ from jupyter_mlo.server.people import Person, Sessions
 if TYPE_CHECKING:
     from jupyter_mlo.delegation.signer import Signer
 
+#: Nothing that IPython computes before it calls a magic, and nothing that other languages run.
+_OURS = re.compile(
+    r"(%mlo(_login|_logout|_status)?( [\w @.:=/,+\"'-]*)?|%(re)?load_ext jupyter_mlo) *", re.ASCII
+)
 #: JupyterLab and Notebook show a typed password as eight middle dots, however long it is.
 MASK = "·" * 8
 #: Requests of one kernel that may wait for it.
@@ -47,6 +52,8 @@ class Asked:
     person: Person
     code: str
     cell: str | None
+    #: Whose session was open then; None where none was.
+    mlo: str | None = None
     #: More code than the cell's came with it.
     more: bool = False
 
@@ -263,14 +270,21 @@ class KernelObserver:
             code=asked.code,
             count=None,
             started=now,
-            signer=self._sessions.signer(asked.person, now),
+            signer=self._signer(asked, now),
             unseen="more code came with it" if asked.more else None,
         )
-        if "%mlo" in asked.code:
+        if only_ours(asked.code):
             self._persons[request_id] = asked.person
         self._writer.begins(execution)
         self._tell(execution, "running")
         return execution
+
+    def _signer(self, asked: Asked, now: datetime) -> Signer | None:
+        """Who answers for what was asked: whoever was signed in then, if they still are."""
+        found = self._sessions.signer(asked.person, now)
+        if asked.mlo is None and not asked.person.shared:
+            return found  # that user has signed in while the cell waited
+        return found if found is not None and found.mlo == asked.mlo else None
 
     def _status(self, parent: bytes, content: bytes) -> None:
         if b'"idle"' not in content:
@@ -286,13 +300,13 @@ class KernelObserver:
         self._asked.pop(request_id, None)
 
     def _logged_in(self, execution: Execution) -> None:
-        """A cell that logs in, or says what it is for, is that session's from then on."""
+        """A cell that does nothing but log in, or say what it is for, is that session's then."""
         person = self._persons.get(execution.request)
-        if person is None or "%mlo" not in execution.code:
+        if person is None:
             return
         now = self._clock()
         before, signer = execution.signer, self._sessions.signer(person, now)
-        if signer is not None:
+        if signer is not None and (before is None or before.mlo == signer.mlo):
             execution.signer = signer
             if before is None or before.key.key_id != signer.key.key_id:
                 execution.started = now
@@ -343,6 +357,11 @@ class KernelObserver:
                 started=execution.started,
             )
         )
+
+
+def only_ours(code: str) -> bool:
+    """Whether a cell is nothing but our magics."""
+    return all(map(_OURS.fullmatch, filter(str.strip, code.split("\n"))))
 
 
 def _id_of(header: bytes) -> str:

@@ -233,7 +233,7 @@ class SealHandler(_Notebooks):
         async def work() -> Any:
             form = self.read_body(Sealing)
             path = await self.may_write(form.path)
-            return self.mlo.hook.intend(person, path, form.meaning).model_dump()
+            return self.mlo.hook.intend(person, path, form.meaning, form.shown).model_dump()
 
         await self.answer(work)
 

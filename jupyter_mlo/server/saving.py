@@ -9,13 +9,17 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from jupyter_mlo.delegation.signer import Signer
 from jupyter_mlo.delegation.trust import TrustStore
 from jupyter_mlo.errors import MloError, SessionError
 from jupyter_mlo.ledger.records import RecordStore
+from jupyter_mlo.notebook.present import present_cells, shown_digest
 from jupyter_mlo.notebook.reading import Notebook, notebook_from_json
 from jupyter_mlo.notebook.resealing import remember, reseal
 from jupyter_mlo.notebook.sealing import SealedNotebook, seal_examined, stamp_examined
@@ -27,6 +31,7 @@ from jupyter_mlo.server.known import Known, KnownNotebooks
 from jupyter_mlo.statements.envelope import Envelope
 
 if TYPE_CHECKING:
+    from jupyter_mlo.notebook.vouching import RecordSource
     from jupyter_mlo.server.app import MloApp
     from jupyter_mlo.server.people import Person
 
@@ -36,6 +41,31 @@ QUIET = 0.5
 INTENDED = timedelta(minutes=1)
 #: How often the server's own MLO seals a notebook in which people only write.
 SERVED = timedelta(seconds=30)
+
+
+@dataclass(frozen=True)
+class _Intention:
+    """How somebody means their next save, of what, and until when."""
+
+    person: Person
+    meaning: str
+    shown: str
+    until: datetime
+
+
+class _Execution(msgspec.Struct):
+    id: str
+
+
+class _Recorded(msgspec.Struct):
+    mlo: str
+    execution: _Execution
+
+
+class _Said(msgspec.Struct):
+    """Of a record: whose execution it is."""
+
+    predicate: _Recorded
 
 
 class SaveHook:
@@ -50,7 +80,7 @@ class SaveHook:
         self._stamps = RecordStore(app.settings.stamps)
         self._known = KnownNotebooks()
         #: User and path → how their next save is meant, and until when.
-        self._intended: dict[tuple[str, str], tuple[Person, str, datetime]] = {}
+        self._intended: dict[tuple[str, str], _Intention] = {}
         #: What waits in the outbox is published when nobody has saved for a moment.
         self._timer: threading.Timer | None = None
         self._timing = threading.Lock()
@@ -60,8 +90,8 @@ class SaveHook:
         """Where this server's observers keep their records."""
         return self._records
 
-    def intend(self, person: Person, path: str, meaning: str) -> Intended:
-        """How this person's next save of a notebook is to be meant.
+    def intend(self, person: Person, path: str, meaning: str, shown: str) -> Intended:
+        """How this person's next save of a notebook is to be meant, if it is what they were shown.
 
         Raises:
             SessionError: they are not signed in, and so cannot say anything.
@@ -69,7 +99,9 @@ class SaveHook:
         now = self._app.clock()
         if self._app.sessions.signer(person, now) is None:
             raise SessionError("you are not signed in", hint="sign in in the MLO panel")
-        self._intended[_name(person), path] = person, meaning, now + INTENDED
+        intention = _Intention(person, meaning, shown, now + INTENDED)
+        self._intended[_name(person), path] = intention
+        self._app.together.nudge(path, timedelta())
         return Intended(path=path, meaning=meaning, seconds=int(INTENDED.total_seconds()))
 
     def written(self, path: str) -> Written:
@@ -117,7 +149,7 @@ class SaveHook:
         now = self._app.clock()
         person = self._saver()
         background = person is None
-        person, meaning = self._meant(person, path, now)
+        person, meaning = self._meant(person, path, value, now)
         signer = None if person is None else self._app.sessions.signer(person, now)
         served = signer is None and background
         if served:
@@ -126,7 +158,8 @@ class SaveHook:
         if signer is not None:
             signers[signer.mlo] = signer
         early = served and known.served is not None and now - known.served < SERVED
-        sealed = self._sealed(value, known, signer, signers, meaning, now, early=early)
+        records = self._records_for(path, None if background or signer is None else signer.mlo)
+        sealed = self._sealed(value, known, signer, signers, meaning, now, records, early=early)
         if sealed.seal is not None or sealed.stamps:
             model["content"] = sealed.value
             self._keep(sealed)
@@ -142,14 +175,21 @@ class SaveHook:
             return "sealed"
         return "stamped" if sealed.stamps else "unsealed" if signer is None else "unchanged"
 
-    def _meant(self, person: Person | None, path: str, now: datetime) -> tuple[Person | None, str]:
-        """Who seals, and what they mean: in the background, whoever has just said that they do."""
-        for (username, where), (somebody, meaning, until) in list(self._intended.items()):
-            if now >= until:
+    def _meant(
+        self, person: Person | None, path: str, value: Mapping[str, Any], now: datetime
+    ) -> tuple[Person | None, str]:
+        """Who seals, and what they mean: in the background, whoever has just said that they do.
+
+        What they mean they say of what they were shown, and of nothing else.
+        """
+        for (username, where), intention in list(self._intended.items()):
+            if now >= intention.until:
                 del self._intended[username, where]
             elif where == path and (person is None or _name(person) == username):
                 del self._intended[username, where]
-                return somebody, meaning
+                notebook = notebook_from_json(value)
+                if shown_digest(notebook, present_cells(notebook)) == intention.shown:
+                    return intention.person, intention.meaning
         return person, "held"
 
     def _saver(self) -> Person | None:
@@ -176,6 +216,7 @@ class SaveHook:
         signers: Mapping[str, Signer],
         meaning: str,
         now: datetime,
+        records: RecordSource,
         *,
         early: bool,
     ) -> SealedNotebook:
@@ -197,7 +238,7 @@ class SaveHook:
                 now=now,
                 pool=pool,
                 trust=trust,
-                records=self._recorded,
+                records=records,
                 placed=self._placed,
                 meaning=meaning,
             )
@@ -207,9 +248,9 @@ class SaveHook:
         known.sealed = None
         notebook = notebook_from_json(value)
         sources = _sources(notebook)
-        pool = self._app.chains.pool(signers.values(), self._recorded(sources))
+        pool = self._app.chains.pool(signers.values(), records(set(sources)))
         placed = self._placed(sources)
-        examined = examine(notebook, pool=pool, trust=trust, now=now, records=self._recorded)
+        examined = examine(notebook, pool=pool, trust=trust, now=now, records=records)
         if signer is None or early:
             stamped = stamp_examined(value, examined, stampers=signers, now=now, placed=placed)
             if signer is None or not stamped.stamps:
@@ -223,11 +264,30 @@ class SaveHook:
             placed=placed,
             stampers=signers,
         )
-        known.sealed = remember(sealed, examined, self._recorded)
+        known.sealed = remember(sealed, examined, records)
         return sealed
 
-    def _recorded(self, sources: Iterable[bytes]) -> Iterable[Envelope]:
-        return self._records.matching(sources)
+    def _records_for(self, path: str, saver: str | None) -> RecordSource:
+        """Records that a save of this notebook goes by.
+
+        Where a server's users are told apart, whoever saves can have their own cells stamped
+        anywhere, and those of others where they ran them: nobody shows another's cell among theirs.
+        """
+        if not self._app.named:
+            return self._records.matching
+
+        def of_here(sources: Iterable[bytes]) -> list[Envelope]:
+            found = self._records.matching(sources)
+            return [one for one in found if self._is_of_here(one, path, saver)]
+
+        return of_here
+
+    def _is_of_here(self, record: Envelope, path: str, saver: str | None) -> bool:
+        try:
+            said = msgspec.json.decode(record.payload, type=_Said).predicate
+        except msgspec.MsgspecError:
+            return False
+        return said.mlo == saver or self._app.whereabouts.is_of(said.execution.id, path)
 
     def _placed(self, sources: Iterable[bytes]) -> dict[str, str]:
         """Execution → the notebook in which it was stamped."""

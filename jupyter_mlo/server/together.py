@@ -97,8 +97,12 @@ def _carry(document: Any, notebook: Any, cells: dict[str, Any]) -> None:
 def _touch(document: Any) -> None:
     """A change that changes nothing: the server saves whatever was changed."""
     metadata = document._ymeta.get("metadata")
-    if _is_map(metadata) and MEMBER in metadata:
-        metadata[MEMBER] = metadata[MEMBER]
+    if _is_map(metadata):
+        with document.ydoc.transaction():
+            held = metadata.get(MEMBER)
+            metadata[MEMBER] = held
+            if held is None:
+                del metadata[MEMBER]
 
 
 def _is_map(value: Any) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import re
 from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -12,18 +11,13 @@ from typing import TYPE_CHECKING, Any
 from jupyter_mlo.config import Settings
 from jupyter_mlo.runs.noted import Noted
 from jupyter_mlo.server.messages import V1, write_v1
-from jupyter_mlo.server.observer import KernelObserver, Seen
+from jupyter_mlo.server.observer import Asked, KernelObserver, Seen, only_ours
 from jupyter_mlo.server.people import Person, Sessions, person_of
 from jupyter_mlo.server.tap import Tap
 
 if TYPE_CHECKING:
     from jupyter_mlo.runs.record_writer import Store
 
-#: What passes without a session although the policy asks for one: or nobody could ever log in.
-#: Nothing that IPython computes before it calls a magic, and nothing that other languages run.
-_OURS = re.compile(
-    r"(%mlo(_login|_logout|_status)?( [\w @.:=/,+\"'-]*)?|%(re)?load_ext jupyter_mlo) *", re.ASCII
-)
 #: Users whose front end has shown the panel that are remembered.
 _PANELS = 10_000
 
@@ -97,6 +91,11 @@ class Watching:
         """The policy asks that somebody answers for every cell."""
         return self._settings.policy.identity_required
 
+    def asked(self, person: Person, code: str, cell: str | None, *, more: bool = False) -> Asked:
+        """A request of this person's, as it is now."""
+        signer = self._sessions.signer(person, self._clock())
+        return Asked(person, code, cell, None if signer is None else signer.mlo, more)
+
     def noted(self, person: Person) -> Noted:
         """What the kernel is told of a request of this person."""
         return Noted(
@@ -113,7 +112,7 @@ class Watching:
         """
         if not self.required or not (code.strip() or expressions):
             return None
-        if not expressions and all(map(_OURS.fullmatch, filter(str.strip, code.split("\n")))):
+        if not expressions and only_ours(code):  # or nobody could ever log in
             return None
         if self._sessions.signer(person, self._clock()) is not None:
             return None

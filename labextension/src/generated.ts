@@ -295,6 +295,8 @@ export interface components {
             by: components["schemas"]["Somebody"] | null;
             /** Changes */
             changes: string[];
+            /** Shown */
+            shown: string;
         };
         /**
          * Contribution
@@ -556,11 +558,13 @@ export interface components {
         };
         /**
          * Sealing
-         * @description Seal a notebook as it is on disk.
+         * @description Seal a notebook as it was shown.
          */
         Sealing: {
             /** Path */
             path: string;
+            /** Shown */
+            shown: string;
             /**
              * Meaning
              * @default held

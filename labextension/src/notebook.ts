@@ -166,9 +166,9 @@ export class NotebookModel implements IDisposable {
     return this.api.statement(id);
   }
 
-  /** Seal with a meaning what `save` saves; then ask for the verdict. */
-  async seal(meaning: Meaning, save: () => Promise<void>): Promise<void> {
-    await this.api.seal({ path: this._path, meaning });
+  /** Seal with a meaning what `save` saves, if it is what was shown; then ask for the verdict. */
+  async seal(meaning: Meaning, shown: string, save: () => Promise<void>): Promise<void> {
+    await this.api.seal({ path: this._path, meaning, shown });
     await save();
     await this.verify();
     if (this._asking.state === 'failed') {

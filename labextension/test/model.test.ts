@@ -191,18 +191,18 @@ describe('a seal with a meaning', () => {
     const notebook = new Model(server, server).open(NOTEBOOK);
     const saved = verdictOn(NOTEBOOK);
     const save = (): Promise<void> => {
-      expect(server.sealed).toEqual([`${NOTEBOOK} reviewed`]);
+      expect(server.sealed).toEqual([`${NOTEBOOK} reviewed ff`]);
       server.files[NOTEBOOK] = { ...saved, seal: { ...saved.seal, meaning: 'reviewed' } };
       return Promise.resolve();
     };
-    await notebook.seal('reviewed', save);
+    await notebook.seal('reviewed', 'f'.repeat(64), save);
     expect(notebook.verdict?.seal.meaning).toBe('reviewed');
   });
 
   it('that a save did not make is told of', async () => {
     const server = new Server();
     const notebook = new Model(server, server).open(NOTEBOOK);
-    const sealed = notebook.seal('approved', () => Promise.resolve());
+    const sealed = notebook.seal('approved', 'f'.repeat(64), () => Promise.resolve());
     await expect(sealed).rejects.toMatchObject({ reason: 'not-sealed' });
   });
 });

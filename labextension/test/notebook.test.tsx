@@ -132,7 +132,7 @@ it.each<[Filter, Partial<CellVerdict>, boolean]>([
 it('shows what changed and gives the meaning that was picked', () => {
   const picked: string[] = [];
   const evil = '<img src=x onerror=alert(1)>';
-  const changes = { path: PATH, since: null, by: null, changes: [evil] };
+  const changes = { path: PATH, since: null, by: null, changes: [evil], shown: '' };
   render(
     <SealForm changes={changes} trans={trans} onPick={meaning => picked.push(meaning)} />
   );

@@ -136,7 +136,7 @@ export class Server implements Api, INews {
     this.answer(() => this.files[path] ?? verdictOn(path));
 
   changes: Api['changes'] = path =>
-    this.answer(() => ({ path, since: null, by: null, changes: ['cell 1: new'] }));
+    this.answer(() => ({ path, since: null, by: null, changes: ['cell 1: new'], shown: 'f'.repeat(64) }));
 
   history: Api['history'] = (path, before) =>
     this.answer(() => {
@@ -152,9 +152,9 @@ export class Server implements Api, INews {
       return { path, notebook: 'urn:x', entries: page, more: from > 2 };
     });
 
-  seal: Api['seal'] = ({ path, meaning }) =>
+  seal: Api['seal'] = ({ path, meaning, shown }) =>
     this.answer(() => {
-      this.sealed.push(`${path} ${meaning ?? ''}`);
+      this.sealed.push(`${path} ${meaning ?? ''} ${shown.slice(0, 2)}`);
       return { path, meaning: meaning ?? 'held', seconds: 60 };
     });
 

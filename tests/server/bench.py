@@ -57,8 +57,16 @@ class Bench:
         return mlo.id
 
     def begin(self, request: str, person: Person) -> None:
+        self.ask(request, person)
+        self.start(request)
+
+    def ask(self, request: str, person: Person, code: str = "'slow'") -> None:
         assert self.observer.comes(request, person)
-        self.observer.asked(request, Asked(person, "'slow'", f"cell-{request}"))
+        signer = self.sessions.signer(person, self.now)
+        mlo = None if signer is None else signer.mlo
+        self.observer.asked(request, Asked(person, code, f"cell-{request}", mlo))
+
+    def start(self, request: str) -> None:
         self._kernel_says(request, "execute_input", {"execution_count": 1})
 
     def end(self, request: str) -> None:

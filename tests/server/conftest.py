@@ -160,10 +160,20 @@ class User:
         mlo: str = self.post("/jupyter-mlo/enroll", form)["mlo"]["id"]
         return mlo
 
-    def kernel(self, name: str = "python3") -> str:
-        """A new kernel's ID."""
-        found: str = self.post("/api/kernels", {"name": name})["id"]
+    def kernel(self, name: str = "python3", notebook: str | None = None) -> str:
+        """A new kernel's ID; of a notebook, as front ends begin one."""
+        if notebook is None:
+            found: str = self.post("/api/kernels", {"name": name})["id"]
+        else:
+            session = {"path": notebook, "type": "notebook", "name": "", "kernel": {"name": name}}
+            found = self.post("/api/sessions", session)["kernel"]["id"]
         return found
+
+    def means(self, path: str, meaning: str) -> None:
+        """Say how the next save of a notebook is meant, having been shown it as it is."""
+        shown = self.get("/jupyter-mlo/notebook/changes", path=path)["shown"]
+        form = {"path": path, "meaning": meaning, "shown": shown}
+        self.post("/jupyter-mlo/notebook/seal", form)
 
     def connect(
         self, kernel: str, headers: dict[str, str] | None = None, protocol: str | None = None

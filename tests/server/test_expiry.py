@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -56,3 +57,46 @@ def test_nobody_else_is_given_a_cell_whose_session_ended(bench: Bench) -> None:
     assert bench.verdict("r1") == (None, 0)
     bench.desk.log_in(ADA, Login(mlo=mlo, passphrase=PASSPHRASE))
     assert bench.verdict("r1") == (mlo, 1)
+
+
+def test_a_cell_that_waited_is_not_whoever_s_signed_in_meanwhile(bench: Bench) -> None:
+    bench.enrol(ADA)
+    other = bench.enrol(GRACE)
+    bench.ask("r1", ADA)
+    bench.desk.log_in(ADA, Login(mlo=other, passphrase=PASSPHRASE))
+    bench.start("r1")
+    assert bench.seen[-1].signer is None
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_a_cell_that_waited_for_its_user_to_sign_in_is_theirs(bench: Bench, shared: bool) -> None:
+    user = replace(ADA, shared=shared)  # where all users are one, nobody knows whose it is
+    bench.ask("r1", user)
+    mlo = bench.enrol(user)
+    bench.start("r1")
+    signer = bench.seen[-1].signer
+    assert (None if signer is None else signer.mlo) == (None if shared else mlo)
+
+
+@pytest.mark.parametrize("code", ["print('done')  # %mlo", "%mlo_status", "x = '%mlo_login'"])
+def test_what_has_run_is_not_given_to_whoever_signs_in_next(bench: Bench, code: str) -> None:
+    mlo, other = bench.enrol(ADA), bench.enrol(GRACE)
+    bench.ask("r1", ADA, code)
+    bench.start("r1")
+    bench.desk.log_in(ADA, Login(mlo=other, passphrase=PASSPHRASE))
+    bench.end("r1")
+    signer = bench.seen[-1].signer
+    assert signer is not None
+    assert signer.mlo == mlo
+
+
+@pytest.mark.parametrize(("code", "theirs"), [("%mlo_login", True), ("1  # %mlo", False)])
+def test_a_cell_that_signs_in_is_whose_session_it_begins(
+    bench: Bench, code: str, theirs: bool
+) -> None:
+    bench.ask("r1", ADA, code)
+    bench.start("r1")
+    mlo = bench.enrol(ADA)
+    bench.end("r1")
+    signer = bench.seen[-1].signer
+    assert (None if signer is None else signer.mlo) == (mlo if theirs else None)

@@ -108,7 +108,7 @@ def test_who_may_not_read_notebooks_learns_nothing_of_them(server: Running) -> N
     for path in ("", "/changes", "/history", "/metadata"):
         answer = blind.ask("GET", f"/jupyter-mlo/notebook{path}", params={"path": "one.ipynb"})
         assert answer.status_code == 403, path
-    sealing = {"path": "one.ipynb", "meaning": "reviewed"}
+    sealing = {"path": "one.ipynb", "meaning": "reviewed", "shown": 64 * "0"}
     assert blind.ask("POST", "/jupyter-mlo/notebook/seal", json=sealing).status_code == 403
     assert blind.ask("GET", f"/jupyter-mlo/statement/{'0' * 64}").status_code == 403
 

@@ -88,7 +88,7 @@ def test_an_anonymous_user_s_next_save_seals_as_meant(start: Start) -> None:
     user = server.user()
     user.enrol("Ada Sample")
     user.save("a.ipynb", notebook())
-    user.post("/jupyter-mlo/notebook/seal", {"path": "a.ipynb", "meaning": "authored"})
+    user.means("a.ipynb", "authored")
     user.save("a.ipynb", notebook())
     assert user.get("/jupyter-mlo/notebook", path="a.ipynb")["seal"]["meaning"] == "authored"
 
@@ -127,17 +127,16 @@ def test_who_is_not_signed_in_seals_nothing_and_takes_nothing_away(
     assert verdicts(server, "left.ipynb") == ["changed since", "verified", "verified"]
 
 
-def test_whoever_saves_seals_and_each_stamp_is_its_executor_s(
-    server: Running, ran: list[dict[str, Any]]
-) -> None:
-    grace = server.user("grace")
-    kernel = grace.kernel()
+def test_whoever_saves_seals_and_each_stamp_is_its_executor_s(server: Running) -> None:
+    ada, grace = server.user("ada"), server.user("grace")
+    kernel = grace.kernel(notebook="both.ipynb")
+    hers = ada.connect(kernel).run("'adas'", "hers")
     own = grace.connect(kernel).run("'graces'", "own")
-    marks(grace, kernel, "own")
-    grace.save("both.ipynb", notebook(*ran, own))
+    marks(grace, kernel, "hers", "own")
+    grace.save("both.ipynb", notebook(hers, own))
     found = server.verified("both.ipynb")
     ids = [user_id(server.user(name)) for name in ("ada", "grace")]
-    assert [cell["mlo"] for cell in found["cells"]] == [ids[0]] * 3 + [ids[1]]
+    assert [cell["mlo"] for cell in found["cells"]] == ids
     assert found["seal"]["mlo"] == ids[1]
     assert found["holds"]
 
@@ -154,7 +153,7 @@ def test_a_person_says_more_and_is_shown_what_changed_since(
     ada.save("meant.ipynb", notebook(*copy.deepcopy(ran)))
     changes = ada.get("/jupyter-mlo/notebook/changes", path="meant.ipynb")
     assert changes["since"] is None
-    ada.post("/jupyter-mlo/notebook/seal", {"path": "meant.ipynb", "meaning": "reviewed"})
+    ada.means("meant.ipynb", "reviewed")
     ada.save("meant.ipynb", notebook(*copy.deepcopy(ran)))
     assert server.verified("meant.ipynb")["seal"]["meaning"] == "reviewed"
     # A save that changes nothing takes nothing back.
@@ -174,7 +173,7 @@ def test_what_was_meant_for_one_notebook_or_by_one_user_is_no_other_s(
     ada, grace = server.user("ada"), server.user("grace")
     for name in ("a.ipynb", "b.ipynb"):
         ada.save(name, notebook(*copy.deepcopy(ran)))
-    ada.post("/jupyter-mlo/notebook/seal", {"path": "a.ipynb", "meaning": "approved"})
+    ada.means("a.ipynb", "approved")
     ada.save("b.ipynb", notebook(*copy.deepcopy(ran[:2])))
     grace.save("a.ipynb", notebook(*copy.deepcopy(ran)))
     for name in ("a.ipynb", "b.ipynb"):
@@ -256,3 +255,63 @@ def test_a_home_that_cannot_be_written_costs_nobody_their_work(start: Start) -> 
     saved = on_disk(server, "safe.ipynb")["cells"][0]
     assert "".join(saved["source"]) == cell["source"]
     assert "without a seal" in server.log.read_text() or "could not" in server.log.read_text()
+
+
+def test_what_another_ran_elsewhere_is_not_stamped_here_nor_taken_from_there(
+    server: Running,
+) -> None:
+    ada, grace = server.user("ada"), server.user("grace")
+    kernel = ada.kernel(notebook="hers.ipynb")
+    cell = ada.connect(kernel).run("evaluate = 1; evaluate", "c1")
+    marks(ada, kernel, "c1")
+    # Grace has seen source and output, and runs the same in a notebook of her own.
+    other = grace.kernel(notebook="taken.ipynb")
+    grace.save("taken.ipynb", notebook(copy.deepcopy(cell)))
+    assert "mlo" not in on_disk(server, "taken.ipynb")["cells"][0]["metadata"]
+    grace.connect(other).run("evaluate = 1; evaluate", "c1")
+    marks(grace, other, "c1")
+    ada.save("hers.ipynb", notebook(copy.deepcopy(cell)))
+    found = server.verified("hers.ipynb")
+    assert (found["cells"][0]["mlo"], found["holds"]) == (user_id(ada), True)
+    grace.save("taken.ipynb", notebook(copy.deepcopy(cell)))
+    taken = server.verified("taken.ipynb")
+    assert taken["cells"][0]["mlo"] == user_id(grace)
+    assert taken["notebook"] != found["notebook"]
+
+
+def test_a_renamed_notebook_s_cells_are_stamped_whoever_saves(server: Running) -> None:
+    ada, grace = server.user("ada"), server.user("grace")
+    kernel = ada.kernel(notebook="before.ipynb")
+    cell = ada.connect(kernel).run("'renamed'", "c1")
+    marks(ada, kernel, "c1")
+    (session,) = [one for one in ada.get("/api/sessions") if one["kernel"]["id"] == kernel]
+    ada.ask("PATCH", f"/api/sessions/{session['id']}", json={"path": "after.ipynb"})
+    grace.save("after.ipynb", notebook(cell))
+    assert server.verified("after.ipynb")["cells"][0]["mlo"] == user_id(ada)
+
+
+def test_where_two_notebooks_share_a_kernel_only_one_s_own_cells_are_stamped(
+    server: Running,
+) -> None:
+    ada, grace = server.user("ada"), server.user("grace")
+    kernel = ada.kernel(notebook="first.ipynb")
+    second = {"path": "second.ipynb", "type": "notebook", "name": "", "kernel": {"id": kernel}}
+    grace.post("/api/sessions", second)
+    cell = ada.connect(kernel).run("'whose'", "c1")
+    marks(ada, kernel, "c1")
+    for path in ("second.ipynb", "first.ipynb"):
+        grace.save(path, notebook(copy.deepcopy(cell)))
+        assert "mlo" not in on_disk(server, path)["cells"][0]["metadata"]
+    ada.save("first.ipynb", notebook(copy.deepcopy(cell)))
+    assert server.verified("first.ipynb")["cells"][0]["mlo"] == user_id(ada)
+
+
+def test_what_is_meant_is_said_of_nothing_but_what_was_shown(
+    server: Running, ran: list[dict[str, Any]]
+) -> None:
+    ada = server.user("ada")
+    ada.save("limit.ipynb", notebook(*copy.deepcopy(ran)))
+    ada.means("limit.ipynb", "approved")
+    ran[0]["source"] = "limit = 1_000_000"
+    ada.save("limit.ipynb", notebook(*copy.deepcopy(ran)))
+    assert server.verified("limit.ipynb")["seal"]["meaning"] == "held"

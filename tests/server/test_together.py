@@ -62,7 +62,7 @@ def test_each_cell_is_its_executor_s_in_file_and_document(server: Running) -> No
     path = "shared.ipynb"
     put(server, path, empty("c1", "a = 1; a"), empty("c2", "a + 1"))
     ada, grace = server.user("ada"), server.user("grace")
-    kernel = ada.kernel()
+    kernel = ada.kernel(notebook=path)
     wires = ada.connect(kernel), grace.connect(kernel)
     views = SharedNotebook(ada, path), SharedNotebook(grace, path)
     views[0].shows(wires[0].run("a = 1; a", "c1"))
@@ -104,7 +104,7 @@ def test_a_change_is_named_and_a_cell_run_again_by_another_is_theirs(server: Run
     path = "again.ipynb"
     put(server, path, empty("c1", "'first'"))
     ada, grace = server.user("ada"), server.user("grace")
-    kernel = ada.kernel()
+    kernel = ada.kernel(notebook=path)
     view = SharedNotebook(ada, path)
     marked = ada.connect(kernel).run("'first'", "c1")
     marks(ada, kernel, "c1")
@@ -123,7 +123,7 @@ def test_the_document_outlives_its_editors_and_the_server_s_memory(server: Runni
     path = "reload.ipynb"
     put(server, path, empty("c1", "'kept'"))
     ada = server.user("ada")
-    kernel = ada.kernel()
+    kernel = ada.kernel(notebook=path)
     view = SharedNotebook(ada, path)
     view.shows(ada.connect(kernel).run("'kept'", "c1"))
     view.until(lambda: stamps({"cells": view.cells}) == 1)
@@ -157,7 +157,7 @@ def test_the_server_s_own_mlo_seals_and_a_person_where_they_say_so(served: Runni
     put(served, path, empty("c1", "'sealed'"))
     ada = served.user("ada")
     (own,) = ids(served, "ada")
-    kernel = ada.kernel()
+    kernel = ada.kernel(notebook=path)
     wire = ada.connect(kernel)
     view = SharedNotebook(ada, path)
     view.shows(wire.run("'sealed'", "c1"))
@@ -169,11 +169,20 @@ def test_the_server_s_own_mlo_seals_and_a_person_where_they_say_so(served: Runni
     assert found["holds"]
     view.until(lambda: view.metadata.get("mlo", {}).get("seals"))
     # What a person says about it, they say, though the server saves.
-    ada.post("/jupyter-mlo/notebook/seal", {"path": path, "meaning": "reviewed"})
-    view.change(lambda nb: nb.append_cell(empty("c2", "# reviewed")))
+    ada.means(path, "reviewed")
+
+    def meaning() -> str:
+        return str(ada.get("/jupyter-mlo/notebook", path=path)["seal"]["meaning"])
+
+    until(lambda: meaning() == "reviewed")
+    seal = served.verified(path)["seal"]
+    assert (seal["mlo"], seal["verdict"]) == (own, "verified")
+    # Of what comes after what they were shown, they have said nothing.
+    ada.means(path, "approved")
+    view.change(lambda nb: nb.append_cell(empty("c2", "# more")))
     until(lambda: len(on_disk(served, path)["cells"]) == 2)
     seal = served.verified(path)["seal"]
-    assert (seal["mlo"], seal["meaning"], seal["verdict"]) == (own, "reviewed", "verified")
+    assert seal["meaning"] != "approved" or seal["changes"]
     # Kernels know nothing of the server's passphrase.
     code = "import os; print(os.environ.get('MLO_PASSPHRASE_FILE'))"
     assert wire.run(code)["outputs"][0]["text"] == "None\n"
@@ -219,7 +228,7 @@ def test_a_cell_that_the_server_sends_is_its_user_s(start: Start) -> None:
     a, g = ada.enrol("Ada Sample"), grace.enrol("Grace Sample")
     put(server, "one.ipynb", empty("c1", "'ada'"), empty("c2", "'grace'"))
     view = SharedNotebook(ada, "one.ipynb")
-    kernel = ada.kernel()
+    kernel = ada.kernel(notebook="RTC:one.ipynb")
     document = f"json:notebook:{view.file}"
     for user, cell, code in ((ada, "c1", "'ada'"), (grace, "c2", "'grace'")):
         metadata = {"cell_id": cell, "document_id": document}

@@ -25,7 +25,7 @@ export function words(error: RequestError, trans: TranslationBundle): string {
       return trans.__('The answer of the server is not JSON');
     case 'not-sealed':
       return trans.__(
-        'The notebook was saved, but no seal with this meaning was made. Sign in, save, and try again.'
+        'The notebook was saved, but not as you were shown it, or you were signed out: it was not sealed with what you meant. Look at what changed, and seal it again.'
       );
     default:
       return error.message;

@@ -15,7 +15,8 @@ export async function seal(document: IDocument, trans: TranslationBundle): Promi
   try {
     // What is shown is what will be sealed.
     await document.save();
-    const body = new SealBody(await notebook.changes(), trans);
+    const changes = await notebook.changes();
+    const body = new SealBody(changes, trans);
     const { button } = await showDialog({
       title: trans.__('Seal this notebook'),
       body,
@@ -25,7 +26,7 @@ export async function seal(document: IDocument, trans: TranslationBundle): Promi
       ]
     });
     if (button.accept) {
-      await notebook.seal(body.meaning, () => document.save());
+      await notebook.seal(body.meaning, changes.shown, () => document.save());
     }
   } catch (reason) {
     const error = asRequestError(reason);
