@@ -136,7 +136,13 @@ export class Server implements Api, INews {
     this.answer(() => this.files[path] ?? verdictOn(path));
 
   changes: Api['changes'] = path =>
-    this.answer(() => ({ path, since: null, by: null, changes: ['cell 1: new'], shown: 'f'.repeat(64) }));
+    this.answer(() => ({
+      path,
+      since: null,
+      by: null,
+      changes: ['cell 1: new'],
+      shown: 'f'.repeat(64)
+    }));
 
   history: Api['history'] = (path, before) =>
     this.answer(() => {
