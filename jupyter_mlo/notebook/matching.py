@@ -20,12 +20,13 @@ record holds. Pure.
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import Any
 
+from jupyter_mlo.notebook.common import common
 from jupyter_mlo.notebook.recorded import Recorded, State, Update
 
 
@@ -42,8 +43,10 @@ class Present:
     references: frozenset[str] = frozenset()
 
 
-#: Comparisons of equal outputs after which the rest counts as not observed.
-_MOST_STEPS = 1_000_000
+#: Of one source and count: comparisons of cells with records whose outputs may have been updated.
+_MOST_FITS = 2_000
+#: Records of one cell in one notebook that are looked at: the latest.
+_MOST_RUNS = 1_000
 
 
 class Tie(IntEnum):
@@ -88,8 +91,10 @@ def match(cells: Sequence[Present], recorded: Iterable[Recorded]) -> dict[int, M
     executions = sorted(recorded, key=lambda one: one.started)
     displays = _displays(executions)
     by_source: defaultdict[str, list[Recorded]] = defaultdict(list)
+    by_cell: defaultdict[tuple[str, str | None], list[Recorded]] = defaultdict(list)
     for one in executions:
         by_source[one.source].append(one)
+        by_cell[one.source, one.cell].append(one)
     unique = _once([cell.id for cell in cells if cell.id is not None])
     found: dict[int, Match | str] = {}
     fitting: dict[int, list[Match]] = {}
@@ -97,7 +102,7 @@ def match(cells: Sequence[Present], recorded: Iterable[Recorded]) -> dict[int, M
     for cell in cells:
         if cell.id not in unique:
             continue
-        own = [one for one in by_source.get(cell.source, ()) if one.cell == cell.id]
+        own = by_cell.get((cell.source, cell.id))
         if not own:
             continue
         taken.update(one.execution for one in own)
@@ -133,7 +138,7 @@ def _by_id(cell: Present, own: Sequence[Recorded], displays: Displays) -> list[M
     that a tool took away is any count; another one is another execution.
     """
     # Run again since, by somebody who left no record here, even if it came out alike.
-    counted = [one for one in own if _same_count(cell, one)]
+    counted = [one for one in own if _same_count(cell, one)][-_MOST_RUNS:]
     if not counted:
         counts = ", ".join(sorted({str(one.count) for one in own}))
         return f"it was recorded as [{counts}], and stands here as [{cell.count}]"
@@ -159,21 +164,36 @@ def _by_content(
     taken: set[str],
     displays: Displays,
 ) -> dict[int, list[Match] | str]:
-    """What fits each cell whole and no other cell as well, of the surest tie."""
-    fitting: dict[int, list[Match]] = {}
-    claims: defaultdict[str, list[tuple[Tie, int]]] = defaultdict(list)
-    for cell in cells:
-        matches = []
-        for one in by_source.get(cell.source, ()):
-            if one.execution in taken or one.count != cell.count:
-                continue
-            fits = _first_whole(cell, one, displays)
-            if fits is not None:
-                matches.append(fits)
-                claims[one.execution].append((fits.tie, cell.position))
-        if matches:
-            fitting[cell.position] = matches
+    """What fits each cell whole and no other cell as well, of the surest tie.
+
+    Cells that are alike are looked at once: what fits one of them fits the others as well.
+    """
     found: dict[int, list[Match] | str] = {}
+    fitting: dict[int, list[Match]] = {}
+    claims: defaultdict[str, list[tuple[Tie, int | None]]] = defaultdict(list)
+    alike: defaultdict[tuple[str, int | None], defaultdict[Any, list[Present]]] = defaultdict(
+        lambda: defaultdict(list)
+    )
+    for cell in cells:
+        if cell.source in by_source:
+            alike[cell.source, cell.count][cell.outputs, cell.references].append(cell)
+    for (source, count), groups in alike.items():
+        candidates = _Candidates.of(
+            one for one in by_source[source] if one.count == count and one.execution not in taken
+        )
+        if len(groups) * len(candidates.updatable) > _MOST_FITS:
+            why = "too many records are of this source and count to tell which is of which cell"
+            found.update((cell.position, why) for group in groups.values() for cell in group)
+            continue
+        for group in groups.values():
+            first = group[0]
+            whole = (_first_whole(first, one, displays) for one in candidates.like(first))
+            matches = [fits for fits in whole if fits is not None]
+            position = first.position if len(group) == 1 else None
+            for fits in matches:
+                claims[fits.recorded.execution].append((fits.tie, position))
+            if matches:
+                fitting.update((cell.position, matches) for cell in group)
     for position, matches in fitting.items():
         own = [fits for fits in matches if _claimed_by(claims[fits.recorded.execution]) == position]
         surest = max((fits.tie for fits in own), default=None)
@@ -181,6 +201,32 @@ def _by_content(
             fits for fits in own if fits.tie == surest
         ] or "records match it, but other cells as well"
     return found
+
+
+@dataclass(frozen=True)
+class _Candidates:
+    """Records of one source and count, by the outputs that they can hold whole."""
+
+    plain: Mapping[tuple[str, ...], Sequence[Recorded]]
+    #: With outputs that other executions may have updated.
+    updatable: Sequence[Recorded]
+
+    @classmethod
+    def of(cls, recorded: Iterable[Recorded]) -> _Candidates:
+        plain: defaultdict[tuple[str, ...], list[Recorded]] = defaultdict(list)
+        updatable = []
+        for one in recorded:
+            if any(display is not None for state in one.states for _, display in state.outputs):
+                updatable.append(one)
+                continue
+            for outputs in {tuple(digest for digest, _ in state.outputs) for state in one.states}:
+                plain[outputs].append(one)
+        return cls(plain, updatable)
+
+    def like(self, cell: Present) -> Iterator[Recorded]:
+        """Those that may hold all outputs of this cell."""
+        yield from self.plain.get(cell.outputs, ())
+        yield from self.updatable
 
 
 class _Proof(IntEnum):
@@ -276,8 +322,11 @@ def _as_named(cell: Present, fits: Match) -> bool:
     return not cell.references or bool(cell.references & own)
 
 
-def _claimed_by(claims: Sequence[tuple[Tie, int]]) -> int | None:
-    """The one cell that an execution fits best; None where two fit equally."""
+def _claimed_by(claims: Sequence[tuple[Tie, int | None]]) -> int | None:
+    """The one cell that an execution fits best; None where two fit equally.
+
+    A claim of several cells that are alike names none of them.
+    """
     best = max(tie for tie, _ in claims)
     positions = [position for tie, position in claims if tie == best]
     return positions[0] if len(positions) == 1 else None
@@ -307,7 +356,7 @@ def _hold(cell: Present, one: Recorded, state: State, displays: Displays, tie: T
                 if update.execution != one.execution:
                     bundles.setdefault(update.output, []).append(update)
         shown.append(bundles)
-    pairs = _common(cell.outputs, shown)
+    pairs = common(cell.outputs, shown)
     updates = [update for here, there in pairs for update in shown[there][cell.outputs[here]]]
     return Match(
         recorded=one,
@@ -326,57 +375,3 @@ def _displays(executions: Iterable[Recorded]) -> Displays:
         for display, updates in one.updates.items():
             found[one.kernel_id, one.mlo, display].extend(updates)
     return found
-
-
-def _common(
-    present: Sequence[str], allowed: Sequence[Mapping[str, object]]
-) -> list[tuple[int, int]]:
-    """A longest common subsequence, as pairs of positions (Hunt and Szymanski, 1977)."""
-    here, there = len(present), len(allowed)
-    start = end = 0
-    while start < min(here, there) and present[start] in allowed[start]:
-        start += 1
-    while end < min(here, there) - start and present[here - 1 - end] in allowed[there - 1 - end]:
-        end += 1
-    return [
-        *((at, at) for at in range(start)),
-        *_common_middle(present, allowed, start, here - end, there - end),
-        *((here - at, there - at) for at in range(end, 0, -1)),
-    ]
-
-
-def _common_middle(
-    present: Sequence[str],
-    allowed: Sequence[Mapping[str, object]],
-    start: int,
-    here_end: int,
-    there_end: int,
-) -> list[tuple[int, int]]:
-    places: defaultdict[str, list[int]] = defaultdict(list)
-    for there in range(there_end - 1, start - 1, -1):
-        for digest in allowed[there]:
-            places[digest].append(there)
-    tails: list[int] = []  # where the best run of each length ends among the allowed
-    ends: list[int] = []  # and its node
-    nodes: list[tuple[int, int, int]] = []  # here, there, node before
-    left = _MOST_STEPS
-    for here in range(start, here_end):
-        for there in places.get(present[here], ()):
-            left -= 1
-            length = bisect_left(tails, there)
-            if length < len(tails) and there >= tails[length]:
-                continue
-            nodes.append((here, there, ends[length - 1] if length else -1))
-            if length == len(tails):
-                tails.append(there)
-                ends.append(len(nodes) - 1)
-            else:
-                tails[length], ends[length] = there, len(nodes) - 1
-        if left < 0:
-            break
-    pairs = []
-    step = ends[-1] if ends else -1
-    while step >= 0:
-        here, there, step = nodes[step]
-        pairs.append((here, there))
-    return pairs[::-1]
