@@ -98,18 +98,19 @@ class MloHandler(APIHandler):
 
     async def may_read(self, path: str) -> str:
         """The path of a notebook that this user may read; raises HTTP 403."""
-        await self._may("read")
+        await self.may("read", "contents")
         return path.strip("/")
 
     async def may_write(self, path: str) -> str:
         """The path of a notebook that this user may change; raises HTTP 403."""
-        await self._may("write")
+        await self.may("write", "contents")
         return path.strip("/")
 
-    async def _may(self, action: str) -> None:
+    async def may(self, action: str, resource: str) -> None:
+        """Raises HTTP 403 where this user may not do this to one of Jupyter's own resources."""
         user = self.current_user
-        if not await ensure_async(self.authorizer.is_authorized(self, user, action, "contents")):
-            raise web.HTTPError(403, f"you may not {action} notebooks here")
+        if not await ensure_async(self.authorizer.is_authorized(self, user, action, resource)):
+            raise web.HTTPError(403, f"you may not {action} {resource} here")
 
     def _answer(self, status: int, value: Any) -> None:
         self.set_status(status)

@@ -58,33 +58,33 @@ class Reader:
             examined = judge.examine(_notebook(value))
             found = judge.report(examined)
             notes = [*judge.here.notes, *found.notes]
-        lines = blame(examined)
-        stamps = {at: one.claim.envelope.statement_id for at, one in examined.stamped.items()}
-        cells = [_cell(line, stamps.get(line.cell.position), people, demands) for line in lines]
-        seal = found.seal
-        checkpoint = found.checkpoint
-        return NotebookVerdict(
-            path=path,
-            notebook=found.notebook,
-            holds=found.holds(demands),
-            words=in_words(found, demands),
-            altered=_altered(found, examined),
-            seal=SealVerdict(
-                verdict=str(seal.verdict),
-                reason=seal.reason,
-                changes=list(seal.changes),
-                by=people.maybe(seal.mlo),
-                assurance=None if seal.assurance is None else str(seal.assurance),
-                meaning=seal.meaning,
-                time=seal.time,
-                statement=seal.statement_id,
-            ),
-            cells=cells,
-            contributions=_contributions(lines, people),
-            problems=[*found.problems, *found.unread],
-            notes=notes,
-            asOf=None if checkpoint is None else f"{checkpoint['origin']}@{checkpoint['size']}",
-        )
+            lines = blame(examined)
+            stamps = {at: one.claim.envelope.statement_id for at, one in examined.stamped.items()}
+            cells = [_cell(line, stamps.get(line.cell.position), people, demands) for line in lines]
+            seal = found.seal
+            checkpoint = found.checkpoint
+            return NotebookVerdict(
+                path=path,
+                notebook=found.notebook,
+                holds=found.holds(demands),
+                words=in_words(found, demands),
+                altered=_altered(found, examined),
+                seal=SealVerdict(
+                    verdict=str(seal.verdict),
+                    reason=seal.reason,
+                    changes=list(seal.changes),
+                    by=people.maybe(seal.mlo),
+                    assurance=None if seal.assurance is None else str(seal.assurance),
+                    meaning=seal.meaning,
+                    time=seal.time,
+                    statement=seal.statement_id,
+                ),
+                cells=cells,
+                contributions=_contributions(lines, people),
+                problems=[*found.problems, *found.unread],
+                notes=notes,
+                asOf=None if checkpoint is None else f"{checkpoint['origin']}@{checkpoint['size']}",
+            )
 
     def changes(self, path: str, value: Mapping[str, Any]) -> Changes:
         """What changed since a person last said something about the notebook by a seal."""
@@ -95,22 +95,23 @@ class Reader:
         with Judge(self.settings, self.clock()) as judge:
             examined = judge.examine(_notebook(value))
             found = judge.report(examined)
-        said = next(
-            (one for one in examined.sealed.believed() if one.claim.seal.meaning != "held"), None
-        )
-        changed = [f"altered: {problem}" for problem in found.problems]
-        changed += list(found.seal.changes)
-        if said is None:
-            changed.append(f"nobody has said anything about its {len(found.cells)} cells yet")
-        else:
-            changed += _since(said, examined)
-        return Changes(
-            path=path,
-            since=None if said is None else said.time,
-            by=None if said is None else people.somebody(said.claim.seal.mlo),
-            changes=changed,
-            shown=shown_digest(examined.notebook, examined.cells),
-        )
+            said = next(
+                (one for one in examined.sealed.believed() if one.claim.seal.meaning != "held"),
+                None,
+            )
+            changed = [f"altered: {problem}" for problem in found.problems]
+            changed += list(found.seal.changes)
+            if said is None:
+                changed.append(f"nobody has said anything about its {len(found.cells)} cells yet")
+            else:
+                changed += _since(said, examined)
+            return Changes(
+                path=path,
+                since=None if said is None else said.time,
+                by=None if said is None else people.somebody(said.claim.seal.mlo),
+                changes=changed,
+                shown=shown_digest(examined.notebook, examined.cells),
+            )
 
     def history(self, path: str, value: Mapping[str, Any], before: int | None) -> History:
         """Statements of the ledger about this notebook, newest first."""

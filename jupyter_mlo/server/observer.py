@@ -127,6 +127,8 @@ class KernelObserver:
 
         What comes of a message is told by its ID alone: nobody uses another user's.
         """
+        if len(request_id) > MAX_NAME:
+            return f"its ID is longer than {MAX_NAME} characters"
         if self._used.get(request_id, person.username) != person.username:
             return "another user has used this request's ID"
         if len(self._asked) >= KEEP_REQUESTS:
@@ -228,7 +230,9 @@ class KernelObserver:
             if b'"status"' in header:
                 self._status(parent, content)
             elif b'"error"' in header:
-                self._failed.add(_id_of(parent))
+                request_id = _id_of(parent)
+                if request_id in self._executions:
+                    self._failed.add(request_id)
             self._writer.passed(header, parent, content)
         elif self._asked and b'"status"' in header and b'"idle"' in content:
             self._asked.pop(_id_of(parent), None)  # aborted before it began

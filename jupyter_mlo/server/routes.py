@@ -148,6 +148,8 @@ class _Notebooks(MloHandler):
                 f"{path} cannot be read: {error.log_message or error.reason}",
                 hint="name a notebook below the server's root",
             ) from None
+        except UnicodeError:
+            raise NotebookError(f"{path} is no text", hint="name a notebook") from None
         content = model.get("content")
         if not isinstance(content, Mapping):
             raise NotebookError(f"{path} is no notebook", hint="name a notebook")
@@ -265,6 +267,7 @@ class MarksHandler(_Notebooks):
         reader, seen = self._reader(), self.mlo.marks(kernel_id)
 
         async def work() -> Any:
+            await self.may("read", "kernels")
             return (await self.mlo.in_worker(lambda: reader.marks(kernel_id, seen))).model_dump()
 
         await self.answer(work)

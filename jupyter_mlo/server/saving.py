@@ -18,6 +18,7 @@ import msgspec
 from jupyter_mlo.delegation.signer import Signer
 from jupyter_mlo.delegation.trust import TrustStore
 from jupyter_mlo.errors import MloError, SessionError
+from jupyter_mlo.identity.safe_text import terminal_safe
 from jupyter_mlo.ledger.records import RecordStore
 from jupyter_mlo.notebook.present import present_cells, shown_digest
 from jupyter_mlo.notebook.reading import Notebook, notebook_from_json
@@ -133,7 +134,8 @@ class SaveHook:
         try:
             outcome = self._save(model, path, contents_manager)
         except MloError as error:
-            self._app.log.warning("jupyter-mlo: %s was saved without a seal: %s", path, error)
+            where = terminal_safe(path)
+            self._app.log.warning("jupyter-mlo: %s was saved without a seal: %s", where, error)
             outcome = "failed"
         except Exception:
             self._app.watching.failed("seal a notebook when it was saved")

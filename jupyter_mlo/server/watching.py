@@ -9,7 +9,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from jupyter_mlo.config import Settings
+from jupyter_mlo.notebook.execution import MAX_NAME
 from jupyter_mlo.runs.noted import Noted
+from jupyter_mlo.server import metrics
 from jupyter_mlo.server.messages import V1, write_v1
 from jupyter_mlo.server.observer import Asked, KernelObserver, Seen, only_ours
 from jupyter_mlo.server.people import Person, Sessions, person_of
@@ -93,6 +95,7 @@ class Watching:
 
     def asked(self, person: Person, code: str, cell: str | None, *, more: bool = False) -> Asked:
         """A request of this person's, as it is now."""
+        cell = cell if cell is not None and len(cell) <= MAX_NAME else None
         signer = self._sessions.signer(person, self._clock())
         return Asked(person, code, cell, None if signer is None else signer.mlo, more)
 
@@ -123,6 +126,7 @@ class Watching:
 
     def refused(self, connection: Any, header: dict[str, Any], why: str) -> None:
         """Answer a request in the kernel's place: it was not run."""
+        metrics.REFUSALS.inc()
         error = {"ename": "NotRun", "evalue": why, "traceback": [f"NotRun: {why}"]}
         for channel, kind, content in (
             ("iopub", "status", {"execution_state": "busy"}),

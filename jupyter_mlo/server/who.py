@@ -10,7 +10,14 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from jupyter_mlo.config import Settings
-from jupyter_mlo.errors import InvalidInput, MloError, NotFound, Refused, SessionError
+from jupyter_mlo.errors import (
+    InvalidInput,
+    MloError,
+    NotFound,
+    Refused,
+    SessionError,
+    WrongPassphrase,
+)
 from jupyter_mlo.identity.private_files import locked, read_private, write_private
 from jupyter_mlo.identity.profiles import colour_of
 from jupyter_mlo.server.answers import Me, OpenSession, Somebody, User
@@ -23,6 +30,10 @@ from jupyter_mlo.verbs.context import Context
 if TYPE_CHECKING:
     from jupyter_mlo.delegation.signer import Signer
     from jupyter_mlo.identity.store import Identity
+
+
+#: Seconds to wait for others who write the ledger: somebody looks at a form meanwhile.
+LEDGER_PATIENCE = 0.2
 
 
 class People:
@@ -100,16 +111,26 @@ class Desk:
         check_duration(duration)
         check_activity(form.activity)
         check_model(form.model)
-        identity = People(self.settings).store.find(form.mlo)
-        self._open(
-            person,
-            identity,
-            form.passphrase.get_secret_value(),
-            duration,
-            form.activity,
-            form.model,
-            form.onBehalfOf,
-        )
+        try:
+            identity = People(self.settings).store.find(form.mlo)
+            self._open(
+                person,
+                identity,
+                form.passphrase.get_secret_value(),
+                duration,
+                form.activity,
+                form.model,
+                form.onBehalfOf,
+            )
+        except (NotFound, InvalidInput, WrongPassphrase):
+            if person.shared or form.mlo in self._remembered().get(person.username, []):
+                raise
+            # Users who are told apart are not told who else is known here.
+            raise WrongPassphrase(
+                "the passphrase is wrong, or there is no such MLO here",
+                hint="type the MLO ID as it was given at the enrolment, and try again; after some "
+                "wrong passphrases each has to wait",
+            ) from None
         return self.me(person)
 
     def renew(self, person: Person, form: Renewal) -> Me:
@@ -218,7 +239,9 @@ class Desk:
 
     def _context(self) -> Context:
         silent = io.StringIO()
-        return Context(self.settings, silent, silent, _Typed(""), self.clock)
+        return Context(
+            self.settings, silent, silent, _Typed(""), self.clock, patience=LEDGER_PATIENCE
+        )
 
     def _assurance(self, signer: Signer, people: People) -> str | None:
         from jupyter_mlo.verbs.status import own_attribution

@@ -38,6 +38,8 @@ class Context:
     now: Callable[[], datetime]
     #: True when run as ``%mlo VERB`` in a kernel.
     in_kernel: bool = False
+    #: Seconds to wait for others who write the ledger.
+    patience: float = 5.0
 
     def say(self, text: str = "") -> None:
         """Write a line of result."""

@@ -16,7 +16,7 @@ def publish(context: Context, envelopes: Sequence[Envelope]) -> None:
     """Into the ledger, or into the outbox until it can be reached; then the person is told."""
     from jupyter_mlo.ledger.publish import publish as publish_envelopes
 
-    published = publish_envelopes(context.settings, envelopes)
+    published = publish_envelopes(context.settings, envelopes, patience=context.patience)
     if published.waiting:
         context.note(
             f"note: {published.waiting} statements wait in {context.settings.outbox} for the "
@@ -29,7 +29,9 @@ def last_checkpoint(context: Context) -> Mapping[str, Any] | None:
     from jupyter_mlo.ledger.store import open_ledger
 
     try:
-        with open_ledger(context.settings, create=False, patience=2) as ledger:
+        with open_ledger(
+            context.settings, create=False, patience=min(2, context.patience)
+        ) as ledger:
             return ledger.quoted()
     except MloError:
         return None

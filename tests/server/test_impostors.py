@@ -156,3 +156,7 @@ def test_what_a_thread_says_after_its_cell_and_session_have_ended_is_not_signed(
         pass
     server.stop()
     assert server.records() - before == (1 if signed_in else 0)
+
+
+def test_names_that_are_too_long_are_not_kept(bench: Bench) -> None:
+    assert "longer" in (bench.observer.refuses(257 * "a", ADA) or "")

@@ -17,7 +17,7 @@ import requests
 from jupyter_mlo.server.routes import ROUTES
 from tests.server.conftest import PASSPHRASE, REPOSITORY, Running, notebook, started
 
-#: Denies the user "visitor" our resource, and "reader" to change notebooks.
+#: Denies the user "visitor" our resource, and "blind" notebooks and kernels.
 AUTHORIZER = """
 from jupyter_server.auth import Authorizer
 
@@ -25,7 +25,7 @@ class Some(Authorizer):
     def is_authorized(self, handler, user, action, resource):
         if user.username == "visitor" and resource == "mlo":
             return False
-        return not (user.username == "blind" and resource == "contents")
+        return not (user.username == "blind" and resource in ("contents", "kernels"))
 
 c.ServerApp.authorizer_class = Some
 """
@@ -111,6 +111,8 @@ def test_who_may_not_read_notebooks_learns_nothing_of_them(server: Running) -> N
     sealing = {"path": "one.ipynb", "meaning": "reviewed", "shown": 64 * "0"}
     assert blind.ask("POST", "/jupyter-mlo/notebook/seal", json=sealing).status_code == 403
     assert blind.ask("GET", f"/jupyter-mlo/statement/{'0' * 64}").status_code == 403
+    kernel = server.user("ada").kernel()
+    assert blind.ask("GET", f"/jupyter-mlo/kernels/{kernel}/marks").status_code == 403
 
 
 def test_another_site_cannot_act_with_the_user_s_cookie(server: Running) -> None:
@@ -183,6 +185,18 @@ def test_a_wrong_passphrase_is_refused_and_then_slowed_down(server: Running) -> 
     assert right.status_code == 403
     assert "has to wait" in right.text
     assert ada.get("/jupyter-mlo/me")["session"] is None
+
+
+def test_users_are_not_told_who_else_is_known_here(server: Running) -> None:
+    mlo = server.user("ada").enrol("Known Sample")
+    server.user("ada").post("/jupyter-mlo/logout")
+    told = set()
+    for who in (mlo, "Known Sample", "mlo:7K3D-9QXA-2MF7", "nobody"):
+        form = {"mlo": who, "passphrase": "another one entirely"}
+        answer = server.user("blind").ask("POST", "/jupyter-mlo/login", json=form)
+        told.add((answer.status_code, answer.text))
+    assert len(told) == 1
+    assert "Known" not in told.pop()[1]
 
 
 def test_passphrases_are_in_no_log_and_no_answer(server: Running) -> None:

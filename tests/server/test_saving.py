@@ -315,3 +315,16 @@ def test_what_is_meant_is_said_of_nothing_but_what_was_shown(
     ran[0]["source"] = "limit = 1_000_000"
     ada.save("limit.ipynb", notebook(*copy.deepcopy(ran)))
     assert server.verified("limit.ipynb")["seal"]["meaning"] == "held"
+
+
+def test_the_verdict_of_a_cell_that_is_run_and_saved_over_and_over(server: Running) -> None:
+    ada = server.user("ada")
+    kernel = ada.kernel()
+    wire = ada.connect(kernel)
+    for n in range(4):
+        cell = wire.run(f"{n}", "c1")
+        marks(ada, kernel, "c1")
+        ada.save("again.ipynb", notebook(cell))
+        verdict = ada.get("/jupyter-mlo/notebook", path="again.ipynb")
+        assert [one["verdict"] for one in verdict["cells"]] == ["verified"]
+        ada.get("/jupyter-mlo/notebook/changes", path="again.ipynb")
