@@ -52,7 +52,9 @@ class Known:
         if self.notebook is not None:
             value.setdefault("metadata", {})[MEMBER] = self.notebook
         for cell in value.get("cells") or []:
-            if isinstance(cell, dict) and cell.get("cell_type") == "code" and cell.get("outputs"):
+            if not isinstance(cell, dict) or cell.get("cell_type") != "code":
+                continue
+            if cell.get("outputs") or cell.get("execution_count") is not None:  # not cleared
                 stamp = self.cells.get(str(cell.get("id")))
                 if stamp is not None:
                     cell.setdefault("metadata", {}).setdefault(MEMBER, stamp)

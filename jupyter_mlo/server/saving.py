@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 QUIET = 0.5
 #: How long what a person means to say waits for their save.
 INTENDED = timedelta(minutes=1)
+_INTENTIONS = 1_000
 #: How often the server's own MLO seals a notebook in which people only write.
 SERVED = timedelta(seconds=30)
 
@@ -101,6 +102,8 @@ class SaveHook:
         if self._app.sessions.signer(person, now) is None:
             raise SessionError("you are not signed in", hint="sign in in the MLO panel")
         intention = _Intention(person, meaning, shown, now + INTENDED)
+        if len(self._intended) >= _INTENTIONS:
+            self._intended.pop(next(iter(self._intended)))
         self._intended[_name(person), path] = intention
         self._app.together.nudge(path, timedelta())
         return Intended(path=path, meaning=meaning, seconds=int(INTENDED.total_seconds()))

@@ -105,7 +105,7 @@ class Running:
         def answers() -> bool:
             assert self.process.poll() is None, self.log.read_text()
             try:
-                return self.user().ask("GET", "/api/status").ok
+                return requests.get(f"{self.url}/api", timeout=60).ok
             except requests.ConnectionError:
                 return False
 
