@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from jupyter_mlo.server.known import Known
 from tests.server.conftest import Running, Start, User, notebook, on_disk, started, until
 from tests.server.test_attribution import marks
 
@@ -328,3 +329,12 @@ def test_the_verdict_of_a_cell_that_is_run_and_saved_over_and_over(server: Runni
         verdict = ada.get("/jupyter-mlo/notebook", path="again.ipynb")
         assert [one["verdict"] for one in verdict["cells"]] == ["verified"]
         ada.get("/jupyter-mlo/notebook/changes", path="again.ipynb")
+
+
+@pytest.mark.parametrize(
+    ("count", "outputs", "kept"), [(1, [], True), (None, [{}], True), (None, [], False)]
+)
+def test_an_executed_cell_is_given_back_its_stamp(count: Any, outputs: Any, kept: bool) -> None:
+    cell = {"cell_type": "code", "id": "c1", "execution_count": count, "outputs": outputs}
+    Known(cells={"c1": "stamp"}).restore({"cells": [cell]})
+    assert ("metadata" in cell) is kept
