@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 QUIET = 0.5
 #: How long what a person means to say waits for their save.
 INTENDED = timedelta(minutes=1)
+#: Intentions that wait at once.
 _INTENTIONS = 1_000
 #: How often the server's own MLO seals a notebook in which people only write.
 SERVED = timedelta(seconds=30)
