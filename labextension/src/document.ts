@@ -35,6 +35,7 @@ export class OpenNotebook implements IDocument, IDisposable {
   ) {
     const { context } = panel;
     this.notebook = model.open(context.path);
+    this.notebook.names = () => (this.dirty ? null : this.lines().map(line => line.id));
     context.pathChanged.connect(this.onPath, this);
     context.saveState.connect(this.onSave, this);
     context.sessionContext.kernelChanged.connect(this.onKernel, this);

@@ -35,6 +35,12 @@ export class NotebookModel implements IDisposable {
     return this._judged;
   }
 
+  /**
+   * The IDs of the cells in order, as long as the open document is as the file; else null. Files
+   * before nbformat 4.5 have none: front ends make them up.
+   */
+  names: () => string[] | null = () => null;
+
   get disposed(): ISignal<this, void> {
     return this._disposed;
   }
@@ -163,7 +169,7 @@ export class NotebookModel implements IDisposable {
   }
 
   statement(id: string): Promise<StatementView> {
-    return this.api.statement(id);
+    return this.api.statement(id, this._path);
   }
 
   /** Seal with a meaning what `save` saves; then ask for the verdict. */
@@ -182,11 +188,14 @@ export class NotebookModel implements IDisposable {
   private prove(verdict: NotebookVerdict, settled: ReadonlySet<string | null>): void {
     const touched = new Set([...this._proven.keys(), ...this._live.keys()]);
     this._proven = new Map();
+    const names = this.names();
     for (const cell of verdict.cells) {
       this.people.learn(cell.executor, cell.assistant, cell.onBehalfOf);
-      if (cell.id !== null) {
-        this._proven.set(cell.id, provenOf(cell));
-        touched.add(cell.id);
+      const placed = names?.length === verdict.cells.length ? names[cell.position] : null;
+      const id = cell.id ?? placed ?? null;
+      if (id !== null) {
+        this._proven.set(id, provenOf(cell));
+        touched.add(id);
       }
     }
     for (const [id, live] of this._live) {
