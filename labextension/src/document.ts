@@ -35,7 +35,6 @@ export class OpenNotebook implements IDocument, IDisposable {
   ) {
     const { context } = panel;
     this.notebook = model.open(context.path);
-    this.notebook.names = () => (this.dirty ? null : this.lines().map(line => line.id));
     context.pathChanged.connect(this.onPath, this);
     context.saveState.connect(this.onSave, this);
     context.sessionContext.kernelChanged.connect(this.onKernel, this);
@@ -44,6 +43,7 @@ export class OpenNotebook implements IDocument, IDisposable {
       if (!this._disposed) {
         panel.content.model?.cells.changed.connect(this.onCells, this);
         this._changed.emit();
+        this.notebook.loaded(this.lines().map(line => line.id));
         void this.notebook.verify();
       }
     });

@@ -35,12 +35,6 @@ export class NotebookModel implements IDisposable {
     return this._judged;
   }
 
-  /**
-   * The IDs of the cells in order, as long as the open document is as the file; else null. Files
-   * before nbformat 4.5 have none: front ends make them up.
-   */
-  names: () => string[] | null = () => null;
-
   get disposed(): ISignal<this, void> {
     return this._disposed;
   }
@@ -106,6 +100,14 @@ export class NotebookModel implements IDisposable {
     this._settled = new Set(
       [...this._live.values()].filter(m => m.status !== 'running').map(m => m.execution)
     );
+  }
+
+  /**
+   * The document was read from the file: these are the IDs of its cells in order. Files before
+   * nbformat 4.5 have none, and front ends make them up; saving writes them.
+   */
+  loaded(names: readonly string[]): void {
+    this._names = names;
   }
 
   /** Ask for the verdict on the file. What came before stays until it is here. */
@@ -188,11 +190,10 @@ export class NotebookModel implements IDisposable {
   private prove(verdict: NotebookVerdict, settled: ReadonlySet<string | null>): void {
     const touched = new Set([...this._proven.keys(), ...this._live.keys()]);
     this._proven = new Map();
-    const names = this.names();
+    const names = this._names.length === verdict.cells.length ? this._names : [];
     for (const cell of verdict.cells) {
       this.people.learn(cell.executor, cell.assistant, cell.onBehalfOf);
-      const placed = names?.length === verdict.cells.length ? names[cell.position] : null;
-      const id = cell.id ?? placed ?? null;
+      const id = cell.id ?? names[cell.position] ?? null;
       if (id !== null) {
         this._proven.set(id, provenOf(cell));
         touched.add(id);
@@ -228,6 +229,7 @@ export class NotebookModel implements IDisposable {
 
   private _asking: Asking = { state: 'loading' };
   private _verdict: NotebookVerdict | null = null;
+  private _names: readonly string[] = [];
   private _proven = new Map<string, Mark>();
   private readonly _live = new Map<string, Mark>();
   private _settled: ReadonlySet<string | null> = new Set();

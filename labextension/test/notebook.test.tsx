@@ -178,7 +178,7 @@ it('opens a stamp of the notebook that carries it, and closes it', async () => {
   expect(screen.queryByRole('region', { name: 'Statement' })).toBeNull();
 });
 
-it('finds a cell without an id by its place, while the document is as the file', async () => {
+it('finds a cell without an id by its place when the file was read', async () => {
   const server = new Server();
   const nameless = { id: null, verdict: 'unattributed', executor: null };
   server.files[PATH] = verdictOn(
@@ -189,11 +189,11 @@ it('finds a cell without an id by its place, while the document is as the file',
   const notebook = new Model(server, server).open(PATH);
   await notebook.verify();
   expect(notebook.mark('made-up')).toBeUndefined();
-  notebook.names = () => ['made-up', 'another'];
+  notebook.loaded(['made-up', 'another']);
   await notebook.verify();
   expect(notebook.mark('made-up')?.verdict).toBe('unattributed');
   expect(notebook.mark('another')?.verdict).toBe('verified');
-  notebook.names = () => ['made-up', 'another', 'a third'];
+  notebook.loaded(['made-up', 'another', 'a third']);
   await notebook.verify();
   expect(notebook.mark('made-up')).toBeUndefined();
 });

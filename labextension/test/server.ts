@@ -144,7 +144,12 @@ export class Server implements Api, INews {
   backUp: Api['backUp'] = ({ passphrase }) =>
     this.answer(() => {
       if (passphrase !== PASSPHRASE) {
-        throw new RequestError('The passphrase does not open this key', 'try again');
+        throw new RequestError(
+          'It does not open this key',
+          null,
+          'wrong-passphrase',
+          403
+        );
       }
       return { name: 'key.backup', content: 'sealed' };
     });

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 from playwright.sync_api import Page, expect
@@ -54,7 +55,7 @@ def test_a_login_in_a_cell_fills_in_the_prompt(lab: Lab, page: Page) -> None:
     write_notebook(
         lab.folder / "login.ipynb",
         "%load_ext jupyter_mlo",
-        "%mlo_login Ada --for 2h --activity training --model credit",
+        '%mlo_login "Ada Sample" --for 2h --activity training --model credit',
         "%mlo_login --activity validation",
     )
     open_notebook(page, lab, "login.ipynb")
@@ -66,10 +67,10 @@ def test_a_login_in_a_cell_fills_in_the_prompt(lab: Lab, page: Page) -> None:
     mark(page, 0, "nobody")
     run(page, 1)
     expect(form.get_by_label("Activity")).to_have_value("training")
+    expect(form.get_by_label("MLO ID")).to_have_value(re.compile("^mlo:"))
     expect(form.get_by_label("Model (may be left empty)")).to_have_value("credit")
     expect(form.get_by_label("For", exact=True)).to_have_value("2")
     expect(form.get_by_label("Passphrase")).to_be_focused()
-    form.get_by_label("MLO ID").fill(panel(page).locator("datalist option").get_attribute("value"))
     form.get_by_label("Passphrase").fill(PASSPHRASE)
     form.get_by_role("button", name="Sign in").click()
     expect(panel(page).get_by_label("Activity")).to_have_value("training")

@@ -23,6 +23,7 @@ interface SignInProps {
 export function SignInForm({ me, model, trans, asked }: SignInProps): React.JSX.Element {
   const only = me.known.length === 1 ? me.known[0]?.id : undefined;
   const prefilled = asked?.who ? idOf(asked.who, me) : only;
+  const ready = ['right', 'other'].includes(readTyped(prefilled ?? '').state);
   const [typed, setTyped] = React.useState(prefilled ?? '');
   const [hours, setHours] = React.useState(hoursOf(asked));
   const [activity, setActivity] = React.useState(activityOf(asked, me));
@@ -87,7 +88,7 @@ export function SignInForm({ me, model, trans, asked }: SignInProps): React.JSX.
             autoComplete="username"
             autoCapitalize="characters"
             spellCheck={false}
-            data-mlo-first={prefilled ? undefined : ''}
+            data-mlo-first={ready ? undefined : ''}
             required
           />
         )}
@@ -104,7 +105,7 @@ export function SignInForm({ me, model, trans, asked }: SignInProps): React.JSX.
           <input
             {...attributes}
             ref={passphrase}
-            data-mlo-first={prefilled ? '' : undefined}
+            data-mlo-first={ready ? '' : undefined}
             className="jp-mod-styled"
             type="password"
             autoComplete="current-password"

@@ -20,6 +20,12 @@ export function Who({ model, trans }: WhoProps): React.JSX.Element {
   const [chosen, choose] = React.useState<'enrol' | 'sign in' | null>(null);
   const [enrolled, setEnrolled] = React.useState<string | null>(null);
   const who = model.who;
+  const signedIn = model.signedIn;
+  React.useEffect(() => {
+    if (!signedIn) {
+      setEnrolled(null);
+    }
+  }, [signedIn]);
 
   if (who.state === 'loading') {
     return <p role="status">{trans.__('Asking the server who you are …')}</p>;
