@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import requests
 
 from jupyter_mlo.identity.backup import open_backup
 from tests.server.conftest import PASSPHRASE, Start, notebook
@@ -24,10 +24,6 @@ def test_the_signed_in_mlo_takes_its_key_along_encrypted(start: Start) -> None:
     assert mlo not in file["content"]
     assert "PRIVATE" not in file["content"]
     assert open_backup(file["content"].encode(), PASSPHRASE).mlo == mlo
-    # The verb that takes it in.
-    (server.root / "ada.backup").write_text(file["content"])
-    about = json.loads(file["content"])["about"]
-    assert about == "jupyter-mlo backup, version 1"
     # Nobody else's, and nobody's without passphrase or session.
     assert grace.ask("POST", ROUTE, json={"passphrase": PASSPHRASE}).status_code == 409
     wrong = ada.ask("POST", ROUTE, json={"passphrase": "another one entirely"})
@@ -57,3 +53,18 @@ def test_a_stamp_is_opened_from_the_notebook_that_carries_it(start: Start) -> No
     assert found["assurance"] == "signed"
     assert found["chain"][0]["predicateType"].endswith("/enrolment/v1")
     assert len(found["bundle"].splitlines()) == len(found["chain"]) + 1
+    (server.root / "stamp.jsonl").write_text(found["bundle"])
+    assert "stamp" in server.jupyter_mlo("verify", "stamp.jsonl")
+
+
+def test_no_key_leaves_without_https_but_to_the_same_machine(start: Start) -> None:
+    server = start("ada", config="c.ServerApp.trust_xheaders = True")
+    ada = server.user("ada")
+    ada.enrol("Ada Sample")
+    form = {"passphrase": PASSPHRASE}
+    for scheme, status in (("http", 403), ("https", 200)):
+        far = {**ada.headers, "X-Real-Ip": "203.0.113.7", "X-Scheme": scheme}
+        answer = requests.post(server.url + ROUTE, json=form, headers=far, timeout=20)
+        assert answer.status_code == status, (scheme, answer.text)
+        assert ("sealed" in answer.text) == (status == 200)
+    assert ada.ask("POST", ROUTE, json=form).ok
