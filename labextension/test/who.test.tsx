@@ -220,6 +220,7 @@ it('fills in what a cell said in advance', async () => {
   const value = (label: string): string =>
     screen.getByLabelText<HTMLInputElement>(label).value;
   expect(value('MLO ID')).toBe(ADA.id);
+  expect(document.activeElement).toBe(screen.getByLabelText('Passphrase'));
   expect(value('For')).toBe('2');
   expect(value('Activity')).toBe('training');
   expect(value('Model (may be left empty)')).toBe('credit');

@@ -40,6 +40,14 @@ export function SignInForm({ me, model, trans, asked }: SignInProps): React.JSX.
   const id = 'id' in read && !wrong ? read.id : null;
   const known = me.known.find(mlo => mlo.id === id);
 
+  const form = React.useRef<HTMLFormElement>(null);
+  React.useEffect(() => {
+    // A cell asked just now: this form is drawn in the place of the one that had the focus.
+    if (asked) {
+      form.current?.querySelector<HTMLElement>('[data-mlo-first]')?.focus();
+    }
+  }, [asked]);
+
   const submit = (event: React.FormEvent): void => {
     event.preventDefault();
     const field = passphrase.current;
@@ -65,7 +73,12 @@ export function SignInForm({ me, model, trans, asked }: SignInProps): React.JSX.
   };
 
   return (
-    <form className="jp-mlo-form" onSubmit={submit} aria-label={trans.__('Sign in')}>
+    <form
+      ref={form}
+      className="jp-mlo-form"
+      onSubmit={submit}
+      aria-label={trans.__('Sign in')}
+    >
       <Field
         label={trans.__('MLO ID')}
         invalid={wrong}
