@@ -82,7 +82,7 @@ async function refusal(response: Response): Promise<RequestError> {
   return new RequestError(
     said.message ?? `The server answered ${response.status}`,
     said.hint ?? null,
-    said.reason ?? 'http',
+    said.message === undefined ? 'wordless' : (said.reason ?? 'http'),
     response.status
   );
 }

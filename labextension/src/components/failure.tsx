@@ -23,6 +23,8 @@ export function words(error: RequestError, trans: TranslationBundle): string {
       return trans.__('The server does not answer');
     case 'not-json':
       return trans.__('The answer of the server is not JSON');
+    case 'wordless':
+      return trans.__('The server answered %1', error.status);
     case 'not-sealed':
       return trans.__(
         'The notebook was saved, but no seal with this meaning was made. Sign in, save, and try again.'
