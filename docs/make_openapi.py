@@ -29,6 +29,7 @@ _OPERATIONS: Final[dict[str, tuple[type[BaseModel] | None, list[Any], type[BaseM
     "post /jupyter-mlo/renew": (forms.Renewal, [], answers.Me),
     "post /jupyter-mlo/logout": (None, [], answers.Me),
     "post /jupyter-mlo/enroll": (forms.Enrolling, [], answers.Me),
+    "post /jupyter-mlo/key/backup": (forms.KeyBackup, [], answers.BackupFile),
     "patch /jupyter-mlo/session": (forms.Acting, [], answers.Me),
     "get /jupyter-mlo/notebook": (None, [_PATH], answers.NotebookVerdict),
     "get /jupyter-mlo/notebook/changes": (None, [_PATH], answers.Changes),
@@ -39,7 +40,11 @@ _OPERATIONS: Final[dict[str, tuple[type[BaseModel] | None, list[Any], type[BaseM
     ),
     "get /jupyter-mlo/notebook/metadata": (None, [_PATH], answers.Written),
     "post /jupyter-mlo/notebook/seal": (forms.Sealing, [], answers.Intended),
-    "get /jupyter-mlo/statement/{statement_id}": (None, [], answers.StatementView),
+    "get /jupyter-mlo/statement/{statement_id}": (
+        None,
+        [{**_PATH, "required": False}],
+        answers.StatementView,
+    ),
     "get /jupyter-mlo/kernels/{kernel_id}/marks": (None, [], answers.Marks),
 }
 

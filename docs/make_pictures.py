@@ -28,7 +28,6 @@ from tests.labextension.conftest import (  # noqa: E402
     write_notebook,
 )
 from tests.labextension.steps import (  # noqa: E402
-    enrol,
     mark,
     open_notebook,
     panel,
@@ -61,18 +60,14 @@ def take(lab: Lab, browser: Browser, theme: str) -> None:
     write_notebook(lab.folder / file, *CELLS)
     open_notebook(page, lab, file)
     side = panel(page)
-    (side.get_by_role("form", name="Sign in")).or_(
-        side.get_by_role("button", name="Sign out")
-    ).wait_for()
-    if side.get_by_role("form", name="Sign in").is_visible():
-        enrol(page)
+    who_is_here(page)
     side.get_by_role("button", name="Sign out").click()
     side.get_by_role("form", name="Sign in").wait_for()
     picture(side, "sign-in", theme)
     side.get_by_role("button", name="I have no MLO ID yet").click()
     side.get_by_role("form", name="Enrol").wait_for()
     picture(side, "enrol", theme)
-    side.get_by_role("button", name="Cancel").click()
+    side.get_by_role("button", name="I have an MLO ID already").click()
     who_is_here(page)
     for at in range(len(CELLS)):
         run(page, at)

@@ -15,7 +15,8 @@ from jupyter_mlo.config import Settings
 from jupyter_mlo.errors import Refused
 from jupyter_mlo.runs.noted import Noted
 
-#: What a front end with the MLO panel acts upon; it holds ``activity`` and ``model``, or null.
+#: What a front end with the MLO panel acts upon; it holds what was said in
+#: advance, or null: ``who``, ``hours``, ``activity``, ``model``, ``onBehalfOf``.
 LOGIN = "application/vnd.jupyter-mlo.login+json"
 #: Verbs that open, end or use the session of the account.
 SESSION_VERBS = frozenset({"activity", "login", "logout", "seal"})
@@ -51,8 +52,9 @@ def prompts(argv: Sequence[str], noted: Noted) -> Mapping[str, Any] | None:
     Raises:
         InvalidInput: of what was said in advance something does not exist.
     """
-    from jupyter_mlo.delegation.sessions import check_activity, check_model
+    from jupyter_mlo.delegation.sessions import check_activity, check_duration, check_model
     from jupyter_mlo.identity.passphrase import source_of
+    from jupyter_mlo.verbs.durations import parse_duration
     from jupyter_mlo.verbs.parser import verb_parser
 
     if not noted.panel or _HELP.intersection(argv):
@@ -61,10 +63,18 @@ def prompts(argv: Sequence[str], noted: Noted) -> Mapping[str, Any] | None:
     unattended = source_of(fd=found.passphrase_fd, environ=os.environ) != "prompt"
     if noted.shared and (unattended or found.grant is not None):
         return None
+    duration = parse_duration(found.duration)
+    check_duration(duration)
     check_activity(found.activity)
     check_model(found.model)
     return {
-        LOGIN: {"activity": found.activity, "model": found.model},
+        LOGIN: {
+            "who": found.who,
+            "hours": duration.total_seconds() / 3600,
+            "activity": found.activity,
+            "model": found.model,
+            "onBehalfOf": found.team,
+        },
         "text/plain": "sign in in the MLO panel at the side",
     }
 

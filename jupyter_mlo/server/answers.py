@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict
 
 
@@ -60,6 +62,13 @@ class Me(_Answer):
     identityRequired: bool
     #: Whether notebooks are stamped when this server saves them.
     stampsOnSave: bool
+
+
+class BackupFile(_Answer):
+    """An MLO's back-up: encrypted with its passphrase, as ``jupyter mlo key backup`` writes it."""
+
+    name: str
+    content: str
 
 
 class Mark(_Answer):
@@ -131,14 +140,22 @@ class SealVerdict(_Answer):
     statement: str | None
 
 
+class Summary(_Answer):
+    """How it stands with a notebook as a whole."""
+
+    code: Literal["nothing-executed", "unread", "holds", "changed", "not-sealed", "failing"]
+    #: How many cells that is about: executed, changed, or failing.
+    cells: int
+
+
 class NotebookVerdict(_Answer):
     """What verifying found of a notebook as it is on disk."""
 
     path: str
     notebook: str | None
     holds: bool
-    #: In plain words, one sentence.
-    words: str
+    #: Of the whole, for the front end to put in words.
+    summary: Summary
     #: It was sealed, and something that was sealed has been altered since.
     altered: bool
     seal: SealVerdict

@@ -18,6 +18,7 @@ from jupyter_mlo.server import metrics
 from jupyter_mlo.server.chains import Chains
 from jupyter_mlo.server.contents import calls_hooks
 from jupyter_mlo.server.executing import watch_execution
+from jupyter_mlo.server.hearing import only_for
 from jupyter_mlo.server.observer import Seen
 from jupyter_mlo.server.people import Sessions
 from jupyter_mlo.server.saving import SaveHook
@@ -125,10 +126,22 @@ class MloApp:
         """What became of the last execution of each cell that was asked for at this kernel."""
         return dict(self._marks.get(kernel_id, {}))
 
-    def act(self, act: str, *, mlo: str | None, path: str | None = None, detail: str = "") -> None:
-        """Tell those who listen that somebody did something. On the event loop only."""
+    def act(
+        self,
+        act: str,
+        *,
+        mlo: str | None,
+        path: str | None = None,
+        detail: str = "",
+        users: frozenset[str] | None = None,
+    ) -> None:
+        """Tell those who listen that somebody did something. On the event loop only.
+
+        Args:
+            users: names of those whose front ends may hear of it; None: all.
+        """
         metrics.ACTS.labels(act).inc()
-        self._emit(ACT, {"act": act, "mlo": mlo, "path": path, "detail": detail[:500]})
+        self._emit(ACT, {"act": act, "mlo": mlo, "path": path, "detail": detail[:500]}, users)
 
     def on_loop(self, act: Callable[[], object]) -> None:
         """Do something on the event loop, from any thread."""
@@ -150,15 +163,17 @@ class MloApp:
                 cells.popitem(last=False)
             if len(self._marks) > _KERNELS:
                 self._marks.popitem(last=False)
-        self._emit(EXECUTION, seen_json(seen))
+        self._emit(EXECUTION, seen_json(seen), self.watching.users(seen.kernel))
 
     def _notice(self, kernel_id: str, text: str) -> None:
         self.log.warning("jupyter-mlo: kernel %s: %s", kernel_id, text)
-        self.on_loop(lambda: self.act("notice", mlo=None, detail=text))
+        users = self.watching.users
+        self.on_loop(lambda: self.act("notice", mlo=None, detail=text, users=users(kernel_id)))
 
-    def _emit(self, schema: str, data: dict[str, Any]) -> None:
+    def _emit(self, schema: str, data: dict[str, Any], users: frozenset[str] | None) -> None:
         try:
-            self.serverapp.event_logger.emit(schema_id=schema, data=data)
+            with only_for(users if self.named else None):
+                self.serverapp.event_logger.emit(schema_id=schema, data=data)
         except Exception:
             self.watching.failed("emit an event")
 

@@ -30,7 +30,7 @@ def watched(base: type[Any], watching: Watching) -> type[Any]:
 
         def connect(self) -> Any:
             """Begin to listen to the kernel, if nobody does."""
-            self._quietly("observe a kernel", lambda: watching.sure(self.kernel_manager))
+            self._quietly("observe a kernel", self._connects)
             return super().connect()
 
         def handle_incoming_message(self, incoming_msg: Any) -> None:
@@ -63,6 +63,10 @@ def watched(base: type[Any], watching: Watching) -> type[Any]:
                 act()
             except Exception:
                 watching.failed(what)
+
+        def _connects(self) -> None:
+            watching.sure(self.kernel_manager)
+            watching.connects(self.kernel_id, self._person())
 
         def _person(self) -> Person:
             return watching.person(self.websocket_handler.current_user)

@@ -70,10 +70,11 @@ class MloServerExtension(ExtensionApp):
 
     def initialize_handlers(self) -> None:
         """All routes."""
+        from jupyter_mlo.server.hearing import EVENTS
         from jupyter_mlo.server.routes import ROUTES
 
         if "jupyter_mlo" in self.settings:
-            self.handlers.extend(ROUTES)
+            self.handlers.extend([*ROUTES, *EVENTS])
 
     async def _start_jupyter_server_extension(self, serverapp: Any) -> None:
         """Everything else is loaded now: other extensions replace the contents manager."""

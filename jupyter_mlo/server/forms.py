@@ -25,10 +25,18 @@ class Login(_Form):
 
 
 class Renewal(_Form):
-    """Go on for longer."""
+    """Go on for longer, or for another team: a new session, which takes the passphrase."""
 
     passphrase: Annotated[SecretStr, Field(max_length=4096, strict=False)]
     hours: Annotated[float, Field(strict=False, ge=1 / 60, le=24)] = 8
+    #: Left out: as before. Empty: for nobody but oneself.
+    onBehalfOf: Text | None = None
+
+
+class KeyBackup(_Form):
+    """Take a back-up of the signed-in MLO's key along."""
+
+    passphrase: Annotated[SecretStr, Field(max_length=4096, strict=False)]
 
 
 class Enrolling(_Form):

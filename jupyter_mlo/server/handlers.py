@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from jupyter_core.utils import ensure_async
@@ -95,6 +96,21 @@ class MloHandler(APIHandler):
             first = error.errors(include_url=False, include_input=False)[0]
             place = ".".join(map(str, first["loc"])) or "the body"
             raise InvalidInput(f"{place}: {first['msg']}", hint="see openapi.json") from None
+
+    def only_unheard(self) -> None:
+        """Raises :class:`Refused` where others could read the answer, and the request, on its way.
+
+        With the passphrase of the one and the encrypted key of the other they had the key.
+        """
+        try:
+            near = ip_address(str(self.request.remote_ip)).is_loopback
+        except ValueError:
+            near = False  # a name, or a socket of the file system behind an unknown proxy
+        if self.request.protocol != "https" and not near:
+            raise Refused(
+                "a key does not leave this server without HTTPS",
+                hint="in a terminal of the server: jupyter mlo key backup FILE",
+            )
 
     async def may_read(self, path: str) -> str:
         """The path of a notebook that this user may read; raises HTTP 403."""

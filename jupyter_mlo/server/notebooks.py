@@ -22,6 +22,7 @@ from jupyter_mlo.server.answers import (
     NotebookVerdict,
     SealVerdict,
     StatementView,
+    Summary,
 )
 from jupyter_mlo.server.observer import Seen
 from jupyter_mlo.server.who import People
@@ -67,7 +68,7 @@ class Reader:
                 path=path,
                 notebook=found.notebook,
                 holds=found.holds(demands),
-                words=in_words(found, demands),
+                summary=summary_of(found, demands),
                 altered=_altered(found, examined),
                 seal=SealVerdict(
                     verdict=str(seal.verdict),
@@ -146,8 +147,12 @@ class Reader:
             )
         return History(path=path, notebook=notebook, entries=found, more=len(entries) > PAGE)
 
-    def statement(self, statement_id: str) -> StatementView:
-        """One statement of the ledger, or a stamp that was made here."""
+    def statement(self, statement_id: str, value: Mapping[str, Any] | None) -> StatementView:
+        """One statement of the ledger, or one that a notebook carries: stamps are in no ledger.
+
+        Args:
+            value: the notebook, if it may be one of its own.
+        """
         from jupyter_mlo.delegation.chain import attribute
         from jupyter_mlo.ledger.exports import in_order
         from jupyter_mlo.statements.bundle import to_bundle
@@ -156,9 +161,10 @@ class Reader:
 
         now, people = self.clock(), People(self.settings)
         with contextlib.closing(at_hand(self.settings, now)) as here:
-            envelope, receipt = _find(here, statement_id)
-            chain = here.ledger.chains_of([envelope], here.pool) if here.ledger else []
-            pool = here.pool.also(chain)
+            carried = [] if value is None else _carried(value)
+            envelope, receipt = _find(here, statement_id, carried)
+            pool = here.pool.also([one for one in carried if one != envelope])
+            pool = pool.also(here.ledger.chains_of([envelope], pool) if here.ledger else [])
             assurance = None
             statement = read_statement(envelope)
             with contextlib.suppress(MloError):
@@ -184,25 +190,22 @@ class Reader:
         )
 
 
-def in_words(found: NotebookReport, demands: Demands) -> str:
-    """The verdict of the whole as one plain sentence."""
+def summary_of(found: NotebookReport, demands: Demands) -> Summary:
+    """The verdict of the whole."""
     executed = [cell for cell in found.cells if cell.kind == "code" and cell.execution]
     failing = [cell for cell in found.cells if not cell.holds(demands)]
+    changed = [cell for cell in found.cells if cell.changed]
     if found.nothing_executed:
-        return "Nothing was executed yet, so there is nothing to vouch for."
+        return Summary(code="nothing-executed", cells=0)
     if found.unread:
-        return "What the verdict must rest on could not be read here."
+        return Summary(code="unread", cells=0)
     if found.holds(demands):
-        attributed = "is" if len(executed) == 1 else "are"
-        cells = _count(len(executed), "executed cell")
-        return f"Everything is as it was sealed; {cells} {attributed} attributed."
-    if any(cell.changed for cell in found.cells) or found.problems:
-        changed = [cell for cell in found.cells if cell.changed] or failing
-        them = "it" if len(changed) == 1 else "them"
-        return f"{_count(len(changed), 'cell')} changed since somebody answered for {them}."
+        return Summary(code="holds", cells=len(executed))
+    if changed or found.problems:
+        return Summary(code="changed", cells=len(changed or failing))
     if found.seal.mlo is None and found.seal.verdict == "unsealed":
-        return "Not sealed yet. Saving seals it while you are signed in."
-    return f"{_count(len(failing), 'cell')} cannot be vouched for."
+        return Summary(code="not-sealed", cells=0)
+    return Summary(code="failing", cells=len(failing))
 
 
 def _count(number: int, what: str) -> str:
@@ -280,13 +283,31 @@ def _since(said: Any, examined: Examined) -> list[str]:
     return changed
 
 
-def _find(here: AtHand, statement_id: str) -> tuple[Envelope, str | None]:
-    if here.ledger is None:
-        raise NotFound("there is no ledger here", hint="seal a notebook first")
-    ledger = here.ledger.ledger
-    envelope = ledger.envelope(statement_id)
-    receipt = ledger.receipt(statement_id, here.ledger.clock)
-    return envelope, receipt.to_bytes().decode()
+def _carried(value: Mapping[str, Any]) -> list[Envelope]:
+    """All statements in a notebook: chains, seals, stamps."""
+    from jupyter_mlo.notebook.layout import read_notebook_entries, read_stamp
+
+    notebook = _notebook(value)
+    entries = read_notebook_entries(notebook.metadata)
+    stamps = [read_stamp(cell.metadata)[0] for cell in notebook.cells]
+    sealed = [entry.envelope for entry in entries.all_seals]
+    return [*entries.chains, *sealed, *(one for one in stamps if one is not None)]
+
+
+def _find(here: AtHand, statement_id: str, carried: list[Envelope]) -> tuple[Envelope, str | None]:
+    """The statement, and its receipt where the ledger has it."""
+    if here.ledger is not None:
+        ledger = here.ledger.ledger
+        with contextlib.suppress(NotFound):
+            envelope = ledger.envelope(statement_id)
+            receipt = ledger.receipt(statement_id, here.ledger.clock)
+            return envelope, receipt.to_bytes().decode()
+    for envelope in carried:
+        if envelope.statement_id == statement_id:
+            return envelope, None
+    raise NotFound(
+        "neither the ledger nor the notebook has this statement", hint="save the notebook first"
+    )
 
 
 def _content(envelope: Envelope) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from tornado import web
 
 from jupyter_mlo.errors import InvalidInput, NotebookError, NotFound
-from jupyter_mlo.server.forms import Acting, Enrolling, Login, Renewal, Sealing
+from jupyter_mlo.server.forms import Acting, Enrolling, KeyBackup, Login, Renewal, Sealing
 from jupyter_mlo.server.handlers import MloHandler
 from jupyter_mlo.server.notebooks import Reader
 from jupyter_mlo.server.who import Desk
@@ -33,7 +33,8 @@ class _Who(MloHandler):
         found = await self._at_desk(work)
         now, was = found["mlo"], None if before is None else before.mlo
         if now is not None or was is not None:  # whoever signs out does it as who they were
-            self.mlo.act(act, mlo=was if now is None else now["id"])
+            mine = frozenset({self.person.username})
+            self.mlo.act(act, mlo=was if now is None else now["id"], users=mine)
         return found
 
 
@@ -105,6 +106,23 @@ class EnrolHandler(_Who):
         async def work() -> Any:
             form = self.read_body(Enrolling)
             return await self._acts("enrolment", lambda desk: desk.enrol(person, form))
+
+        await self.answer(work)
+
+
+class BackupHandler(_Who):
+    """Your key, to take along."""
+
+    @web.authenticated
+    @authorized
+    async def post(self) -> None:
+        """The back-up of the signed-in MLO's key, encrypted: what jupyter mlo key backup writes."""
+        person = self.person
+
+        async def work() -> Any:
+            self.only_unheard()
+            form = self.read_body(KeyBackup)
+            return await self._at_desk(lambda desk: desk.back_up(person, form))
 
         await self.answer(work)
 
@@ -248,10 +266,14 @@ class StatementHandler(_Notebooks):
     async def get(self, statement_id: str) -> None:
         """The statement, the chain behind it, its receipt, and a bundle to download."""
         reader = self._reader()
+        path = self.get_query_argument("path", "")
 
         async def work() -> Any:
-            await self.may_read("")
-            found = await self.mlo.in_worker(lambda: reader.statement(statement_id))
+            content = None
+            await self.may_read(path)
+            if path.strip("/"):
+                content = await self._content(path.strip("/"))
+            found = await self.mlo.in_worker(lambda: reader.statement(statement_id, content))
             return found.model_dump()
 
         await self.answer(work)
@@ -279,6 +301,7 @@ ROUTES: list[tuple[str, type[MloHandler]]] = [
     (r"/jupyter-mlo/renew", RenewHandler),
     (r"/jupyter-mlo/logout", LogoutHandler),
     (r"/jupyter-mlo/enroll", EnrolHandler),
+    (r"/jupyter-mlo/key/backup", BackupHandler),
     (r"/jupyter-mlo/session", SessionHandler),
     (r"/jupyter-mlo/notebook", NotebookHandler),
     (r"/jupyter-mlo/notebook/changes", ChangesHandler),

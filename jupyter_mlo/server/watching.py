@@ -52,6 +52,8 @@ class Watching:
         self._said: set[str] = set()
         #: Names of the users whose front end has shown the panel.
         self._panels: set[str] = set()
+        #: Kernel → names of the users who have been connected to it.
+        self._connected: dict[str, set[str]] = {}
 
     def sure(self, kernel_manager: Any) -> None:
         """Watch this kernel, if nobody does yet, and where it is now."""
@@ -81,6 +83,14 @@ class Watching:
     def person(self, user: Any) -> Person:
         """The person behind an authenticated user of this server."""
         return person_of(user, named=self._named)
+
+    def connects(self, kernel_id: str, person: Person) -> None:
+        """This person's front end listens to this kernel from now on."""
+        self._connected.setdefault(kernel_id, set()).add(person.username)
+
+    def users(self, kernel_id: str) -> frozenset[str]:
+        """Names of the users who have been connected to this kernel."""
+        return frozenset(self._connected.get(kernel_id, ()))
 
     def has_panel(self, person: Person) -> None:
         """This person's front end has shown the panel."""
@@ -158,6 +168,7 @@ class Watching:
         """Kernels that have ended."""
         for kernel_id in [one for one in self._kernels if one not in kernels]:
             observer, tap = self._kernels.pop(kernel_id)
+            self._connected.pop(kernel_id, None)
             observer.close()
             tap.close()
 

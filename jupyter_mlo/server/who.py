@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -20,8 +21,8 @@ from jupyter_mlo.errors import (
 )
 from jupyter_mlo.identity.private_files import locked, read_private, write_private
 from jupyter_mlo.identity.profiles import colour_of
-from jupyter_mlo.server.answers import Me, OpenSession, Somebody, User
-from jupyter_mlo.server.forms import Acting, Enrolling, Login, Renewal
+from jupyter_mlo.server.answers import BackupFile, Me, OpenSession, Somebody, User
+from jupyter_mlo.server.forms import Acting, Enrolling, KeyBackup, Login, Renewal
 from jupyter_mlo.server.people import Person, Sessions
 from jupyter_mlo.statements.predicates.types import ACTIVITIES
 from jupyter_mlo.statements.times import to_text
@@ -134,8 +135,11 @@ class Desk:
         return self.me(person)
 
     def renew(self, person: Person, form: Renewal) -> Me:
-        """A new session like the one that is open, from now on."""
+        """A new session like the one that is open, from now on; for another team if so asked."""
         signer = self._signer(person)
+        team = signer.named.get("onBehalfOf")
+        if "onBehalfOf" in form.model_fields_set:
+            team = form.onBehalfOf or None
         if signer.kind != "session":
             raise Refused(
                 f"this is a {signer.kind}, which its grantor renews", hint="jupyter mlo grant"
@@ -148,7 +152,7 @@ class Desk:
             timedelta(hours=form.hours),
             signer.activity,
             signer.model,
-            signer.named.get("onBehalfOf"),
+            team,
         )
         return self.me(person)
 
@@ -167,6 +171,20 @@ class Desk:
         self._remember(person, enrolled.identity.mlo)
         self._begin(person, enrolled.identity, enrolled.key, timedelta(hours=8), None, None, None)
         return self.me(person)
+
+    def back_up(self, person: Person, form: KeyBackup) -> BackupFile:
+        """The signed-in MLO's back-up; raises :class:`MloError`."""
+        from jupyter_mlo.verbs.key import back_up, backup_name
+
+        signer = self._signer(person)
+        if signer.kind != "session":
+            raise Refused(f"this is a {signer.kind}, and no key is here", hint="ask its grantor")
+        store = People(self.settings).store
+        identity = store.find(signer.mlo)
+        passphrase = _typed(form.passphrase.get_secret_value())
+        store.unlock(identity, passphrase, self.clock())
+        content = back_up(store, identity, passphrase).decode()
+        return BackupFile(name=backup_name(identity), content=content)
 
     def act(self, person: Person, form: Acting) -> Me:
         """Say what the session is for from now on."""
@@ -197,15 +215,11 @@ class Desk:
         model: str | None,
         team: str | None,
     ) -> None:
-        import unicodedata
-
         from jupyter_mlo.verbs.login import refuse_kind
 
         refuse_kind(identity)
-        if not passphrase:
-            raise InvalidInput("the passphrase is empty", hint="type it")
         store = People(self.settings).store
-        key = store.unlock(identity, unicodedata.normalize("NFC", passphrase), self.clock())
+        key = store.unlock(identity, _typed(passphrase), self.clock())
         self._begin(person, identity, key, duration, activity, model, team)
         self._remember(person, identity.mlo)
 
@@ -315,6 +329,13 @@ class _Typed:
 
     def secret(self, question: str) -> str:
         return self.passphrase
+
+
+def _typed(passphrase: str) -> str:
+    """As it was when the key was encrypted, however this keyboard composes its letters."""
+    if not passphrase:
+        raise InvalidInput("the passphrase is empty", hint="type it")
+    return unicodedata.normalize("NFC", passphrase)
 
 
 def _open(signer: Signer, people: People, now: datetime) -> OpenSession:

@@ -35,7 +35,7 @@ from jupyter_mlo.verbs.sent_files import refuse_existing
 from jupyter_mlo.verbs.unlocking import add_passphrase_options, unlock_with
 
 if TYPE_CHECKING:
-    from jupyter_mlo.identity.store import Identity
+    from jupyter_mlo.identity.store import Identity, IdentityStore
 
 #: The state of a key that nobody took back.
 IN_FORCE = "in force"
@@ -164,7 +164,6 @@ def keys_of(identity: Identity, context: Context) -> list[dict[str, Any]]:
 
 
 def _backup(arguments: argparse.Namespace, context: Context) -> int:
-    from jupyter_mlo.identity.backup import Backup, seal_backup
     from jupyter_mlo.identity.private_files import write_private
     from jupyter_mlo.identity.store import IdentityStore
     from jupyter_mlo.verbs.choosing import choose
@@ -176,6 +175,16 @@ def _backup(arguments: argparse.Namespace, context: Context) -> int:
     store = IdentityStore(context.settings)
     identity = choose(store, arguments.who, option="--of WHO")
     _, passphrase = unlock_with(context, store, identity, arguments.passphrase_fd)
+    write_private(path, back_up(store, identity, passphrase), replace=False)
+    context.say(f"wrote {path}: key, enrolments and profile of {identity.label}")
+    context.say("It is encrypted with the passphrase that was just used, and opens with no other.")
+    return 0
+
+
+def back_up(store: IdentityStore, identity: Identity, passphrase: str) -> bytes:
+    """The content of an MLO's back-up, encrypted with its passphrase, which opened its key."""
+    from jupyter_mlo.identity.backup import Backup, seal_backup
+
     backup = Backup(
         identity.mlo,
         identity.kind,
@@ -184,10 +193,12 @@ def _backup(arguments: argparse.Namespace, context: Context) -> int:
         store.key_pem(identity),
         store.enrolments(identity),
     )
-    write_private(path, seal_backup(backup, passphrase), replace=False)
-    context.say(f"wrote {path}: key, enrolments and profile of {identity.label}")
-    context.say("It is encrypted with the passphrase that was just used, and opens with no other.")
-    return 0
+    return seal_backup(backup, passphrase)
+
+
+def backup_name(identity: Identity) -> str:
+    """A name for that file, in which nothing is that a file system may not hold."""
+    return "".join(c if c.isascii() and c.isalnum() else "-" for c in identity.mlo)[:80] + ".backup"
 
 
 def _restore(arguments: argparse.Namespace, context: Context) -> int:

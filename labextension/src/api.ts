@@ -11,10 +11,13 @@ export type Me = Forms['Me'];
 export type Login = Forms['Login'];
 export type Renewal = Forms['Renewal'];
 export type Acting = Forms['Acting'];
+export type KeyBackup = Forms['KeyBackup'];
+export type BackupFile = Forms['BackupFile'];
 export type Enrolling = Forms['Enrolling'];
 export type LiveMark = Forms['Mark'];
 export type Marks = Forms['Marks'];
 export type CellVerdict = Forms['CellVerdict'];
+export type Summary = Forms['Summary'];
 export type NotebookVerdict = Forms['NotebookVerdict'];
 export type Changes = Forms['Changes'];
 export type Sealing = Forms['Sealing'];
@@ -34,12 +37,14 @@ export interface Api {
   renew(form: Renewal): Promise<Me>;
   act(form: Acting): Promise<Me>;
   enroll(form: Enrolling): Promise<Me>;
+  backUp(form: KeyBackup): Promise<BackupFile>;
   verdict(path: string): Promise<NotebookVerdict>;
   changes(path: string): Promise<Changes>;
   /** Newest first; those before an index, if one is given. */
   history(path: string, before: number | null): Promise<History>;
   seal(form: Sealing): Promise<Intended>;
-  statement(id: string): Promise<StatementView>;
+  /** Of the ledger, or carried by the notebook at the path. */
+  statement(id: string, path: string): Promise<StatementView>;
   marks(kernel: string): Promise<Marks>;
 }
 

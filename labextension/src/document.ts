@@ -43,6 +43,7 @@ export class OpenNotebook implements IDocument, IDisposable {
       if (!this._disposed) {
         panel.content.model?.cells.changed.connect(this.onCells, this);
         this._changed.emit();
+        this.notebook.loaded(this.lines().map(line => line.id));
         void this.notebook.verify();
       }
     });

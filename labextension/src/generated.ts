@@ -89,6 +89,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/jupyter-mlo/key/backup": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** The back-up of the signed-in MLO's key, encrypted: what jupyter mlo key backup writes. */
+        post: operations["postBackup"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/jupyter-mlo/session": {
         parameters: {
             query?: never;
@@ -246,6 +263,16 @@ export interface components {
             model?: string | null;
         };
         /**
+         * BackupFile
+         * @description An MLO's back-up: encrypted with its passphrase, as ``jupyter mlo key backup`` writes it.
+         */
+        BackupFile: {
+            /** Name */
+            name: string;
+            /** Content */
+            content: string;
+        };
+        /**
          * CellVerdict
          * @description What verifying found of one cell.
          */
@@ -373,6 +400,17 @@ export interface components {
             seconds: number;
         };
         /**
+         * KeyBackup
+         * @description Take a back-up of the signed-in MLO's key along.
+         */
+        KeyBackup: {
+            /**
+             * Passphrase
+             * Format: password
+             */
+            passphrase: string;
+        };
+        /**
          * Login
          * @description Open a session.
          */
@@ -473,8 +511,7 @@ export interface components {
             notebook: string | null;
             /** Holds */
             holds: boolean;
-            /** Words */
-            words: string;
+            summary: components["schemas"]["Summary"];
             /** Altered */
             altered: boolean;
             seal: components["schemas"]["SealVerdict"];
@@ -521,7 +558,7 @@ export interface components {
         };
         /**
          * Renewal
-         * @description Go on for longer.
+         * @description Go on for longer, or for another team: a new session, which takes the passphrase.
          */
         Renewal: {
             /**
@@ -534,6 +571,11 @@ export interface components {
              * @default 8
              */
             hours?: number;
+            /**
+             * Onbehalfof
+             * @default null
+             */
+            onBehalfOf?: string | null;
         };
         /**
          * SealVerdict
@@ -612,6 +654,19 @@ export interface components {
             bundle: string;
             /** Assurance */
             assurance: string | null;
+        };
+        /**
+         * Summary
+         * @description How it stands with a notebook as a whole.
+         */
+        Summary: {
+            /**
+             * Code
+             * @enum {string}
+             */
+            code: "nothing-executed" | "unread" | "holds" | "changed" | "not-sealed" | "failing";
+            /** Cells */
+            cells: number;
         };
         /**
          * User
@@ -1012,6 +1067,93 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Me"];
+                };
+            };
+            /** @description see reason, message and hint */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description see reason, message and hint */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description see reason, message and hint */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description see reason, message and hint */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description see reason, message and hint */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description see reason, message and hint */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description see reason, message and hint */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    postBackup: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["KeyBackup"];
+            };
+        };
+        responses: {
+            /** @description An MLO's back-up: encrypted with its passphrase, as ``jupyter mlo key backup`` writes it. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BackupFile"];
                 };
             };
             /** @description see reason, message and hint */
@@ -1596,7 +1738,9 @@ export interface operations {
     };
     getStatement: {
         parameters: {
-            query?: never;
+            query?: {
+                path?: string;
+            };
             header?: never;
             path: {
                 statement_id: string;

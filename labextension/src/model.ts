@@ -1,6 +1,16 @@
 import type { IDisposable } from '@lumino/disposable';
 import { type ISignal, Signal } from '@lumino/signaling';
-import type { Acting, Api, Enrolling, Login, Me, Renewal } from './api';
+import type {
+  Acting,
+  Api,
+  BackupFile,
+  Enrolling,
+  KeyBackup,
+  Login,
+  Me,
+  Renewal
+} from './api';
+import type { Asked } from './asks';
 import type { Act, Execution, INews } from './events';
 import { NotebookModel } from './notebook';
 import { People } from './people';
@@ -58,6 +68,16 @@ export class Model implements IDisposable {
     return Math.max(0, session.secondsLeft - (this.now() - this._told) / 1000);
   }
 
+  /** What a cell has asked for in advance with `%mlo_login`, until somebody answers. */
+  get asked(): Asked | null {
+    return this._asked;
+  }
+
+  set asked(asked: Asked | null) {
+    this._asked = asked;
+    this._changed.emit();
+  }
+
   get isDisposed(): boolean {
     return this._disposed;
   }
@@ -87,7 +107,7 @@ export class Model implements IDisposable {
 
   /** @throws RequestError, as all below. */
   async login(form: Login): Promise<void> {
-    this.tell(await this.api.login(form));
+    this.tell(await this.api.login(form), true);
   }
 
   async logout(): Promise<void> {
@@ -99,7 +119,7 @@ export class Model implements IDisposable {
   }
 
   async act(form: Acting): Promise<void> {
-    this.tell(await this.api.act(form));
+    this.tell(await this.api.act(form), true);
   }
 
   /** Enrols and signs in; the new MLO's ID. */
@@ -107,6 +127,11 @@ export class Model implements IDisposable {
     const me = await this.api.enroll(form);
     this.tell(me);
     return me.mlo?.id ?? null;
+  }
+
+  /** The key of who is signed in, encrypted. */
+  backUp(form: KeyBackup): Promise<BackupFile> {
+    return this.api.backUp(form);
   }
 
   /** What is known of the notebook at a path, followed until it is disposed. */
@@ -148,8 +173,11 @@ export class Model implements IDisposable {
     }, 300);
   }
 
-  private tell(me: Me): void {
+  private tell(me: Me, answered = false): void {
     this._told = this.now();
+    if (answered) {
+      this._asked = null;
+    }
     this.people.learn(me.mlo, ...me.known, ...me.teams);
     this.set({ state: 'ready', me });
   }
@@ -162,6 +190,7 @@ export class Model implements IDisposable {
   }
 
   private _who: Who = { state: 'loading' };
+  private _asked: Asked | null = null;
   private _told = 0;
   private _due: ReturnType<typeof setTimeout> | null = null;
   private _disposed = false;

@@ -102,6 +102,14 @@ export class NotebookModel implements IDisposable {
     );
   }
 
+  /**
+   * The document was read from the file: these are the IDs of its cells in order. Files before
+   * nbformat 4.5 have none, and front ends make them up; saving writes them.
+   */
+  loaded(names: readonly string[]): void {
+    this._names = names;
+  }
+
   /** Ask for the verdict on the file. What came before stays until it is here. */
   async verify(): Promise<void> {
     const asked = ++this._asked;
@@ -163,7 +171,7 @@ export class NotebookModel implements IDisposable {
   }
 
   statement(id: string): Promise<StatementView> {
-    return this.api.statement(id);
+    return this.api.statement(id, this._path);
   }
 
   /** Seal with a meaning what `save` saves, if it is what was shown; then ask for the verdict. */
@@ -182,11 +190,13 @@ export class NotebookModel implements IDisposable {
   private prove(verdict: NotebookVerdict, settled: ReadonlySet<string | null>): void {
     const touched = new Set([...this._proven.keys(), ...this._live.keys()]);
     this._proven = new Map();
+    const names = this._names.length === verdict.cells.length ? this._names : [];
     for (const cell of verdict.cells) {
       this.people.learn(cell.executor, cell.assistant, cell.onBehalfOf);
-      if (cell.id !== null) {
-        this._proven.set(cell.id, provenOf(cell));
-        touched.add(cell.id);
+      const id = cell.id ?? names[cell.position] ?? null;
+      if (id !== null) {
+        this._proven.set(id, provenOf(cell));
+        touched.add(id);
       }
     }
     for (const [id, live] of this._live) {
@@ -219,6 +229,7 @@ export class NotebookModel implements IDisposable {
 
   private _asking: Asking = { state: 'loading' };
   private _verdict: NotebookVerdict | null = null;
+  private _names: readonly string[] = [];
   private _proven = new Map<string, Mark>();
   private readonly _live = new Map<string, Mark>();
   private _settled: ReadonlySet<string | null> = new Set();

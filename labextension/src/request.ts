@@ -29,6 +29,7 @@ export class ServerApi implements Api {
   renew: Api['renew'] = form => this.ask('POST', 'renew', form);
   act: Api['act'] = form => this.ask('PATCH', 'session', form);
   enroll: Api['enroll'] = form => this.ask('POST', 'enroll', form);
+  backUp: Api['backUp'] = form => this.ask('POST', 'key/backup', form);
   verdict: Api['verdict'] = path => this.ask('GET', `notebook${query({ path })}`);
   changes: Api['changes'] = path => this.ask('GET', `notebook/changes${query({ path })}`);
   history: Api['history'] = (path, before) => {
@@ -36,7 +37,8 @@ export class ServerApi implements Api {
     return this.ask('GET', `notebook/history${query(page)}`);
   };
   seal: Api['seal'] = form => this.ask('POST', 'notebook/seal', form);
-  statement: Api['statement'] = id => this.ask('GET', `statement/${id}`);
+  statement: Api['statement'] = (id, path) =>
+    this.ask('GET', `statement/${id}${query({ path })}`);
   marks: Api['marks'] = kernel =>
     this.ask('GET', `kernels/${encodeURIComponent(kernel)}/marks`);
 
@@ -80,7 +82,7 @@ async function refusal(response: Response): Promise<RequestError> {
   return new RequestError(
     said.message ?? `The server answered ${response.status}`,
     said.hint ?? null,
-    said.reason ?? 'http',
+    said.message === undefined ? 'wordless' : (said.reason ?? 'http'),
     response.status
   );
 }

@@ -1,5 +1,5 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
-import { nameOf } from './api';
+import { nameOf, type Summary } from './api';
 import type { Mark } from './mark';
 
 /** How long a session still has, in words. */
@@ -19,6 +19,88 @@ export function timeLeft(seconds: number, trans: TranslationBundle): string {
 export function moment(text: string): string {
   const at = new Date(text);
   return Number.isNaN(at.valueOf()) ? text : at.toLocaleString();
+}
+
+/**
+ * The server's stable words (verdicts, kinds, assurances, activities, meanings) in the reader's
+ * language. What is none of them stays as it came: activities may be an organisation's own.
+ */
+export function term(code: string, trans: TranslationBundle): string {
+  let terms = TERMS.get(trans);
+  if (!terms) {
+    terms = termsIn(trans);
+    TERMS.set(trans, terms);
+  }
+  return terms.get(code) ?? code;
+}
+
+const TERMS = new WeakMap<TranslationBundle, ReadonlyMap<string, string>>();
+
+function termsIn(trans: TranslationBundle): ReadonlyMap<string, string> {
+  return new Map([
+    ['verified', trans.__('verified')],
+    ['changed since', trans.__('changed since')],
+    ['unsealed', trans.__('unsealed')],
+    ['unstamped', trans.__('unstamped')],
+    ['unattributed', trans.__('unattributed')],
+    ['source holds, outputs removed', trans.__('source holds, outputs removed')],
+    ['not valid here', trans.__('not valid here')],
+    ['source', trans.__('source')],
+    ['outputs', trans.__('outputs')],
+    ['person', trans.__('person')],
+    ['team', trans.__('team')],
+    ['service', trans.__('service')],
+    ['assistant', trans.__('assistant')],
+    ['claimed', trans.__('claimed')],
+    ['signed', trans.__('signed')],
+    ['enrolled', trans.__('enrolled')],
+    ['witnessed', trans.__('witnessed')],
+    ['training', trans.__('training')],
+    ['validation', trans.__('validation')],
+    ['deployment', trans.__('deployment')],
+    ['monitoring', trans.__('monitoring')],
+    ['maintenance', trans.__('maintenance')],
+    ['review', trans.__('review')],
+    ['compliance', trans.__('compliance')],
+    ['exploration', trans.__('exploration')],
+    ['held', trans.__('held')],
+    ['authored', trans.__('authored')],
+    ['reviewed', trans.__('reviewed')],
+    ['approved', trans.__('approved')],
+    ['seal', trans.__('seal')],
+    ['stamp', trans.__('stamp')],
+    ['run', trans.__('run')]
+  ]);
+}
+
+/** The verdict on a whole notebook as one plain sentence. */
+export function summaryOf({ code, cells }: Summary, trans: TranslationBundle): string {
+  switch (code) {
+    case 'nothing-executed':
+      return trans.__('Nothing was executed yet, so there is nothing to vouch for.');
+    case 'unread':
+      return trans.__('What the verdict must rest on could not be read here.');
+    case 'holds':
+      return trans._n(
+        'Everything is as it was sealed; %1 executed cell is attributed.',
+        'Everything is as it was sealed; %1 executed cells are attributed.',
+        cells
+      );
+    case 'changed':
+      return trans._n(
+        '%1 cell changed since somebody answered for it.',
+        '%1 cells changed since somebody answered for them.',
+        cells
+      );
+    case 'not-sealed':
+      return trans.__('Not sealed yet. Saving seals it while you are signed in.');
+    case 'failing':
+      return trans._n(
+        '%1 cell cannot be vouched for.',
+        '%1 cells cannot be vouched for.',
+        cells
+      );
+  }
 }
 
 export type Sign =
@@ -65,7 +147,7 @@ export function signOf(mark: Mark): Sign {
 /** How a cell stands, in a few words. */
 export function verdictOf(mark: Mark, trans: TranslationBundle): string {
   if (mark.verdict !== null) {
-    return [mark.verdict, ...mark.changed].join(': ');
+    return [mark.verdict, ...mark.changed].map(code => term(code, trans)).join(': ');
   }
   switch (mark.status) {
     case 'running':
@@ -97,8 +179,8 @@ export function describe(mark: Mark, trans: TranslationBundle): string {
   if (activity) {
     lines.push(
       model
-        ? trans.__('Activity: %1, model %2', activity, model)
-        : trans.__('Activity: %1', activity)
+        ? trans.__('Activity: %1, model %2', term(activity, trans), model)
+        : trans.__('Activity: %1', term(activity, trans))
     );
   }
   if (started) {

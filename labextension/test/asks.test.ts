@@ -1,5 +1,5 @@
 import type { KernelMessage } from '@jupyterlab/services';
-import { asksForSignIn, LOGIN } from '../src/asks';
+import { askedBy, LOGIN } from '../src/asks';
 
 function message(
   session: string,
@@ -13,25 +13,39 @@ function message(
   } as unknown as KernelMessage.IIOPubMessage;
 }
 
-describe('asksForSignIn', () => {
-  const asks = { [LOGIN]: { activity: null, model: null }, 'text/plain': 'sign in' };
+describe('askedBy', () => {
+  const nothing = {
+    ...{ who: null, hours: null, activity: null, model: null, onBehalfOf: null }
+  };
+  const said = {
+    ...nothing,
+    who: 'ada',
+    hours: 2,
+    activity: 'training',
+    model: 'credit'
+  };
+  const asks = { [LOGIN]: said, 'text/plain': 'sign in' };
 
-  it('is so for a login in a cell that was run from here', () => {
-    expect(asksForSignIn(message('mine', asks), 'mine')).toBe(true);
+  it('is what a login says in a cell that was run from here', () => {
+    expect(askedBy(message('mine', asks), 'mine')).toEqual(said);
   });
 
-  it('is not so for cells of others at the same kernel', () => {
-    expect(asksForSignIn(message('theirs', asks), 'mine')).toBe(false);
-    expect(asksForSignIn(message('mine', asks), undefined)).toBe(false);
+  it('is nothing of cells of others at the same kernel', () => {
+    expect(askedBy(message('theirs', asks), 'mine')).toBeNull();
+    expect(askedBy(message('mine', asks), undefined)).toBeNull();
   });
 
-  it('is not so for other outputs and messages', () => {
-    expect(asksForSignIn(message('mine', { 'text/plain': '1' }), 'mine')).toBe(false);
-    expect(asksForSignIn(message('mine', asks, 'update_display_data'), 'mine')).toBe(
-      false
-    );
+  it('is nothing of other outputs and messages', () => {
+    expect(askedBy(message('mine', { 'text/plain': '1' }), 'mine')).toBeNull();
+    expect(askedBy(message('mine', asks, 'update_display_data'), 'mine')).toBeNull();
     const status = { header: { msg_type: 'status' }, parent_header: {}, content: {} };
     const busy = status as unknown as KernelMessage.IIOPubMessage;
-    expect(asksForSignIn(busy, 'mine')).toBe(false);
+    expect(askedBy(busy, 'mine')).toBeNull();
+  });
+
+  it('takes nothing from a kernel but short texts and a number', () => {
+    const odd = { who: { id: 1 }, hours: '9', activity: 'x'.repeat(301), model: 7 };
+    expect(askedBy(message('mine', { [LOGIN]: odd }), 'mine')).toEqual(nothing);
+    expect(askedBy(message('mine', { [LOGIN]: 'ada' }), 'mine')).toBeNull();
   });
 });

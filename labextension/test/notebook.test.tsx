@@ -145,7 +145,7 @@ it('pages through history, and opens a statement', async () => {
   const server = new Server();
   const notebook = new Model(server, server).open(PATH);
   await notebook.verify();
-  render(<History notebook={notebook} trans={trans} />);
+  render(<History model={new Model(server, server)} notebook={notebook} trans={trans} />);
   await frame();
   expect(screen.getAllByRole('listitem')).toHaveLength(2);
   fireEvent.click(screen.getByRole('button', { name: 'Older entries' }));
@@ -156,4 +156,114 @@ it('pages through history, and opens a statement', async () => {
   await frame();
   expect(screen.getByRole('region', { name: 'Statement' }).textContent).toContain('said');
   expect(screen.getByText('Chain 1: enrolment')).toBeTruthy();
+});
+
+it('opens a stamp of the notebook that carries it, and closes it', async () => {
+  const server = new Server();
+  const stamp = 'a'.repeat(64);
+  server.files[PATH] = verdictOn(PATH, verified('a', { stamp }), verified('b'));
+  const { notebook, jumps } = await shown(server, [line('a', 1), line('b', 2)]);
+  await act(() => notebook.verify());
+  await frame();
+  const [button, ...more] = screen.getAllByRole('button', { name: /^Open the stamp/ });
+  expect(more).toHaveLength(0);
+  fireEvent.click(button as HTMLElement);
+  await frame();
+  expect(server.read).toEqual([`${stamp} ${PATH}`]);
+  expect(screen.getByRole('region', { name: 'Statement' }).textContent).toContain('said');
+  expect(screen.getByRole('button', { name: 'Copy statement' })).toBeTruthy();
+  expect(screen.getByRole('button', { name: 'Download bundle' })).toBeTruthy();
+  expect(jumps).toEqual([]);
+  fireEvent.click(screen.getByRole('button', { name: 'Close the stamp of cell 1' }));
+  expect(screen.queryByRole('region', { name: 'Statement' })).toBeNull();
+});
+
+it('finds a cell without an id by its place when the file was read', async () => {
+  const server = new Server();
+  const nameless = { id: null, verdict: 'unattributed', executor: null };
+  server.files[PATH] = verdictOn(
+    PATH,
+    verified('', { ...nameless, position: 0 }),
+    verified('', { ...nameless, position: 1, verdict: 'verified' })
+  );
+  const notebook = new Model(server, server).open(PATH);
+  await notebook.verify();
+  expect(notebook.mark('made-up')).toBeUndefined();
+  notebook.loaded(['made-up', 'another']);
+  await notebook.verify();
+  expect(notebook.mark('made-up')?.verdict).toBe('unattributed');
+  expect(notebook.mark('another')?.verdict).toBe('verified');
+  notebook.loaded(['made-up', 'another', 'a third']);
+  await notebook.verify();
+  expect(notebook.mark('made-up')).toBeUndefined();
+});
+
+describe('History', () => {
+  async function history(server: Server, change?: () => void) {
+    const model = new Model(server, server);
+    await model.refresh();
+    const notebook = model.open(PATH);
+    await notebook.verify();
+    change?.();
+    render(<History {...{ model, notebook, trans }} />);
+    return model;
+  }
+
+  it('says that no notebook is open', () => {
+    const server = new Server();
+    const model = new Model(server, server);
+    render(<History notebook={null} {...{ model, trans }} />);
+    expect(screen.getByText(/Open a notebook/)).toBeTruthy();
+  });
+
+  it('says that it is reading', async () => {
+    await history(new Server());
+    expect(screen.getByRole('status').textContent).toContain('Reading the ledger');
+    await frame();
+  });
+
+  it('says that there is nothing yet', async () => {
+    const server = new Server();
+    server.entries = 0;
+    await history(server);
+    await frame();
+    expect(screen.getByText(/holds nothing about this notebook yet/)).toBeTruthy();
+  });
+
+  it('says why it cannot be read, and tries again', async () => {
+    const server = new Server();
+    await history(server, () => {
+      server.down = true;
+    });
+    await frame();
+    expect(screen.getByRole('alert').textContent).toContain('does not answer');
+    server.down = false;
+    fireEvent.click(screen.getByRole('button', { name: 'Try again' }));
+    await frame();
+    expect(screen.getAllByRole('listitem')).toHaveLength(2);
+  });
+
+  it('is there for who is signed out, and says what that means', async () => {
+    const model = await history(new Server());
+    await frame();
+    expect(screen.getByText(/Anybody may read this/)).toBeTruthy();
+    await act(() => model.login({ mlo: ADA.id, passphrase: PASSPHRASE }));
+    expect(screen.queryByText(/Anybody may read this/)).toBeNull();
+  });
+});
+
+it('says that it is verifying', async () => {
+  const server = new Server();
+  const { notebook } = await shown(server, []);
+  let open = (): void => undefined;
+  server.gate = new Promise(resolve => {
+    open = resolve;
+  });
+  const verified = notebook.verify();
+  await frame();
+  expect(screen.getByRole('button', { name: 'Verifying …' })).toBeTruthy();
+  open();
+  await act(() => verified);
+  await frame();
+  expect(screen.getByText(/Everything is as it was sealed/)).toBeTruthy();
 });

@@ -21,7 +21,8 @@ const NOBODY_SEALED: NotebookVerdict['seal'] = {
 /** What is found of a file with these cells. */
 export function verdictOn(path: string, ...cells: CellVerdict[]): NotebookVerdict {
   return {
-    ...{ path, notebook: null, holds: true, words: 'It holds.', altered: false },
+    ...{ path, notebook: null, holds: true, altered: false },
+    ...{ summary: { code: 'holds', cells: cells.length } },
     ...{ seal: NOBODY_SEALED, cells, contributions: [], problems: [], notes: [] },
     asOf: null
   };
@@ -63,6 +64,9 @@ export class Server implements Api, INews {
   entries = 3;
   shared = false;
   problems: string[] = [];
+  teams: Somebody[] = [];
+  /** Statements that were asked for, and of which notebook. */
+  read: string[] = [];
   private session: Me['session'] = null;
   private mlo: Somebody | null = null;
 
@@ -73,7 +77,7 @@ export class Server implements Api, INews {
       assurance: this.mlo && 'signed',
       session: this.session,
       known: this.known,
-      teams: [],
+      teams: this.mlo ? this.teams : [],
       activities: ['exploration', 'training', 'review'],
       problems: this.problems,
       identityRequired: false,
@@ -107,9 +111,14 @@ export class Server implements Api, INews {
     return this.me();
   };
 
-  renew: Api['renew'] = async ({ hours }) => {
+  renew: Api['renew'] = async ({ hours, onBehalfOf }) => {
     if (this.session) {
-      this.session = { ...this.session, secondsLeft: (hours ?? 8) * 3600 };
+      const team = this.teams.find(each => each.id === onBehalfOf) ?? null;
+      this.session = {
+        ...this.session,
+        onBehalfOf: onBehalfOf === undefined ? this.session.onBehalfOf : team,
+        secondsLeft: (hours ?? 8) * 3600
+      };
     }
     return this.me();
   };
@@ -131,6 +140,19 @@ export class Server implements Api, INews {
     this.known = [...this.known, { ...ADA, id, name }];
     return this.login({ mlo: id, passphrase: passphrase && PASSPHRASE });
   };
+
+  backUp: Api['backUp'] = ({ passphrase }) =>
+    this.answer(() => {
+      if (passphrase !== PASSPHRASE) {
+        throw new RequestError(
+          'It does not open this key',
+          null,
+          'wrong-passphrase',
+          403
+        );
+      }
+      return { name: 'key.backup', content: 'sealed' };
+    });
 
   verdict: Api['verdict'] = path =>
     this.answer(() => this.files[path] ?? verdictOn(path));
@@ -164,12 +186,14 @@ export class Server implements Api, INews {
       return { path, meaning: meaning ?? 'held', seconds: 60 };
     });
 
-  statement: Api['statement'] = statement =>
-    this.answer(() => ({
+  statement: Api['statement'] = (statement, path) => {
+    this.read.push(`${statement} ${path}`);
+    return this.answer(() => ({
       ...{ statement, kind: 'seal', who: ADA, content: { said: 'this' } },
       ...{ chain: [{ predicateType: 'https://x/enrolment/v1' }], receipt: 'proof' },
       ...{ bundle: '{}\n', assurance: 'signed' }
     }));
+  };
 
   marks: Api['marks'] = kernel =>
     this.answer(() => {

@@ -12,5 +12,6 @@ Object.assign(globalThis, {
       // As above.
     }
   },
+  isSecureContext: true,
   matchMedia: () => ({ matches: false, addListener: () => undefined })
 });

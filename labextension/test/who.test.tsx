@@ -134,3 +134,145 @@ it('enrols only with the same passphrase twice, signs in, and offers the back-up
   expect(screen.getByText('Grace Sample')).toBeTruthy();
   expect(screen.getByRole('button', { name: 'Sign out' })).toBeTruthy();
 });
+
+async function enrolled(): Promise<Server> {
+  const server = new Server();
+  server.known = [];
+  await shown(server);
+  for (const label of ['New passphrase', 'The same again']) {
+    screen.getByLabelText<HTMLInputElement>(label).value = PASSPHRASE;
+  }
+  type('Name', 'Grace Sample');
+  await act(async () => {
+    fireEvent.submit(screen.getByRole('form', { name: 'Enrol' }));
+    await Promise.resolve();
+  });
+  await screen.findByRole('button', { name: 'Sign out' });
+  return server;
+}
+
+async function backUp(passphrase: string): Promise<void> {
+  screen.getByLabelText<HTMLInputElement>('Your passphrase').value = passphrase;
+  await act(async () => {
+    fireEvent.submit(screen.getByRole('form', { name: 'Back up the key' }));
+    await Promise.resolve();
+  });
+}
+
+it('begins with the enrolment where nobody is known, and leads on to signing in', async () => {
+  const server = new Server();
+  server.known = [];
+  await shown(server);
+  expect(screen.getByRole('form', { name: 'Enrol' })).toBeTruthy();
+  fireEvent.click(screen.getByRole('button', { name: 'I have an MLO ID already' }));
+  expect(screen.getByRole('form', { name: 'Sign in' })).toBeTruthy();
+  fireEvent.click(screen.getByRole('button', { name: 'I have no MLO ID yet' }));
+  expect(screen.getByRole('form', { name: 'Enrol' })).toBeTruthy();
+});
+
+it('downloads the encrypted key after enrolment, and keeps no passphrase', async () => {
+  const kept: [string, Blob][] = [];
+  let blob = new Blob();
+  Object.assign(URL, {
+    createObjectURL: (made: Blob) => ((blob = made), 'blob:made'),
+    revokeObjectURL: () => undefined
+  });
+  const click = jest
+    .spyOn(HTMLAnchorElement.prototype, 'click')
+    .mockImplementation(function (this: HTMLAnchorElement) {
+      kept.push([this.download, blob]);
+    });
+  await enrolled();
+  await backUp('wrong');
+  expect((await screen.findByRole('alert')).textContent).toContain('does not open');
+  expect(kept).toEqual([]);
+  await backUp(PASSPHRASE);
+  expect(await screen.findByText(/has saved key.backup/)).toBeTruthy();
+  expect(kept.map(([name, { size }]) => [name, size])).toEqual([['key.backup', 6]]);
+  click.mockRestore();
+  expect(screen.getByLabelText<HTMLInputElement>('Your passphrase').value).toBe('');
+  fireEvent.click(screen.getByRole('button', { name: 'Done' }));
+  expect(screen.queryByText('Your MLO ID is')).toBeNull();
+  expect(screen.getByText('Back up the key')).toBeTruthy();
+});
+
+it('names only the command where others could read along', async () => {
+  Object.assign(window, { isSecureContext: false });
+  try {
+    await enrolled();
+    expect(screen.queryByLabelText('Your passphrase')).toBeNull();
+    expect(screen.getByText(/jupyter mlo key backup --of/)).toBeTruthy();
+  } finally {
+    Object.assign(window, { isSecureContext: true });
+  }
+});
+
+it('fills in what a cell said in advance', async () => {
+  const [server, model] = await shown();
+  const team = { ...ADA, id: 'mlo:TEAM', name: 'Team Sample' };
+  server.teams = [team];
+  act(() => {
+    model.asked = {
+      ...{ who: 'ada sample', hours: 2, activity: 'training', model: 'credit' },
+      onBehalfOf: team.id
+    };
+  });
+  const value = (label: string): string =>
+    screen.getByLabelText<HTMLInputElement>(label).value;
+  expect(value('MLO ID')).toBe(ADA.id);
+  expect(document.activeElement).toBe(screen.getByLabelText('Passphrase'));
+  expect(value('For')).toBe('2');
+  expect(value('Activity')).toBe('training');
+  expect(value('Model (may be left empty)')).toBe('credit');
+  expect(value('On behalf of a team (may be left empty)')).toBe(team.id);
+  await signIn();
+  await screen.findByRole('button', { name: 'Sign out' });
+  expect(model.asked).toBeNull();
+});
+
+it('changes nothing of who is signed in but by a click', async () => {
+  const [, model] = await shown();
+  await signIn();
+  const asked = {
+    who: null,
+    hours: 8,
+    activity: 'review',
+    model: null,
+    onBehalfOf: null
+  };
+  act(() => {
+    model.asked = asked;
+  });
+  expect(screen.getByText('A cell asks you to work on: review')).toBeTruthy();
+  expect(model.me?.session?.activity).toBe('exploration');
+  fireEvent.click(screen.getByRole('button', { name: 'Stay as it is' }));
+  expect(screen.queryByText(/A cell asks/)).toBeNull();
+  act(() => {
+    model.asked = asked;
+  });
+  await act(async () => {
+    fireEvent.click(screen.getByRole('button', { name: 'Do so' }));
+    await Promise.resolve();
+  });
+  expect(model.me?.session?.activity).toBe('review');
+  expect(screen.queryByText(/A cell asks/)).toBeNull();
+});
+
+it('acts for another team in a new session, which takes the passphrase', async () => {
+  const server = new Server();
+  const team = { ...ADA, id: 'mlo:TEAM', name: 'Team Sample' };
+  server.teams = [team];
+  const [, model] = await shown(server);
+  await signIn();
+  const renew = jest.spyOn(server, 'renew');
+  fireEvent.change(screen.getByLabelText('On behalf of'), { target: { value: team.id } });
+  expect(screen.getByText(/new session: type your passphrase/)).toBeTruthy();
+  expect(renew).not.toHaveBeenCalled();
+  screen.getByLabelText<HTMLInputElement>('Passphrase').value = PASSPHRASE;
+  await act(async () => {
+    fireEvent.submit(screen.getByRole('form', { name: 'Change' }));
+    await Promise.resolve();
+  });
+  expect(model.me?.session?.onBehalfOf?.id).toBe(team.id);
+  expect(screen.queryByRole('form', { name: 'Change' })).toBeNull();
+});

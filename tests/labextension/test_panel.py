@@ -48,7 +48,7 @@ def test_cells_are_listed_filtered_and_jumped_to(lab: Lab, page: Page) -> None:
     expect(cells.nth(1)).to_contain_text("✓ verified")
     expect(panel(page).get_by_text("2 cells executed")).to_be_visible()
     page.locator(".jp-CodeCell .cm-content").nth(0).click()
-    cells.nth(1).get_by_role("button").click()
+    cells.nth(1).get_by_role("button", name="b = 2").click()
     expect(page.locator(".jp-CodeCell").nth(1)).to_have_class(re.compile("jp-mod-active"))
     page.keyboard.press("Enter")
     page.keyboard.type("c = 3 # ")

@@ -22,10 +22,17 @@ class Listener:
             f"{url}/api/events/subscribe", header=user.headers, timeout=20
         )
 
+    def next_of_ours(self) -> dict[str, Any]:
+        """The next event of ours, whatever it is."""
+        while True:
+            event: dict[str, Any] = json.loads(self._socket.recv())
+            if "jupyter-mlo" in event["schema_id"]:
+                return event
+
     def next(self, schema: str, **wanted: Any) -> dict[str, Any]:
         """The next event of this schema that says what is wanted."""
         while True:
-            event: dict[str, Any] = json.loads(self._socket.recv())
+            event = self.next_of_ours()
             if event["schema_id"].endswith(f"/{schema}/v1") and wanted.items() <= event.items():
                 return event
 
@@ -75,3 +82,24 @@ def test_nobody_listens_or_counts_without_a_token(start: Start) -> None:
         websocket.create_connection(f"{url}/api/events/subscribe", timeout=20)
     assert refused.value.status_code == 403
     assert requests.get(f"{server.url}/metrics", timeout=20).status_code in (302, 403)
+
+
+def test_nobody_hears_of_another_s_session(start: Start) -> None:
+    server = start("ada", "grace")
+    ada, grace = server.user("ada"), server.user("grace")
+    hers, his = Listener(grace), Listener(ada)
+    mlo = ada.enrol("Ada Sample")
+    assert his.next("act")["act"] == "enrolment"
+    kernel = ada.kernel()
+    ada.connect(kernel).run("1", "c1")
+    assert his.next("execution", status="ok")["cell"] == "c1"
+    # The first that Grace hears of is her own.
+    own = grace.enrol("Grace Sample")
+    first = hers.next_of_ours()
+    assert (first["act"], first["mlo"]) == ("enrolment", own)
+    # A kernel that she is connected to is hers, too.
+    shared = grace.connect(kernel)
+    ada.connect(kernel).run("2", "c2")
+    assert (heard := hers.next("execution"))["cell"] == "c2", heard
+    assert heard["mlo"] == mlo
+    shared.close()

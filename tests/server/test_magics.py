@@ -94,12 +94,14 @@ def test_status_says_whether_the_cell_is_somebody_s_and_where(named: Running) ->
 
 def test_where_the_panel_is_a_login_asks_there(named: Running) -> None:
     wire, _ = connected(named.user("grace"))
-    cell = wire.run("%mlo_login --activity training --model loan@3")
+    cell = wire.run("%mlo_login Ada --for 2h --activity training --model loan@3")
     data = cell["outputs"][-1]["data"]
-    assert data[LOGIN] == {"activity": "training", "model": "loan@3"}
+    told = {"who": "Ada", "hours": 2, "activity": "training", "model": "loan@3"}
+    assert data[LOGIN] == {**told, "onBehalfOf": None}
     assert data["text/plain"] == "sign in in the MLO panel at the side"
     data = wire.run("%mlo_login")["outputs"][-1]["data"]
-    assert data[LOGIN] == {"activity": None, "model": None}
+    assert data[LOGIN] == {**dict.fromkeys([*told, "onBehalfOf"]), "hours": 8}
+    assert wire.run("%mlo_login --for 99h")["outputs"][-1]["ename"] == "InvalidInput"
     assert wire.run("%mlo_login --activity nonsense")["outputs"][-1]["ename"] == "InvalidInput"
     assert not sessions(named)
 

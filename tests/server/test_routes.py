@@ -123,6 +123,11 @@ def test_another_site_cannot_act_with_the_user_s_cookie(server: Running) -> None
     forged = browser.post(f"{server.url}/jupyter-mlo/logout", json={}, timeout=20)
     assert forged.status_code == 403
     assert "_xsrf" in forged.text
+    taken = browser.post(
+        f"{server.url}/jupyter-mlo/key/backup", json={"passphrase": PASSPHRASE}, timeout=20
+    )
+    assert taken.status_code == 403
+    assert "_xsrf" in taken.text
 
 
 @pytest.mark.parametrize(

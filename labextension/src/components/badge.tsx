@@ -2,7 +2,7 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 import { nameOf } from '../api';
 import type { Model } from '../model';
-import { timeLeft } from '../words';
+import { term, timeLeft } from '../words';
 import { Avatar } from './avatar';
 import { useModel } from './drawing';
 
@@ -28,7 +28,7 @@ export function Badge({ model, trans, onOpen }: BadgeProps): React.JSX.Element {
         <>
           <Avatar mlo={me.mlo} />
           <span>
-            {nameOf(me.mlo)} · {me.session.activity ?? 'exploration'} ·{' '}
+            {nameOf(me.mlo)} · {term(me.session.activity ?? 'exploration', trans)} ·{' '}
             {timeLeft(model.secondsLeft, trans)}
           </span>
         </>

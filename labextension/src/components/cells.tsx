@@ -5,9 +5,11 @@ import type { IDocument, Line } from '../document';
 import type { Mark } from '../mark';
 import type { Model } from '../model';
 import { type Filter, FILTERS, passes, type View } from '../view';
-import { moment, SHAPES, signOf, verdictOf } from '../words';
+import type { NotebookModel } from '../notebook';
+import { moment, SHAPES, signOf, term, verdictOf } from '../words';
 import { Avatar } from './avatar';
 import { Field } from './field';
+import { Statement } from './statement';
 
 /** Cells that are listed at first: the panel is there at once, however long the notebook is. */
 const PAGE = 100;
@@ -69,6 +71,7 @@ export function CellList(props: CellListProps): React.JSX.Element {
             position={line.position}
             text={line.text}
             mark={mark}
+            notebook={document.notebook}
             trans={trans}
             onJump={jump}
           />
@@ -91,12 +94,13 @@ export function CellList(props: CellListProps): React.JSX.Element {
 
 interface RowProps extends Line {
   mark: Mark | undefined;
+  notebook: NotebookModel;
   trans: TranslationBundle;
   onJump: (id: string) => void;
 }
 
 const Row = React.memo(function Row(props: RowProps): React.JSX.Element {
-  const { id, kind, position, text, mark, trans, onJump } = props;
+  const { id, kind, position, text, mark, notebook, trans, onJump } = props;
   const sign = mark ? signOf(mark) : 'none';
   return (
     <li className="jp-mlo-cell">
@@ -119,7 +123,8 @@ const Row = React.memo(function Row(props: RowProps): React.JSX.Element {
               {[
                 nameOf(mark.executor),
                 mark.assistant && trans.__('by %1', nameOf(mark.assistant)),
-                mark.activity,
+                mark.onBehalfOf && trans.__('on behalf of %1', nameOf(mark.onBehalfOf)),
+                mark.activity && term(mark.activity, trans),
                 mark.model,
                 mark.started && moment(mark.started)
               ]
@@ -139,9 +144,46 @@ const Row = React.memo(function Row(props: RowProps): React.JSX.Element {
           </span>
         )}
       </button>
+      {mark?.stamp && (
+        <Stamp
+          key={mark.stamp}
+          statement={mark.stamp}
+          {...{ position, notebook, trans }}
+        />
+      )}
     </li>
   );
 });
+
+/** The stamp of a cell, opened as entries of the history are. */
+function Stamp(props: {
+  statement: string;
+  position: number;
+  notebook: NotebookModel;
+  trans: TranslationBundle;
+}): React.JSX.Element {
+  const { statement, position, notebook, trans } = props;
+  const [open, setOpen] = React.useState(false);
+  const id = React.useId();
+  return (
+    <>
+      <button
+        type="button"
+        className="jp-mlo-link"
+        aria-expanded={open}
+        aria-controls={id}
+        onClick={() => {
+          setOpen(!open);
+        }}
+      >
+        {open
+          ? trans.__('Close the stamp of cell %1', position)
+          : trans.__('Open the stamp of cell %1', position)}
+      </button>
+      <div id={id}>{open && <Statement {...{ notebook, statement, trans }} />}</div>
+    </>
+  );
+}
 
 function words(filter: Filter, trans: TranslationBundle): string {
   switch (filter) {

@@ -122,8 +122,8 @@ export function EnrolmentForm(props: EnrolmentProps): React.JSX.Element {
         <button type="submit" className="jp-mod-styled jp-mod-accept" disabled={sending}>
           {sending ? trans.__('Enrolling …') : trans.__('Enrol')}
         </button>
-        <button type="button" className="jp-mod-styled" onClick={onCancel}>
-          {trans.__('Cancel')}
+        <button type="button" className="jp-mlo-link" onClick={onCancel}>
+          {trans.__('I have an MLO ID already')}
         </button>
       </div>
     </form>

@@ -23,6 +23,8 @@ export function words(error: RequestError, trans: TranslationBundle): string {
       return trans.__('The server does not answer');
     case 'not-json':
       return trans.__('The answer of the server is not JSON');
+    case 'wordless':
+      return trans.__('The server answered %1', error.status);
     case 'not-sealed':
       return trans.__(
         'The notebook was saved, but not as you were shown it, or you were signed out: it was not sealed with what you meant. Look at what changed, and seal it again.'

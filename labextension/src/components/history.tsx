@@ -2,20 +2,23 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 import { type HistoryEntry, nameOf } from '../api';
 import type { NotebookModel } from '../notebook';
-import { moment } from '../words';
+import type { Model } from '../model';
+import { moment, term } from '../words';
 import { Avatar } from './avatar';
-import { useSignals } from './drawing';
+import { useModel, useSignals } from './drawing';
 import { Failure } from './failure';
 import { useSending } from './sending';
 import { Statement } from './statement';
 
 export interface HistoryProps {
+  model: Model;
   notebook: NotebookModel | null;
   trans: TranslationBundle;
 }
 
 /** Section 3 of the panel: what the ledger holds about this notebook, newest first. */
-export function History({ notebook, trans }: HistoryProps): React.JSX.Element {
+export function History({ model, notebook, trans }: HistoryProps): React.JSX.Element {
+  useModel(model);
   useSignals(notebook?.judged);
   // Read anew when another seal is the newest; what is open in it stays otherwise.
   const seal = notebook?.verdict?.seal.statement ?? '';
@@ -23,7 +26,14 @@ export function History({ notebook, trans }: HistoryProps): React.JSX.Element {
     return <p role="status">{trans.__('Reading the ledger …')}</p>;
   }
   return notebook ? (
-    <TimeLine key={notebook.path} notebook={notebook} seal={seal} trans={trans} />
+    <>
+      {model.who.state === 'ready' && !model.signedIn && (
+        <p className="jp-mlo-hint">
+          {trans.__('Anybody may read this. What you do enters it once you sign in.')}
+        </p>
+      )}
+      <TimeLine key={notebook.path} notebook={notebook} seal={seal} trans={trans} />
+    </>
   ) : (
     <p>{trans.__('Open a notebook to see its history.')}</p>
   );
@@ -131,7 +141,10 @@ function Entry(props: {
         <Avatar mlo={entry.who} />
         <span>
           <span className="jp-mlo-name">
-            {[entry.kind, entry.meaning, entry.activity].filter(Boolean).join(' · ')}
+            {[entry.kind, entry.meaning, entry.activity]
+              .filter(each => each !== null)
+              .map(each => term(each, trans))
+              .join(' · ')}
           </span>
           <br />
           {nameOf(entry.who)}, {moment(entry.time)}

@@ -4,7 +4,7 @@ import type { NotebookVerdict } from '../api';
 import type { IDocument } from '../document';
 import type { Model } from '../model';
 import type { View } from '../view';
-import { moment } from '../words';
+import { moment, summaryOf, term } from '../words';
 import { CellList } from './cells';
 import { Chart } from './chart';
 import { useModel, useSignals } from './drawing';
@@ -95,7 +95,7 @@ function Whole(props: {
         <span className="jp-mlo-sign" aria-hidden="true">
           {sign}
         </span>{' '}
-        {verdict.words}
+        {summaryOf(verdict.summary, trans)}
       </p>
       {seal.by && seal.time && (
         <p>
@@ -103,7 +103,7 @@ function Whole(props: {
             'Sealed by %1, %2 (%3)',
             seal.by.name ?? seal.by.id,
             moment(seal.time),
-            seal.meaning ?? ''
+            term(seal.meaning ?? '', trans)
           )}
         </p>
       )}

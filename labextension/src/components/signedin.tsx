@@ -2,7 +2,8 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 import { type Acting, type Me, nameOf, type Session, type Somebody } from '../api';
 import type { Model } from '../model';
-import { timeLeft } from '../words';
+import type { Asked } from '../asks';
+import { term, timeLeft } from '../words';
 import { Avatar } from './avatar';
 import { Failure } from './failure';
 import { Field } from './field';
@@ -20,7 +21,9 @@ interface SignedInProps {
 /** Name, ID, kind, assurance; what for; how long still. */
 export function SignedIn(props: SignedInProps): React.JSX.Element {
   const { me, mlo, session, model, trans } = props;
-  const [renewing, setRenewing] = React.useState(false);
+  /** The team to go on for; empty for none, null while nothing is asked. */
+  const [renewing, setRenewing] = React.useState<string | null>(null);
+  const acting = session.onBehalfOf?.id ?? '';
   const { sending, error, send } = useSending();
   const present = (form: Acting): void => {
     void send(() => model.act(form));
@@ -33,12 +36,14 @@ export function SignedIn(props: SignedInProps): React.JSX.Element {
         <div>
           <div className="jp-mlo-name">{nameOf(mlo)}</div>
           <div className="jp-mlo-id">{mlo.id}</div>
-          <div>{[mlo.kind, me.assurance].filter(Boolean).join(', ')}</div>
+          <div>
+            {[mlo.kind, me.assurance]
+              .filter(each => each !== null)
+              .map(each => term(each, trans))
+              .join(', ')}
+          </div>
         </div>
       </div>
-      {session.onBehalfOf && (
-        <p>{trans.__('On behalf of %1', nameOf(session.onBehalfOf))}</p>
-      )}
       {session.assistant && (
         <p>{trans.__('By the assistant %1', nameOf(session.assistant))}</p>
       )}
@@ -57,7 +62,9 @@ export function SignedIn(props: SignedInProps): React.JSX.Element {
           >
             {[...new Set([session.activity ?? 'exploration', ...me.activities])].map(
               name => (
-                <option key={name}>{name}</option>
+                <option key={name} value={name}>
+                  {term(name, trans)}
+                </option>
               )
             )}
           </select>
@@ -71,13 +78,24 @@ export function SignedIn(props: SignedInProps): React.JSX.Element {
           present({ model: value });
         }}
       />
+      <Teams
+        session={session}
+        teams={me.teams}
+        value={renewing ?? acting}
+        trans={trans}
+        onPick={team => {
+          setRenewing(team === acting ? null : team);
+        }}
+      />
+      {model.asked && <AskedFor asked={model.asked} {...{ model, trans, present }} />}
       {error && <Failure error={error} trans={trans} />}
-      {renewing ? (
+      {renewing !== null ? (
         <Renewing
           model={model}
+          team={renewing === acting ? null : renewing}
           trans={trans}
           onDone={() => {
-            setRenewing(false);
+            setRenewing(null);
           }}
         />
       ) : (
@@ -86,7 +104,7 @@ export function SignedIn(props: SignedInProps): React.JSX.Element {
             type="button"
             className="jp-mod-styled"
             onClick={() => {
-              setRenewing(true);
+              setRenewing(acting);
             }}
           >
             {trans.__('Stay longer')}
@@ -148,12 +166,98 @@ function Line(props: {
   );
 }
 
+/** For whom one acts. Who that is stands in the session's delegation: another takes a new one. */
+function Teams(props: {
+  session: Session;
+  teams: Somebody[];
+  value: string;
+  trans: TranslationBundle;
+  onPick: (team: string) => void;
+}): React.JSX.Element | null {
+  const { session, teams, value, trans, onPick } = props;
+  const now = session.onBehalfOf;
+  const all = new Map([...(now ? [now] : []), ...teams].map(each => [each.id, each]));
+  return all.size ? (
+    <Field
+      label={trans.__('On behalf of')}
+      note={
+        value !== (now?.id ?? '') &&
+        trans.__('That is a new session: type your passphrase.')
+      }
+    >
+      {attributes => (
+        <select
+          {...attributes}
+          className="jp-mod-styled"
+          value={value}
+          onChange={event => {
+            onPick(event.target.value);
+          }}
+        >
+          <option value="">{trans.__('myself')}</option>
+          {[...all.values()].map(team => (
+            <option key={team.id} value={team.id}>
+              {nameOf(team)}
+            </option>
+          ))}
+        </select>
+      )}
+    </Field>
+  ) : null;
+}
+
+/** What `%mlo_login` in a cell said although somebody is signed in: nothing without a click. */
+function AskedFor(props: {
+  asked: Asked;
+  model: Model;
+  trans: TranslationBundle;
+  present: (form: Acting) => void;
+}): React.JSX.Element | null {
+  const { asked, model, trans, present } = props;
+  const { activity, model: about } = asked;
+  if (activity === null && about === null) {
+    return null;
+  }
+  const said = [activity && term(activity, trans), about].filter(Boolean).join(', ');
+  return (
+    <div className="jp-mlo-notice" role="status">
+      <p>{trans.__('A cell asks you to work on: %1', said)}</p>
+      <div className="jp-mlo-buttons">
+        <button
+          type="button"
+          className="jp-mod-styled"
+          onClick={() => {
+            present({
+              ...(activity !== null && { activity }),
+              ...(about !== null && { model: about })
+            });
+          }}
+        >
+          {trans.__('Do so')}
+        </button>
+        <button
+          type="button"
+          className="jp-mod-styled"
+          onClick={() => {
+            model.asked = null;
+          }}
+        >
+          {trans.__('Stay as it is')}
+        </button>
+      </div>
+    </div>
+  );
+}
+
 function Renewing(props: {
   model: Model;
+  /** Another team, or empty for none any more; null: as it is. */
+  team: string | null;
   trans: TranslationBundle;
   onDone: () => void;
 }): React.JSX.Element {
-  const { model, trans, onDone } = props;
+  const { model, team, trans, onDone } = props;
+  const label = team === null ? trans.__('Stay longer') : trans.__('Change');
   const [hours, setHours] = React.useState(8);
   const passphrase = React.useRef<HTMLInputElement>(null);
   const { sending, error, send } = useSending();
@@ -168,7 +272,13 @@ function Renewing(props: {
     }
     const secret = field.value;
     field.value = '';
-    void send(() => model.renew({ passphrase: secret, hours })).then(done => {
+    void send(() =>
+      model.renew({
+        passphrase: secret,
+        hours,
+        ...(team !== null && { onBehalfOf: team })
+      })
+    ).then(done => {
       if (done) {
         onDone();
       } else {
@@ -177,7 +287,7 @@ function Renewing(props: {
     });
   };
   return (
-    <form onSubmit={submit} className="jp-mlo-form" aria-label={trans.__('Stay longer')}>
+    <form onSubmit={submit} className="jp-mlo-form" aria-label={label}>
       <Field label={trans.__('Passphrase')}>
         {attributes => (
           <input
@@ -203,7 +313,7 @@ function Renewing(props: {
       {error && <Failure error={error} trans={trans} />}
       <div className="jp-mlo-buttons">
         <button type="submit" className="jp-mod-styled jp-mod-accept" disabled={sending}>
-          {trans.__('Stay longer')}
+          {label}
         </button>
         <button type="button" className="jp-mod-styled" onClick={onDone}>
           {trans.__('Cancel')}

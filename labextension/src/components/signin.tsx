@@ -2,7 +2,9 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 import { type Me, nameOf } from '../api';
 import { readTyped, type Typed } from '../mloid';
+import type { Asked } from '../asks';
 import type { Model } from '../model';
+import { term, timeLeft } from '../words';
 import { Failure } from './failure';
 import { Field } from './field';
 import { useSending } from './sending';
@@ -13,26 +15,20 @@ interface SignInProps {
   me: Me;
   model: Model;
   trans: TranslationBundle;
-  /** The MLO ID to begin with, if not the one known here. */
-  suggested: string | null;
+  /** What a cell has said in advance. */
+  asked: Asked | null;
 }
 
 /** The prompt: identifier, passphrase, duration, activity and model. */
-export function SignInForm({
-  me,
-  model,
-  trans,
-  suggested
-}: SignInProps): React.JSX.Element {
+export function SignInForm({ me, model, trans, asked }: SignInProps): React.JSX.Element {
   const only = me.known.length === 1 ? me.known[0]?.id : undefined;
-  const prefilled = suggested ?? only;
+  const prefilled = asked?.who ? idOf(asked.who, me) : only;
+  const ready = ['right', 'other'].includes(readTyped(prefilled ?? '').state);
   const [typed, setTyped] = React.useState(prefilled ?? '');
-  const [hours, setHours] = React.useState(8);
-  const [activity, setActivity] = React.useState(
-    me.activities.includes('exploration') ? 'exploration' : (me.activities[0] ?? '')
-  );
-  const [about, setAbout] = React.useState('');
-  const [team, setTeam] = React.useState('');
+  const [hours, setHours] = React.useState(hoursOf(asked));
+  const [activity, setActivity] = React.useState(activityOf(asked, me));
+  const [about, setAbout] = React.useState(asked?.model ?? '');
+  const [team, setTeam] = React.useState(asked?.onBehalfOf ?? '');
   // Never in React's state: it is read from the field once, and the field emptied.
   const passphrase = React.useRef<HTMLInputElement>(null);
   const { sending, error, send } = useSending();
@@ -43,6 +39,14 @@ export function SignInForm({
     read.state === 'mistyped' || read.state === 'foreign' || read.state === 'too-long';
   const id = 'id' in read && !wrong ? read.id : null;
   const known = me.known.find(mlo => mlo.id === id);
+
+  const form = React.useRef<HTMLFormElement>(null);
+  React.useEffect(() => {
+    // A cell asked just now: this form is drawn in the place of the one that had the focus.
+    if (asked) {
+      form.current?.querySelector<HTMLElement>('[data-mlo-first]')?.focus();
+    }
+  }, [asked]);
 
   const submit = (event: React.FormEvent): void => {
     event.preventDefault();
@@ -69,11 +73,20 @@ export function SignInForm({
   };
 
   return (
-    <form className="jp-mlo-form" onSubmit={submit} aria-label={trans.__('Sign in')}>
+    <form
+      ref={form}
+      className="jp-mlo-form"
+      onSubmit={submit}
+      aria-label={trans.__('Sign in')}
+    >
       <Field
         label={trans.__('MLO ID')}
         invalid={wrong}
-        note={known ? `${nameOf(known)} (${known.kind ?? '?'})` : words(read, trans)}
+        note={
+          known
+            ? `${nameOf(known)} (${term(known.kind ?? '?', trans)})`
+            : words(read, trans)
+        }
       >
         {attributes => (
           <input
@@ -88,7 +101,7 @@ export function SignInForm({
             autoComplete="username"
             autoCapitalize="characters"
             spellCheck={false}
-            data-mlo-first={prefilled ? undefined : ''}
+            data-mlo-first={ready ? undefined : ''}
             required
           />
         )}
@@ -105,7 +118,7 @@ export function SignInForm({
           <input
             {...attributes}
             ref={passphrase}
-            data-mlo-first={prefilled ? '' : undefined}
+            data-mlo-first={ready ? '' : undefined}
             className="jp-mod-styled"
             type="password"
             autoComplete="current-password"
@@ -134,7 +147,9 @@ export function SignInForm({
             }}
           >
             {me.activities.map(name => (
-              <option key={name}>{name}</option>
+              <option key={name} value={name}>
+                {term(name, trans)}
+              </option>
             ))}
           </select>
         )}
@@ -197,13 +212,35 @@ export function HoursPicker(props: {
         props.onPick(Number(event.target.value));
       }}
     >
-      {HOURS.map(hours => (
-        <option key={hours} value={hours}>
-          {props.trans._n('%1 hour', '%1 hours', hours)}
-        </option>
-      ))}
+      {[...new Set([...HOURS, props.value])]
+        .sort((a, b) => a - b)
+        .map(hours => (
+          <option key={hours} value={hours}>
+            {Number.isInteger(hours)
+              ? props.trans._n('%1 hour', '%1 hours', hours)
+              : timeLeft(hours * 3600, props.trans)}
+          </option>
+        ))}
     </select>
   );
+}
+
+/** The MLO ID of a name that is known here; else what was said. */
+function idOf(who: string, me: Me): string {
+  const found = me.known.filter(
+    ({ id, name }) => id === who || name?.toLowerCase() === who.toLowerCase()
+  );
+  return found.length === 1 && found[0] ? found[0].id : who;
+}
+
+function hoursOf(asked: Asked | null): number {
+  const hours = asked?.hours ?? 8;
+  return hours > 0 && hours <= 24 ? hours : 8;
+}
+
+function activityOf(asked: Asked | null, me: Me): string {
+  const wanted = [asked?.activity, 'exploration', me.activities[0]];
+  return wanted.find(each => each && me.activities.includes(each)) ?? '';
 }
 
 function words(read: Typed, trans: TranslationBundle): string {

@@ -2,7 +2,9 @@ import { Clipboard } from '@jupyterlab/apputils';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 import { nameOf, type StatementView } from '../api';
+import { download } from '../download';
 import type { NotebookModel } from '../notebook';
+import { term } from '../words';
 import { Failure } from './failure';
 import { useSending } from './sending';
 
@@ -42,8 +44,12 @@ export function Statement(props: StatementProps): React.JSX.Element {
   return (
     <div className="jp-mlo-statement">
       <p>
-        {trans.__('By %1', nameOf(view.who))}
-        {view.assurance && `, ${view.assurance}`}
+        {view.assurance
+          ? trans.__('By %1, %2', nameOf(view.who), term(view.assurance, trans))
+          : trans.__(
+              'It says that it is by %1; that could not be proven here.',
+              nameOf(view.who)
+            )}
       </p>
       <p className="jp-mlo-id">{view.statement}</p>
       <Text label={trans.__('Statement')} text={text} />
@@ -60,7 +66,11 @@ export function Statement(props: StatementProps): React.JSX.Element {
           <Text label={trans.__('Receipt of the ledger')} text={view.receipt} />
         </Folded>
       ) : (
-        <p>{trans.__('No checkpoint of the ledger covers it yet.')}</p>
+        <p>
+          {view.kind === 'stamp'
+            ? trans.__('Stamps are in no ledger: the seal that lists them is.')
+            : trans.__('No checkpoint of the ledger covers it yet.')}
+        </p>
       )}
       <div className="jp-mlo-buttons">
         <button
@@ -76,7 +86,8 @@ export function Statement(props: StatementProps): React.JSX.Element {
           type="button"
           className="jp-mod-styled"
           onClick={() => {
-            download(`${view.kind}-${view.statement.slice(0, 12)}.jsonl`, view.bundle);
+            const name = `${view.kind}-${view.statement.slice(0, 12)}.jsonl`;
+            download(name, view.bundle, 'application/jsonl');
           }}
         >
           {trans.__('Download bundle')}
@@ -108,15 +119,4 @@ function Folded(props: { label: string; children: React.ReactNode }): React.JSX.
 function kindOf(statement: Record<string, unknown>): string {
   const type = statement['predicateType'];
   return typeof type === 'string' ? (type.split('/').at(-2) ?? type) : '?';
-}
-
-function download(name: string, text: string): void {
-  const url = URL.createObjectURL(new Blob([text], { type: 'application/jsonl' }));
-  const link = document.createElement('a');
-  link.href = url;
-  link.download = name;
-  link.click();
-  setTimeout(() => {
-    URL.revokeObjectURL(url);
-  }, 10_000);
 }

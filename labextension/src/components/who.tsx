@@ -2,6 +2,7 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 import { type Model } from '../model';
 import { useModel } from './drawing';
+import { BackUp } from './backup';
 import { EnrolmentForm } from './enrolment';
 import { Failure } from './failure';
 import { SignInForm } from './signin';
@@ -15,9 +16,16 @@ export interface WhoProps {
 /** Section 1 of the panel: who you are. */
 export function Who({ model, trans }: WhoProps): React.JSX.Element {
   useModel(model);
-  const [enrolling, setEnrolling] = React.useState(false);
+  /** Whether to enrol or to sign in, where somebody has said so. */
+  const [chosen, choose] = React.useState<'enrol' | 'sign in' | null>(null);
   const [enrolled, setEnrolled] = React.useState<string | null>(null);
   const who = model.who;
+  const signedIn = model.signedIn;
+  React.useEffect(() => {
+    if (!signedIn) {
+      setEnrolled(null);
+    }
+  }, [signedIn]);
 
   if (who.state === 'loading') {
     return <p role="status">{trans.__('Asking the server who you are …')}</p>;
@@ -37,6 +45,10 @@ export function Who({ model, trans }: WhoProps): React.JSX.Element {
     );
   }
   const { me } = who;
+  const { asked } = model;
+  // The first time nobody has an MLO ID; who names one has.
+  const first = me.known.length === 0 && !asked?.who;
+  const enrolling = chosen === null ? first : chosen === 'enrol';
   return (
     <>
       <Problems problems={me.problems} trans={trans} />
@@ -47,19 +59,49 @@ export function Who({ model, trans }: WhoProps): React.JSX.Element {
           )}
         </p>
       )}
-      {enrolled && <BackUp id={enrolled} trans={trans} />}
+      {enrolled && model.signedIn && me.mlo?.id === enrolled && (
+        <section className="jp-mlo-notice" aria-label={trans.__('Your new MLO ID')}>
+          <p role="status">
+            {trans.__('Your MLO ID is')} <span className="jp-mlo-id">{enrolled}</span>
+          </p>
+          <BackUp id={enrolled} model={model} trans={trans} />
+          <button
+            type="button"
+            className="jp-mod-styled"
+            onClick={() => {
+              setEnrolled(null);
+            }}
+          >
+            {trans.__('Done')}
+          </button>
+        </section>
+      )}
       {me.mlo && me.session && model.signedIn ? (
-        <SignedIn me={me} mlo={me.mlo} session={me.session} model={model} trans={trans} />
+        <>
+          <SignedIn
+            me={me}
+            mlo={me.mlo}
+            session={me.session}
+            model={model}
+            trans={trans}
+          />
+          {enrolled !== me.mlo.id && !me.session.assistant && (
+            <details>
+              <summary>{trans.__('Back up the key')}</summary>
+              <BackUp id={me.mlo.id} model={model} trans={trans} />
+            </details>
+          )}
+        </>
       ) : enrolling ? (
         <EnrolmentForm
           model={model}
           trans={trans}
           onDone={id => {
             setEnrolled(id);
-            setEnrolling(false);
+            choose(null);
           }}
           onCancel={() => {
-            setEnrolling(false);
+            choose('sign in');
           }}
         />
       ) : (
@@ -71,13 +113,13 @@ export function Who({ model, trans }: WhoProps): React.JSX.Element {
               )}
             </p>
           )}
-          <SignInForm me={me} model={model} trans={trans} suggested={enrolled} />
+          <SignInForm key={JSON.stringify(asked)} {...{ me, model, trans, asked }} />
           <p>
             <button
               type="button"
               className="jp-mod-styled"
               onClick={() => {
-                setEnrolling(true);
+                choose('enrol');
               }}
             >
               {trans.__('I have no MLO ID yet')}
@@ -102,23 +144,5 @@ function Problems(props: {
         <li key={problem}>{problem}</li>
       ))}
     </ul>
-  );
-}
-
-function BackUp(props: { id: string; trans: TranslationBundle }): React.JSX.Element {
-  const { id, trans } = props;
-  return (
-    <div className="jp-mlo-notice" role="status">
-      <p>{trans.__('Your MLO ID is')}</p>
-      <p className="jp-mlo-id">{id}</p>
-      <p>
-        {trans.__(
-          'Your key is only on this machine. Back it up now, in a terminal, to a place that is not this disk:'
-        )}
-      </p>
-      <p>
-        <code>jupyter mlo key backup --of {id} mlo-key.backup</code>
-      </p>
-    </div>
   );
 }

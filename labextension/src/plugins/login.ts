@@ -1,6 +1,6 @@
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { INotebookTracker } from '@jupyterlab/notebook';
-import { asksForSignIn } from '../asks';
+import { askedBy } from '../asks';
 import { CommandIDs, IMloModel } from '../tokens';
 
 /** Has `%mlo_login` in a cell open the panel's prompt. */
@@ -12,7 +12,9 @@ export const login: JupyterFrontEndPlugin<void> = {
   activate: (app: JupyterFrontEnd, model: IMloModel, tracker: INotebookTracker): void => {
     tracker.widgetAdded.connect((_, widget) => {
       widget.sessionContext.iopubMessage.connect((context, message) => {
-        if (asksForSignIn(message, context.session?.kernel?.clientId)) {
+        const asked = askedBy(message, context.session?.kernel?.clientId);
+        if (asked) {
+          model.asked = asked;
           void app.commands.execute(model.signedIn ? CommandIDs.open : CommandIDs.signIn);
         }
       });

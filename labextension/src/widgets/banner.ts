@@ -2,12 +2,13 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import { type Message, MessageLoop } from '@lumino/messaging';
 import { Widget } from '@lumino/widgets';
 import type { OpenNotebook } from '../document';
+import { summaryOf } from '../words';
 
 /** Stands above a notebook in which something that was sealed has been altered. */
 export class AlteredBanner extends Widget {
   constructor(
     private readonly open: OpenNotebook,
-    trans: TranslationBundle,
+    private readonly trans: TranslationBundle,
     onShow: () => void
   ) {
     super();
@@ -49,7 +50,7 @@ export class AlteredBanner extends Widget {
     const { verdict, asking } = this.open.notebook;
     if (asking.state === 'ready' && verdict) {
       this.dismissed &&= verdict.altered;
-      this.words.textContent = verdict.words;
+      this.words.textContent = summaryOf(verdict.summary, this.trans);
       this.setHidden(!verdict.altered || this.dismissed);
     }
   }

@@ -45,18 +45,12 @@ export class MloPanel extends SidePanel {
         />
       ));
       const history = new Section(trans.__('History'), () => (
-        <History notebook={notebooks.current?.notebook ?? null} trans={trans} />
+        <History notebook={notebooks.current?.notebook ?? null} {...{ model, trans }} />
       ));
       this.addWidget(notebook);
       this.addWidget(history);
-      this.share(model.signedIn);
-      let signedIn = model.signedIn;
-      model.changed.connect(() => {
-        if (signedIn !== model.signedIn) {
-          signedIn = model.signedIn;
-          this.share(signedIn);
-        }
-      });
+      // Once: sections keep the heights that people give them, whoever signs in or out.
+      (this.content as AccordionPanel).setRelativeSizes([4, 4, 2]);
       notebooks.currentChanged.connect(() => {
         notebook.update();
         history.update();
@@ -67,11 +61,6 @@ export class MloPanel extends SidePanel {
   /** Open the section `This notebook`. */
   expandNotebook(): void {
     (this.content as AccordionPanel).expand(1);
-  }
-
-  /** Who signs in needs room for it; who has, for the notebook. */
-  private share(signedIn: boolean): void {
-    (this.content as AccordionPanel).setRelativeSizes(signedIn ? [3, 5, 2] : [5, 3, 2]);
   }
 
   /** Put the focus where typing begins, as soon as it is drawn. */
