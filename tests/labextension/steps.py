@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from playwright.sync_api import Error, Locator, Page
 
@@ -11,10 +13,22 @@ IDLE = ".jp-Notebook-ExecutionIndicator[data-status=idle]"
 PASSPHRASE = "correct horse battery staple"
 
 
-def open_notebook(page: Page, lab: Lab, name: str) -> None:
+def open_notebook(
+    page: Page, lab: Lab, name: str, *, user: str = "", app: str = "lab/tree"
+) -> None:
     """The notebook, its kernel idle."""
-    page.goto(lab.url(name))
+    page.goto(lab.url(name, user=user, app=app))
     page.locator(IDLE).wait_for(state="attached", timeout=60_000)
+
+
+def sidebar_by_menu(page: Page) -> None:
+    """Show the panel as Notebook 7 has one do it: by its View menu."""
+    page.get_by_role("menuitem", name="View", exact=True).click()
+    page.get_by_role("menuitem", name="Left Sidebar", exact=True).hover()
+    page.get_by_role("menuitemcheckbox", name=re.compile("MLO")).or_(
+        page.get_by_role("menuitem", name=re.compile("MLO"))
+    ).last.click()
+    page.get_by_role("region", name="MLO", exact=True).wait_for()
 
 
 def panel(page: Page) -> Locator:
