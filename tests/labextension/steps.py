@@ -24,10 +24,9 @@ def open_notebook(
 def sidebar_by_menu(page: Page) -> None:
     """Show the panel as Notebook 7 has one do it: by its View menu."""
     page.get_by_role("menuitem", name="View", exact=True).click()
-    page.get_by_role("menuitem", name="Left Sidebar", exact=True).hover()
-    page.get_by_role("menuitemcheckbox", name=re.compile("MLO")).or_(
-        page.get_by_role("menuitem", name=re.compile("MLO"))
-    ).last.click()
+    items = page.locator(".lm-Menu-item")
+    items.filter(has_text="Left Sidebar").hover()
+    items.filter(has_text="Show MLO").click()
     page.get_by_role("region", name="MLO", exact=True).wait_for()
 
 
