@@ -19,12 +19,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, Playwright, sync_playwright
+from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
 
 from tests.needs import chromium
 from tests.server.conftest import PEOPLE, Running, User
 
 ROOT = Path(__file__).parent.parent.parent
+#: Milliseconds that a page may take on a machine that does much else: states are waited for, and
+#: how fast they come is measured in benchmarks.
+PATIENCE = 30_000
+expect.set_options(timeout=PATIENCE)
 
 
 def built_front_end() -> Path:
@@ -41,7 +45,7 @@ def front_end() -> Path:
     return built_front_end()
 
 
-@dataclass(frozen=True)
+@dataclass
 class Lab:
     """A running JupyterLab, which serves Notebook 7 as well."""
 
@@ -50,9 +54,36 @@ class Lab:
     folder: Path
     log: Path
     environ: dict[str, str]
-    process: subprocess.Popen[bytes]
     #: Of people, where the server tells them apart.
     tokens: dict[str, str]
+    process: subprocess.Popen[bytes] | None = None
+
+    def begin(self) -> None:
+        """Start it, or start it again."""
+        options = ["--no-browser", f"--port={self.port}", "--ServerApp.port_retries=0"]
+        # So that tests can wait until it hears the keyboard.
+        options += [f"--{app}.expose_app_in_browser=True" for app in _APPS]
+        if hasattr(os, "geteuid") and os.geteuid() == 0:
+            options.append("--allow-root")
+        with self.log.open("a") as written:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "jupyterlab", *options],
+                cwd=self.folder,
+                env=self.environ,
+                stdout=written,
+                stderr=written,
+            )
+        _wait(f"http://127.0.0.1:{self.port}/api", self.process, self.log)
+
+    def end(self) -> None:
+        """End it as an operator would."""
+        if self.process is not None:
+            self.process.terminate()
+            try:
+                self.process.wait(20)
+            except subprocess.TimeoutExpired:  # as with a document that is open together
+                self.process.kill()
+                self.process.wait(5)
 
     def url(self, path: str, *, user: str = "", app: str = "lab/tree") -> str:
         """The page of a file of its folder, and nothing of what was open before.
@@ -68,6 +99,7 @@ class Lab:
         """Somebody who asks the server past the user interface."""
         url = f"http://127.0.0.1:{self.port}"
         token = self.tokens[name] if name else self.token
+        assert self.process is not None
         running = Running(self.folder, url, self.environ, self.process, self.tokens, self.log)
         return User(running, token, name or "anybody")
 
@@ -91,10 +123,11 @@ def lab(front_end: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[L
         yield one
 
 
-#: What JupyterLab loads from packages that are installed for other tests: these two edit together,
-#: the last one has cells run by the server.
+_APPS = ("LabApp", "JupyterNotebookApp")
+#: What JupyterLab loads from packages that are installed for other tests: these two edit together.
 _TOGETHER = ("@jupyter/collaboration-extension", "@jupyter/docprovider-extension")
-_BY_SERVER = "@datalayer/jupyter-server-nbmodel"
+_NOT_HERE = ("@datalayer/jupyter-server-nbmodel", "jupyterlab-jupytext", "nbdime-jupyterlab")
+_NOT_THERE = ("jupyter_lsp", "jupyter_server_nbmodel", "jupytext", "nbdime")
 
 
 @contextlib.contextmanager
@@ -122,15 +155,14 @@ def running_lab(
     config = home / "etc" / "jupyter_server_config.d"
     config.mkdir(parents=True)
     shutil.copy(ROOT / "jupyter-config" / "jupyter_mlo.json", config)
-    beside = {"jupyter_server_ydoc": together, "jupyter_server_nbmodel": False}
+    beside = {"jupyter_server_ydoc": together, **dict.fromkeys(_NOT_THERE, False)}
     (config / "zz_beside.json").write_text(
         json.dumps({"ServerApp": {"jpserver_extensions": beside}})
     )
     (home / "etc" / "labconfig").mkdir()
+    disabled = {**dict.fromkeys(_TOGETHER, not together), **dict.fromkeys(_NOT_HERE, True)}
     (home / "etc" / "labconfig" / "page_config.json").write_text(
-        json.dumps(
-            {"disabledExtensions": {**dict.fromkeys(_TOGETHER, not together), _BY_SERVER: True}}
-        )
+        json.dumps({"disabledExtensions": disabled})
     )
     tokens = {name: secrets.token_hex(16) for name in people}
     if people:
@@ -155,28 +187,12 @@ def running_lab(
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    log = home / "server.log"
-    options = ["--no-browser", f"--port={port}", "--ServerApp.port_retries=0"]
-    if hasattr(os, "geteuid") and os.geteuid() == 0:
-        options.append("--allow-root")
-    with log.open("w") as written:
-        server = subprocess.Popen(
-            [sys.executable, "-m", "jupyterlab", *options],
-            cwd=folder,
-            env=environ,
-            stdout=written,
-            stderr=written,
-        )
+    one = Lab(port, token, folder, home / "server.log", environ, tokens)
     try:
-        _wait(f"http://127.0.0.1:{port}/api", server, log)
-        yield Lab(port, token, folder, log, environ, server, tokens)
+        one.begin()
+        yield one
     finally:
-        server.terminate()
-        try:
-            server.wait(20)
-        except subprocess.TimeoutExpired:  # with a document open together it may wait for ever
-            server.kill()
-            server.wait(5)
+        one.end()
 
 
 def _wait(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
@@ -214,7 +230,7 @@ def launched(playwright: Playwright) -> Browser:
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
     one = browser.new_page(viewport={"width": 1280, "height": 900})
-    one.set_default_timeout(20_000)
+    one.set_default_timeout(PATIENCE)
     yield one
     one.close()
 

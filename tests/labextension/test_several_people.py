@@ -1,4 +1,4 @@
-"""Two people in two browsers, one notebook, one kernel: whose cell is whose, and who may run one."""
+"""Two people in two browsers, one notebook, one kernel: each cell is its executor's."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.labextension.conftest import Lab, running_lab, setting, write_notebook
+from tests.labextension.conftest import PATIENCE, Lab, running_lab, setting, write_notebook
 from tests.labextension.steps import (
     enrol,
     mark,
@@ -39,7 +39,7 @@ def browsers(browser: Browser, lab: Lab, path: str) -> Iterator[tuple[Page, Page
     """Ada's and Grace's, each signed in, with the same notebook open."""
     pages = browser.new_page(), browser.new_page()
     for page, user in zip(pages, ("ada", "grace"), strict=True):
-        page.set_default_timeout(20_000)
+        page.set_default_timeout(PATIENCE)
         open_notebook(page, lab, path, user=user)
         someone_here(page, f"{user.title()} Sample")
     try:
@@ -85,7 +85,7 @@ def test_each_cell_is_its_executor_s_in_both_browsers_and_in_the_file(
         wire.run("'raw'", "c2")
         for page in (ada, grace):
             executor(page, 2, "Grace Sample")
-            page.set_default_timeout(20_000)
+            page.set_default_timeout(PATIENCE)
         wire.close()
 
         def stamped() -> bool:
@@ -129,7 +129,7 @@ def test_together_in_notebook_7(lab: Lab, browser: Browser) -> None:
     path = "seven.ipynb"
     write_notebook(lab.folder / path, "print('seven')")
     page = browser.new_page()
-    page.set_default_timeout(20_000)
+    page.set_default_timeout(PATIENCE)
     open_notebook(page, lab, path, user="ada", app="notebooks")
     sidebar_by_menu(page)
     someone_here(page, "Ada Sample")
