@@ -127,7 +127,7 @@ _APPS = ("LabApp", "JupyterNotebookApp")
 #: What JupyterLab loads from packages that are installed for other tests: these two edit together.
 _TOGETHER = ("@jupyter/collaboration-extension", "@jupyter/docprovider-extension")
 _NOT_HERE = ("@datalayer/jupyter-server-nbmodel", "jupyterlab-jupytext", "nbdime-jupyterlab")
-_NOT_THERE = ("jupyter_lsp", "jupyter_server_nbmodel", "jupytext", "nbdime")
+_NOT_THERE = ("jupyter_server_nbmodel", "jupytext", "nbdime")
 
 
 @contextlib.contextmanager
@@ -229,10 +229,10 @@ def launched(playwright: Playwright) -> Browser:
 
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
-    one = browser.new_page(viewport={"width": 1280, "height": 900})
-    one.set_default_timeout(PATIENCE)
-    yield one
-    one.close()
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    context.set_default_timeout(PATIENCE)
+    yield context.new_page()
+    context.close()
 
 
 @contextlib.contextmanager

@@ -108,8 +108,9 @@ def run(page: Page, at: int) -> None:
 def command_mode(page: Page, at: int, *keys: str) -> None:
     """Press keys at a cell, outside of its editor."""
     cell = page.locator(".jp-CodeCell").nth(at)
-    cell.locator(".jp-InputPrompt").click()
-    expect(cell).to_have_class(re.compile("jp-mod-active"))
+    cell.locator(".cm-content").click()
+    expect(cell.locator(".cm-editor")).to_have_class(re.compile("cm-focused"))
+    page.keyboard.press("Escape")
     expect(cell).to_be_focused()
     for key in keys:
         page.keyboard.press(key)
