@@ -114,6 +114,10 @@ def take_together(lab: Lab, browser: Browser, theme: str) -> None:
         context = browser.new_context(viewport={"width": 1100, "height": 640})
         context.set_default_timeout(60_000)
         page = context.new_page()
+        page.add_locator_handler(
+            page.get_by_role("dialog", name=re.compile("taking some time")),
+            lambda dialog: dialog.locator(".jp-mod-accept").click(),
+        )
         open_notebook(page, lab, file, user=user)
         side = panel(page)
         out = side.get_by_role("button", name="Sign out")

@@ -139,6 +139,8 @@ class MloApp:
     def _mark(self, seen: Seen) -> None:
         metrics.EXECUTIONS.labels(seen.status, "no" if seen.signer is None else "yes").inc()
         if seen.cell is not None:
+            if seen.status != "running":
+                self.hook.ran(seen.cell)
             cells = self._marks.setdefault(seen.kernel, OrderedDict())
             cells[seen.cell] = seen
             cells.move_to_end(seen.cell)

@@ -17,7 +17,7 @@ from jupyter_mlo.delegation.trust import TrustStore
 from jupyter_mlo.errors import MloError, SessionError
 from jupyter_mlo.ledger.records import RecordStore
 from jupyter_mlo.notebook.reading import Notebook, notebook_from_json
-from jupyter_mlo.notebook.resealing import remember, reseal
+from jupyter_mlo.notebook.resealing import look_of, remember, reseal
 from jupyter_mlo.notebook.sealing import SealedNotebook, seal_examined, stamp_examined
 from jupyter_mlo.notebook.stamps import place_of
 from jupyter_mlo.notebook.verification import examine
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 QUIET = 0.5
 #: How long what a person means to say waits for their save.
 INTENDED = timedelta(minutes=1)
+#: Cells that have run and were not saved yet that are remembered.
+_RAN = 100_000
 #: How often the server's own MLO seals a notebook in which people only write.
 SERVED = timedelta(seconds=30)
 
@@ -49,6 +51,8 @@ class SaveHook:
         self._records = RecordStore(app.settings.records)
         self._stamps = RecordStore(app.settings.stamps)
         self._known = KnownNotebooks()
+        #: Cells that ran since they were saved: the same again after a restart looks the same.
+        self._ran: set[str] = set()
         #: User and path → how their next save is meant, and until when.
         self._intended: dict[tuple[str, str], tuple[Person, str, datetime]] = {}
         #: What waits in the outbox is published when nobody has saved for a moment.
@@ -71,6 +75,11 @@ class SaveHook:
             raise SessionError("you are not signed in", hint="sign in in the MLO panel")
         self._intended[_name(person), path] = person, meaning, now + INTENDED
         return Intended(path=path, meaning=meaning, seconds=int(INTENDED.total_seconds()))
+
+    def ran(self, cell: str) -> None:
+        """A cell has run: its stamp is of another execution from now on. On the event loop."""
+        if len(self._ran) < _RAN:
+            self._ran.add(cell)
 
     def written(self, path: str) -> Written:
         """What the last save of a notebook wrote into it."""
@@ -188,6 +197,7 @@ class SaveHook:
             return SealedNotebook(dict(value), None, (), {}, 0, ())
         trust = TrustStore(self._app.settings).load()
         pool = self._app.chains.pool(signers.values(), ())
+        self._forget_what_ran(value, known)
         if known.sealed is not None and signer is not None and not early:
             found = reseal(
                 value,
@@ -225,6 +235,13 @@ class SaveHook:
         )
         known.sealed = remember(sealed, examined, self._recorded)
         return sealed
+
+    def _forget_what_ran(self, value: Mapping[str, Any], known: Known) -> None:
+        for cell in value.get("cells") or () if self._ran else ():
+            if isinstance(cell, dict) and cell.get("id") in self._ran:
+                self._ran.discard(cell["id"])
+                if known.sealed is not None:
+                    known.sealed.cells.pop(look_of(cell), None)
 
     def _recorded(self, sources: Iterable[bytes]) -> Iterable[Envelope]:
         return self._records.matching(sources)
