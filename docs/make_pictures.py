@@ -1,5 +1,7 @@
 """Write ``docs/pictures/*.png``: each part of the front end, in light and dark, as it is now.
 
+``python docs/make_pictures.py together`` takes only those of two people in one notebook.
+
 Needs what ``tests/labextension`` needs: Playwright and a Chromium on PATH.
 """
 
@@ -28,6 +30,8 @@ from tests.labextension.conftest import (  # noqa: E402
     write_notebook,
 )
 from tests.labextension.steps import (  # noqa: E402
+    command_mode,
+    enrol,
     mark,
     open_notebook,
     panel,
@@ -97,13 +101,43 @@ def take(lab: Lab, browser: Browser, theme: str) -> None:
     page.close()
 
 
+def take_together(lab: Lab, browser: Browser, theme: str) -> None:
+    """Two people in one notebook, as the first of them sees it."""
+    file = f"together-{theme}.ipynb"
+    write_notebook(lab.folder / file, *CELLS)
+    pages = []
+    for user in ("ada", "grace"):
+        context = browser.new_context(viewport={"width": 1100, "height": 640})
+        context.set_default_timeout(60_000)
+        page = context.new_page()
+        page.add_locator_handler(
+            page.get_by_role("dialog", name=re.compile("taking some time")),
+            lambda dialog: dialog.locator(".jp-mod-accept").click(),
+        )
+        open_notebook(page, lab, file, user=user)
+        side = panel(page)
+        out = side.get_by_role("button", name="Sign out")
+        out.or_(side.get_by_role("form")).first.wait_for()
+        if not out.is_visible():
+            enrol(page, f"{user.title()} Sample")
+        pages.append(page)
+    for at in range(len(CELLS)):
+        run(pages[at % 2], at)
+        for page in pages:
+            mark(page, at, "seen")
+    command_mode(pages[0], 0)
+    picture(pages[0], "together", theme)
+    for page in pages:
+        page.context.close()
+
+
 @contextmanager
-def everything() -> Iterator[tuple[Lab, Browser]]:
+def everything(*people: str, together: bool = False) -> Iterator[tuple[Lab, Browser]]:
     """A server with a new home, and a browser."""
     front_end = built_front_end()
     with (
         tempfile.TemporaryDirectory() as home,
-        running_lab(front_end, Path(home)) as lab,
+        running_lab(front_end, Path(home), *people, together=together) as lab,
         sync_playwright() as started,
     ):
         browser = launched(started)
@@ -111,13 +145,25 @@ def everything() -> Iterator[tuple[Lab, Browser]]:
         browser.close()
 
 
+@contextmanager
+def looking(lab: Lab, theme: str) -> Iterator[None]:
+    """Pages in this theme, without questions about news."""
+    apputils = "@jupyterlab/apputils-extension"
+    with (
+        setting(lab, f"{apputils}:themes", theme=theme),
+        setting(lab, f"{apputils}:notification", fetchNews="false"),
+    ):
+        yield
+
+
 if __name__ == "__main__":
     WHERE.mkdir(exist_ok=True)
-    with everything() as (lab, browser):
+    if "together" not in sys.argv:
+        with everything() as (lab, browser):
+            for short, theme in THEMES.items():
+                with looking(lab, theme):
+                    take(lab, browser, short)
+    with everything("ada", "grace", together=True) as (lab, browser):
         for short, theme in THEMES.items():
-            apputils = "@jupyterlab/apputils-extension"
-            with (
-                setting(lab, f"{apputils}:themes", theme=theme),
-                setting(lab, f"{apputils}:notification", fetchNews="false"),
-            ):
-                take(lab, browser, short)
+            with looking(lab, theme):
+                take_together(lab, browser, short)

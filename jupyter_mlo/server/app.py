@@ -156,6 +156,8 @@ class MloApp:
             self.whereabouts.began(seen.execution, seen.kernel)
         metrics.EXECUTIONS.labels(seen.status, "no" if seen.signer is None else "yes").inc()
         if seen.cell is not None:
+            if seen.status != "running":
+                self.hook.ran(seen.cell)
             cells = self._marks.setdefault(seen.kernel, OrderedDict())
             cells[seen.cell] = seen
             cells.move_to_end(seen.cell)

@@ -22,7 +22,7 @@ from jupyter_mlo.identity.safe_text import terminal_safe
 from jupyter_mlo.ledger.records import RecordStore
 from jupyter_mlo.notebook.present import present_cells, shown_digest
 from jupyter_mlo.notebook.reading import Notebook, notebook_from_json
-from jupyter_mlo.notebook.resealing import remember, reseal
+from jupyter_mlo.notebook.resealing import look_of, remember, reseal
 from jupyter_mlo.notebook.sealing import SealedNotebook, seal_examined, stamp_examined
 from jupyter_mlo.notebook.stamps import place_of
 from jupyter_mlo.notebook.verification import examine
@@ -42,6 +42,8 @@ QUIET = 0.5
 INTENDED = timedelta(minutes=1)
 #: Intentions that wait at once.
 _INTENTIONS = 1_000
+#: Cells that have run and were not saved yet that are remembered.
+_RAN = 100_000
 #: How often the server's own MLO seals a notebook in which people only write.
 SERVED = timedelta(seconds=30)
 
@@ -82,6 +84,8 @@ class SaveHook:
         self._records = RecordStore(app.settings.records)
         self._stamps = RecordStore(app.settings.stamps)
         self._known = KnownNotebooks()
+        #: Cells that ran since they were saved: the same again after a restart looks the same.
+        self._ran: set[str] = set()
         #: User and path → how their next save is meant, and until when.
         self._intended: dict[tuple[str, str], _Intention] = {}
         #: What waits in the outbox is published when nobody has saved for a moment.
@@ -108,6 +112,11 @@ class SaveHook:
         self._intended[_name(person), path] = intention
         self._app.together.nudge(path, timedelta())
         return Intended(path=path, meaning=meaning, seconds=int(INTENDED.total_seconds()))
+
+    def ran(self, cell: str) -> None:
+        """A cell has run: its stamp is of another execution from now on. On the event loop."""
+        if len(self._ran) < _RAN:
+            self._ran.add(cell)
 
     def written(self, path: str) -> Written:
         """What the last save of a notebook wrote into it."""
@@ -235,6 +244,7 @@ class SaveHook:
             return SealedNotebook(dict(value), None, (), {}, 0, ())
         trust = TrustStore(self._app.settings).load()
         pool = self._app.chains.pool(signers.values(), ())
+        self._forget_what_ran(value, known)
         if known.sealed is not None and signer is not None and not early:
             found = reseal(
                 value,
@@ -294,6 +304,13 @@ class SaveHook:
         except msgspec.MsgspecError:
             return False
         return said.mlo == saver or self._app.whereabouts.is_of(said.execution.id, path)
+
+    def _forget_what_ran(self, value: Mapping[str, Any], known: Known) -> None:
+        for cell in value.get("cells") or () if self._ran else ():
+            if isinstance(cell, dict) and cell.get("id") in self._ran:
+                self._ran.discard(cell["id"])
+                if known.sealed is not None:
+                    known.sealed.cells.pop(look_of(cell), None)
 
     def _placed(self, sources: Iterable[bytes]) -> dict[str, str]:
         """Execution → the notebook in which it was stamped."""

@@ -155,11 +155,17 @@ export class Model implements IDisposable {
     }
   }
 
-  private onActed(_: unknown, { act, detail }: Act): void {
+  private onActed(_: unknown, { act, path, detail }: Act): void {
     if (act === 'notice') {
       this._noticed.emit(detail);
     } else if (act !== 'seal') {
       this.refreshSoon();
+    } else {
+      for (const notebook of this._notebooks) {
+        if (notebook.path === path) {
+          notebook.sealed();
+        }
+      }
     }
   }
 

@@ -13,6 +13,9 @@ import { type Mark, markOf, provenOf } from './mark';
 import type { People } from './people';
 import { asRequestError, RequestError } from './request';
 
+/** Milliseconds that a save still takes, at most as a rule, when its seal is told of. */
+const SAVED = 600;
+
 /** How far it is with asking for the verdict. */
 export type Asking =
   { state: 'loading' } | { state: 'ready' } | { state: 'failed'; error: RequestError };
@@ -108,6 +111,18 @@ export class NotebookModel implements IDisposable {
    */
   loaded(names: readonly string[]): void {
     this._names = names;
+  }
+
+  /** A save seals it: here, in another tab, or in the background where several people edit. */
+  sealed(): void {
+    const asked = this._asked;
+    this.saving();
+    setTimeout(() => {
+      // Whoever saves asks when the save is done.
+      if (asked === this._asked && !this._isDisposed) {
+        void this.verify();
+      }
+    }, SAVED);
   }
 
   /** Ask for the verdict on the file. What came before stays until it is here. */

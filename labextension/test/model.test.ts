@@ -176,6 +176,27 @@ describe('the marks of a notebook', () => {
     expect(notebook.mark('a')?.verdict).toBe('verified');
   });
 
+  it('are the file’s when it was sealed elsewhere; where it was here one asks once', async () => {
+    jest.useFakeTimers();
+    const server = new Server();
+    const notebook = await opened(server, 'a.ipynb');
+    server.executed.emit(ran('a'));
+    server.files['a.ipynb'] = verdictOn('a.ipynb', verified('a', { execution: 'new-a' }));
+    const sealed = { act: 'seal', mlo: ADA.id, detail: '' };
+    server.acted.emit({ ...sealed, path: 'b.ipynb' });
+    await jest.runAllTimersAsync();
+    expect(notebook.mark('a')?.verdict).toBeNull();
+    server.acted.emit({ ...sealed, path: 'a.ipynb' });
+    await jest.runAllTimersAsync();
+    expect(notebook.mark('a')?.verdict).toBe('verified');
+    const asked = jest.spyOn(server, 'verdict');
+    server.acted.emit({ ...sealed, path: 'a.ipynb' });
+    await notebook.verify();
+    await jest.runAllTimersAsync();
+    expect(asked).toHaveBeenCalledTimes(1);
+    jest.useRealTimers();
+  });
+
   it('are dropped with their notebook', async () => {
     const server = new Server();
     const notebook = await opened(server);

@@ -19,11 +19,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, Playwright, sync_playwright
+from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
 
 from tests.needs import chromium
+from tests.server.conftest import PEOPLE, Running, User
 
 ROOT = Path(__file__).parent.parent.parent
+#: Milliseconds that a page may take on a machine that does much else: states are waited for, and
+#: how fast they come is measured in benchmarks.
+PATIENCE = 30_000
+expect.set_options(timeout=PATIENCE)
 
 
 def built_front_end() -> Path:
@@ -40,22 +45,66 @@ def front_end() -> Path:
     return built_front_end()
 
 
-@dataclass(frozen=True)
+@dataclass
 class Lab:
-    """A running JupyterLab."""
+    """A running JupyterLab, which serves Notebook 7 as well."""
 
     port: int
     token: str
     folder: Path
     log: Path
     environ: dict[str, str]
+    #: Of people, where the server tells them apart.
+    tokens: dict[str, str]
+    process: subprocess.Popen[bytes] | None = None
 
-    def url(self, path: str) -> str:
-        """The page of a file of its folder, and nothing of what was open before."""
-        return f"http://127.0.0.1:{self.port}/lab/tree/{path}?reset&token={self.token}"
+    def begin(self) -> None:
+        """Start it, or start it again."""
+        options = ["--no-browser", f"--port={self.port}", "--ServerApp.port_retries=0"]
+        # So that tests can wait until it hears the keyboard.
+        options += [f"--{app}.expose_app_in_browser=True" for app in _APPS]
+        if hasattr(os, "geteuid") and os.geteuid() == 0:
+            options.append("--allow-root")
+        with self.log.open("a") as written:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "jupyterlab", *options],
+                cwd=self.folder,
+                env=self.environ,
+                stdout=written,
+                stderr=written,
+            )
+        _wait(f"http://127.0.0.1:{self.port}/api", self.process, self.log)
 
-    def jupyter_mlo(self, *argv: str, status: int = 0) -> str:
-        """Run a command as the server's account; what it says."""
+    def end(self) -> None:
+        """End it as an operator would."""
+        if self.process is not None:
+            self.process.terminate()
+            try:
+                self.process.wait(20)
+            except subprocess.TimeoutExpired:  # as with a document that is open together
+                self.process.kill()
+                self.process.wait(5)
+
+    def url(self, path: str, *, user: str = "", app: str = "lab/tree") -> str:
+        """The page of a file of its folder, and nothing of what was open before.
+
+        Args:
+            user: who opens it, where the server tells people apart.
+            app: ``lab/tree``, or ``notebooks`` for Notebook 7.
+        """
+        token = self.tokens[user] if user else self.token
+        return f"http://127.0.0.1:{self.port}/{app}/{path}?reset&token={token}"
+
+    def user(self, name: str = "") -> User:
+        """Somebody who asks the server past the user interface."""
+        url = f"http://127.0.0.1:{self.port}"
+        token = self.tokens[name] if name else self.token
+        assert self.process is not None
+        running = Running(self.folder, url, self.environ, self.process, self.tokens, self.log)
+        return User(running, token, name or "anybody")
+
+    def jupyter_mlo(self, *argv: str, status: int | None = 0) -> str:
+        """Run a command as the server's account; what it says. ``status`` None is any."""
         done = subprocess.run(
             [sys.executable, "-m", "jupyter_mlo.cli.main", *argv],
             env=self.environ,
@@ -64,7 +113,7 @@ class Lab:
             text=True,
             timeout=60,
         )
-        assert done.returncode == status, done.stdout + done.stderr
+        assert status in (None, done.returncode), done.stdout + done.stderr
         return done.stdout
 
 
@@ -74,23 +123,51 @@ def lab(front_end: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[L
         yield one
 
 
+_APPS = ("LabApp", "JupyterNotebookApp")
+#: What JupyterLab loads from packages that are installed for other tests: these two edit together.
+_TOGETHER = ("@jupyter/collaboration-extension", "@jupyter/docprovider-extension")
+_NOT_HERE = ("@datalayer/jupyter-server-nbmodel", "jupyterlab-jupytext", "nbdime-jupyterlab")
+_NOT_THERE = ("jupyter_server_nbmodel", "jupytext", "nbdime")
+
+
 @contextlib.contextmanager
-def running_lab(front_end: Path, home: Path) -> Iterator[Lab]:
-    """A JupyterLab whose every file is below ``home``."""
+def running_lab(
+    front_end: Path | None,
+    home: Path,
+    *people: str,
+    together: bool = False,
+    mlo_toml: str = "",
+) -> Iterator[Lab]:
+    """A JupyterLab whose every file is below ``home``.
+
+    Args:
+        front_end: None where the lab extension is not installed.
+        people: each gets a token of their own; without, one token is everybody's.
+        together: with jupyter-collaboration.
+        mlo_toml: settings of ours.
+    """
     folder = home / "work"
     folder.mkdir()
     extensions = home / "share" / "labextensions"
     extensions.mkdir(parents=True)
-    shutil.copytree(front_end, extensions / "jupyter-mlo")
+    if front_end is not None:
+        shutil.copytree(front_end, extensions / "jupyter-mlo")
     config = home / "etc" / "jupyter_server_config.d"
     config.mkdir(parents=True)
     shutil.copy(ROOT / "jupyter-config" / "jupyter_mlo.json", config)
-    # One person edits here; with jupyter-collaboration see tests/server.
-    alone = {f"@jupyter/{name}-extension": True for name in ("collaboration", "docprovider")}
-    (home / "etc" / "labconfig").mkdir()
-    (home / "etc" / "labconfig" / "page_config.json").write_text(
-        json.dumps({"disabledExtensions": alone})
+    beside = {"jupyter_server_ydoc": together, **dict.fromkeys(_NOT_THERE, False)}
+    (config / "zz_beside.json").write_text(
+        json.dumps({"ServerApp": {"jpserver_extensions": beside}})
     )
+    (home / "etc" / "labconfig").mkdir()
+    disabled = {**dict.fromkeys(_TOGETHER, not together), **dict.fromkeys(_NOT_HERE, True)}
+    (home / "etc" / "labconfig" / "page_config.json").write_text(
+        json.dumps({"disabledExtensions": disabled})
+    )
+    tokens = {name: secrets.token_hex(16) for name in people}
+    if people:
+        settings = home / "etc" / "jupyter_server_config.py"
+        settings.write_text(f"c = get_config()\nNAMED = {tokens!r}\n{PEOPLE}")
     token = secrets.token_hex(16)
     inherited = {k: v for k, v in os.environ.items() if not k.startswith(("JUPYTER", "MLO_"))}
     environ = {
@@ -103,28 +180,19 @@ def running_lab(front_end: Path, home: Path) -> Iterator[Lab]:
         "JUPYTER_TOKEN": token,
         "PYTHONPATH": str(ROOT),
     }
+    if mlo_toml:
+        (home / "mlo").mkdir(mode=0o700)
+        (home / "mlo" / "mlo.toml").write_text(mlo_toml)
+        environ["MLO_HOME"] = str(home / "mlo")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    log = home / "server.log"
-    options = ["--no-browser", f"--port={port}", "--ServerApp.port_retries=0"]
-    options.append("--YDocExtension.disable_rtc=True")
-    if hasattr(os, "geteuid") and os.geteuid() == 0:
-        options.append("--allow-root")
-    with log.open("w") as written:
-        server = subprocess.Popen(
-            [sys.executable, "-m", "jupyterlab", *options],
-            cwd=folder,
-            env=environ,
-            stdout=written,
-            stderr=written,
-        )
+    one = Lab(port, token, folder, home / "server.log", environ, tokens)
     try:
-        _wait(f"http://127.0.0.1:{port}/api", server, log)
-        yield Lab(port, token, folder, log, environ)
+        one.begin()
+        yield one
     finally:
-        server.terminate()
-        server.wait(20)
+        one.end()
 
 
 def _wait(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
@@ -161,10 +229,10 @@ def launched(playwright: Playwright) -> Browser:
 
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
-    one = browser.new_page(viewport={"width": 1280, "height": 900})
-    one.set_default_timeout(20_000)
-    yield one
-    one.close()
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    context.set_default_timeout(PATIENCE)
+    yield context.new_page()
+    context.close()
 
 
 @contextlib.contextmanager
@@ -181,7 +249,7 @@ def setting(lab: Lab, plugin: str, **values: object) -> Iterator[None]:
         file.unlink()
 
 
-def write_notebook(path: Path, *sources: str) -> None:
+def write_notebook(path: Path, *sources: str, kernel: str = "python3") -> None:
     """A notebook of code cells ``c0``, ``c1`` … that have not run."""
     cells = [
         {
@@ -194,12 +262,12 @@ def write_notebook(path: Path, *sources: str) -> None:
         }
         for at, source in enumerate(sources)
     ]
-    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    kernelspec = {"name": kernel, "display_name": kernel}
     path.write_text(
         json.dumps(
             {
                 "cells": cells,
-                "metadata": {"kernelspec": kernel},
+                "metadata": {"kernelspec": kernelspec},
                 "nbformat": 4,
                 "nbformat_minor": 5,
             }

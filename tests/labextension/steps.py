@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
-from playwright.sync_api import Error, Locator, Page
+from playwright.sync_api import Error, Locator, Page, expect
 
 from tests.labextension.conftest import Lab
 
@@ -11,10 +13,45 @@ IDLE = ".jp-Notebook-ExecutionIndicator[data-status=idle]"
 PASSPHRASE = "correct horse battery staple"
 
 
-def open_notebook(page: Page, lab: Lab, name: str) -> None:
+def open_notebook(
+    page: Page, lab: Lab, name: str, *, user: str = "", app: str = "lab/tree"
+) -> None:
     """The notebook, its kernel idle."""
-    page.goto(lab.url(name))
-    page.locator(IDLE).wait_for(state="attached", timeout=60_000)
+    page.goto(lab.url(name, user=user, app=app))
+    started(page)
+
+
+def reload(page: Page) -> None:
+    """The same page anew."""
+    page.reload()
+    started(page)
+
+
+def started(page: Page) -> None:
+    """The page hears the keyboard, and its notebook's kernel is connected and idle.
+
+    The indicator in the toolbar says idle before there is a kernel: a cell that is run then is
+    dropped.
+    """
+    page.wait_for_function(_READY, timeout=60_000)
+
+
+_READY = """() => {
+  const app = window.jupyterapp;
+  const session = app?.shell.currentWidget?.context?.sessionContext;
+  const kernel = session?.isReady ? session.session?.kernel : null;
+  return kernel?.status === 'idle' && kernel.connectionStatus === 'connected' &&
+    app.commands.keyBindings.some(each => each.command === 'notebook:run-cell');
+}"""
+
+
+def sidebar_by_menu(page: Page) -> None:
+    """Show the panel as Notebook 7 has one do it: by its View menu."""
+    page.get_by_role("menuitem", name="View", exact=True).click()
+    items = page.locator(".lm-Menu-item")
+    items.filter(has_text="Left Sidebar").hover()
+    items.filter(has_text="Show MLO").click()
+    page.get_by_role("region", name="MLO", exact=True).wait_for()
 
 
 def panel(page: Page) -> Locator:
@@ -64,9 +101,23 @@ def who_is_here(page: Page) -> None:
 
 
 def run(page: Page, at: int) -> None:
-    """Run one cell."""
-    page.locator(".jp-CodeCell .cm-content").nth(at).click()
+    """Run one cell, by the keyboard, when its editor has the focus."""
+    cell = page.locator(".jp-CodeCell").nth(at)
+    cell.locator(".cm-content").click()
+    expect(cell.locator(".cm-editor")).to_have_class(re.compile("cm-focused"))
+    expect(cell).to_have_class(re.compile("jp-mod-active"))
     page.keyboard.press("Control+Enter")
+
+
+def command_mode(page: Page, at: int, *keys: str) -> None:
+    """Press keys at a cell, outside of its editor."""
+    cell = page.locator(".jp-CodeCell").nth(at)
+    cell.locator(".cm-content").click()
+    expect(cell.locator(".cm-editor")).to_have_class(re.compile("cm-focused"))
+    page.keyboard.press("Escape")
+    expect(cell).to_be_focused()
+    for key in keys:
+        page.keyboard.press(key)
 
 
 def mark(page: Page, at: int, sign: str) -> Locator:

@@ -6,24 +6,21 @@ import re
 
 from playwright.sync_api import Browser, Page
 
-from tests.labextension.conftest import Lab, write_notebook
-from tests.labextension.steps import find_command
-
-_IDLE = ".jp-Notebook-ExecutionIndicator[data-status=idle]"
+from tests.labextension.conftest import PATIENCE, Lab, write_notebook
+from tests.labextension.steps import find_command, open_notebook, run
 
 
 def opened(lab: Lab, browser: Browser, *, unreachable: bool = False) -> tuple[Page, list[str]]:
     """A page with a notebook of two cells, and what its console says."""
     write_notebook(lab.folder / "a.ipynb", "print('ran', 6 * 7)", "print('second')")
     page = browser.new_page()
-    page.set_default_timeout(20_000)
+    page.set_default_timeout(PATIENCE)
     if unreachable:
         page.route(re.compile(r"^[^/]+//[^/]+/jupyter-mlo/"), lambda route: route.abort())
     said: list[str] = []
     page.on("console", lambda message: said.append(message.text))
     page.on("pageerror", lambda error: said.append(str(error)))
-    page.goto(lab.url("a.ipynb"))
-    page.locator(_IDLE).wait_for(timeout=60_000)
+    open_notebook(page, lab, "a.ipynb")
     return page, said
 
 
@@ -43,7 +40,6 @@ def test_panel_status_item_and_commands_are_there(lab: Lab, browser: Browser) ->
 def test_cells_run_where_our_part_of_the_server_does_not_answer(lab: Lab, browser: Browser) -> None:
     page, _ = opened(lab, browser, unreachable=True)
     page.locator(".jp-mlo-badge", has_text="server not reached").wait_for()
-    page.locator(".jp-CodeCell .cm-content").first.click()
-    page.keyboard.press("Shift+Enter")
+    run(page, 0)
     page.locator(".jp-OutputArea-output", has_text="ran 42").wait_for()
     page.close()

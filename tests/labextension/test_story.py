@@ -8,12 +8,12 @@ from playwright.sync_api import Page, expect
 
 from tests.labextension.conftest import Lab, write_notebook
 from tests.labextension.steps import (
-    IDLE,
     PASSPHRASE,
     enrol,
     mark,
     open_notebook,
     panel,
+    reload,
     run,
     save,
     sign_in,
@@ -38,8 +38,7 @@ def test_a_newcomer_enrols_runs_saves_and_can_be_checked(lab: Lab, page: Page) -
     mark(page, 0, "proven")
     mark(page, 1, "proven")
     expect(panel(page).get_by_text("2 executed cells are attributed")).to_be_visible()
-    page.reload()
-    page.locator(IDLE).wait_for(timeout=60_000)
+    reload(page)
     mark(page, 0, "proven")
     # A colleague, in a terminal.
     found = json.loads(lab.jupyter_mlo("verify", "--json", "story.ipynb"))["notebooks"][0]

@@ -70,6 +70,32 @@ def test_a_changed_cell_is_named_and_one_run_again_is_stamped_anew(
     assert verdicts(server, "changed.ipynb") == ["verified"] * 3
 
 
+def test_what_a_restarted_kernel_does_again_is_stamped_again(start: Start) -> None:
+    server = start("ada")
+    ada = server.user("ada")
+    ada.enrol("Ada Sample")
+    kernel = ada.kernel()
+    wire = ada.connect(kernel)
+    first = wire.run("print('again')", "c1")
+    marks(ada, kernel, "c1")
+    ada.save("again.ipynb", notebook(first))
+    ada.save("again.ipynb", notebook(first))
+    stamp = on_disk(server, "again.ipynb")["cells"][0]["metadata"]["mlo"]
+    wire.close()
+    ada.post(f"/api/kernels/{kernel}/restart")
+    again = ada.connect(kernel).run("print('again')", "c1")
+    assert again == first
+    marks(ada, kernel, "c1")
+
+    def stamped() -> bool:
+        ada.save("again.ipynb", notebook(again))
+        return bool(on_disk(server, "again.ipynb")["cells"][0]["metadata"]["mlo"] != stamp)
+
+    until(stamped)
+    found = server.verified("again.ipynb")
+    assert found["holds"]
+
+
 def test_only_what_was_not_run_and_saved_is_an_alarm(
     server: Running, ran: list[dict[str, Any]]
 ) -> None:

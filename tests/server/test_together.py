@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import re
 from collections.abc import Iterator
@@ -218,10 +217,6 @@ def test_what_the_server_s_own_mlo_lacks_is_said(start: Start) -> None:
     assert server.log.read_text().count("server's own MLO seals nothing") == 1
 
 
-@pytest.mark.skipif(
-    importlib.util.find_spec("jupyter_server_nbmodel") is None,
-    reason="jupyter-server-nbmodel is not installed: it takes over how JupyterLab runs cells",
-)
 def test_a_cell_that_the_server_sends_is_its_user_s(start: Start) -> None:
     server = start("ada", "grace", beside=(*BESIDE, "jupyter_server_nbmodel"))
     ada, grace = server.user("ada"), server.user("grace")

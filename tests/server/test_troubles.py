@@ -7,8 +7,9 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
-from tests.server.conftest import PASSPHRASE, Running, Start, notebook, on_disk, until
+from tests.server.conftest import PASSPHRASE, Start, notebook, on_disk, until
 from tests.server.test_attribution import executors, marks, records
 
 #: Another process that writes into the ledger, and takes its time.
@@ -23,9 +24,9 @@ connection.execute("ROLLBACK")
 
 
 @contextmanager
-def held(server: Running, seconds: float) -> Iterator[subprocess.Popen[str]]:
-    """Another process holds the ledger's write lock."""
-    (database,) = (server.root.parent / "mlo").rglob("ledger.sqlite3")
+def held(home: Path, seconds: float) -> Iterator[subprocess.Popen[str]]:
+    """Another process holds the write lock of the ledger that is somewhere below ``home``."""
+    (database,) = home.rglob("ledger.sqlite3")
     command = [sys.executable, "-c", HOLDS, str(database), str(seconds)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as holder:
         assert holder.stdout is not None
@@ -46,7 +47,7 @@ def test_while_the_ledger_is_locked_one_saves_and_signs_in(start: Start) -> None
     ada.save("one.ipynb", notebook(first))
     history = {"path": "one.ipynb"}
     until(lambda: len(ada.get("/jupyter-mlo/notebook/history", **history)["entries"]) == 1)
-    with held(server, 10):
+    with held(server.root.parent / "mlo", 10):
         begun = time.monotonic()
         second = wire.run("'second'", "c2")
         marks(ada, kernel, "c2")

@@ -1,15 +1,16 @@
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { Notification } from '@jupyterlab/apputils';
-import { INotebookCellExecutor, NotebookActions, runCell } from '@jupyterlab/notebook';
+import { INotebookCellExecutor, NotebookActions } from '@jupyterlab/notebook';
 import { ISettingRegistry } from '@jupyterlab/settingregistry';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import { Gate, type IDoorkeeper, type Prompt } from '../gate';
+import { runner } from '../runner';
 import { CommandIDs, DOMAIN, IMloModel, SETTINGS } from '../tokens';
 
 /**
- * JupyterLab's own way to run a cell, behind the gate; takes the place of its default. Where
- * another extension provides one as well (jupyter-collaboration does), the one that is loaded last
- * is used: cells may then not be held here, and what must be refused the server has to refuse.
+ * The way to run a cell behind the gate; takes the place of JupyterLab's and of
+ * jupyter-collaboration's. Where yet another extension provides one, the one that is loaded last is
+ * used: cells may then not be held here, and what must be refused the server has to refuse.
  */
 export const executor: JupyterFrontEndPlugin<INotebookCellExecutor> = {
   id: 'jupyter-mlo:cell-executor',
@@ -64,8 +65,9 @@ export const executor: JupyterFrontEndPlugin<INotebookCellExecutor> = {
       }
     };
     const gate = new Gate(model, prompt, doorkeeper);
-    // Also where another extension's executor is used, as with jupyter-collaboration.
+    // Also where another extension's executor is used.
     NotebookActions.executionScheduled.connect(() => void gate.ran());
+    const running = runner(app.serviceManager.serverSettings);
     return Object.freeze({
       runCell: async (
         options: INotebookCellExecutor.IRunCellOptions
@@ -76,7 +78,7 @@ export const executor: JupyterFrontEndPlugin<INotebookCellExecutor> = {
         if (asks && (!(await gate.pass()) || cell.isDisposed)) {
           return false;
         }
-        return runCell(options);
+        return (await running).runCell(options);
       }
     });
   }
