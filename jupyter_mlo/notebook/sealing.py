@@ -24,7 +24,7 @@ from jupyter_mlo.notebook.matching import Match, Tie
 from jupyter_mlo.notebook.present import PresentCell, sealable
 from jupyter_mlo.notebook.reading import notebook_from_json
 from jupyter_mlo.notebook.remarks import older_than_logged
-from jupyter_mlo.notebook.seals import Sealable, SealedCell, cells_root, make_seal
+from jupyter_mlo.notebook.seals import Sealable, SealedCell, make_seal
 from jupyter_mlo.notebook.stamps import Executed, can_cover, make_stamp
 from jupyter_mlo.notebook.verdicts import Verdict
 from jupyter_mlo.notebook.verification import Examined, examine, newer_record, ruling
@@ -312,7 +312,7 @@ def _unchanged(examined: Examined, whole: Sealable, signer: Signer, meaning: str
     return (
         seal.mlo == signer.mlo
         and meaning in ("held", seal.meaning)
-        and seal.cells.root == short(cells_root(whole.cells))
+        and seal.cells.root == whole.root
         and (seal.nbformat, seal.kernelspec, seal.widgets)
         == (whole.nbformat, whole.kernelspec, whole.widgets)
     )

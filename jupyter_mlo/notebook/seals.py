@@ -13,6 +13,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from jupyter_mlo.errors import NotebookError
@@ -21,6 +22,7 @@ from jupyter_mlo.ledger.merkle import (
     inclusion_holds,
     inclusion_proof,
     leaf_hash,
+    proof_length,
     root_of,
     tree_of,
 )
@@ -167,6 +169,12 @@ def make_proofs(cells: Sequence[SealedCell], positions: Sequence[int]) -> list[P
     ]
 
 
+def proof_size(count: int, position: int, line: str) -> int:
+    """Characters of :meth:`Proof.text` of a line among ``count``, without making the proof."""
+    path = HASH_SIZE * proof_length(position, count)
+    return max(1, (4 * path + 2) // 3) + 1 + len(line)
+
+
 def older_json(older: Sequence[tuple[str, Sequence[int]]]) -> dict[str, Any] | None:
     """The older seals as a new one names them, so that none can be taken away unseen.
 
@@ -207,6 +215,11 @@ class Sealable:
     #: b64u digest of the widget state.
     widgets: str | None
 
+    @cached_property
+    def root(self) -> str:
+        """b64u root over the cells."""
+        return short(cells_root(self.cells))
+
 
 def make_seal(
     signer: Signer,
@@ -235,7 +248,7 @@ def make_seal(
         raise NotebookError(
             f"a seal cannot mean {meaning!r}", hint=f"one of: {', '.join(MEANINGS)}"
         )
-    count, root = len(sealable.cells), short(cells_root(sealable.cells))
+    count, root = len(sealable.cells), sealable.root
     digest = notebook_digest(count, root, sealable.nbformat, sealable.kernelspec, sealable.widgets)
     predicate: dict[str, Any] = {
         "notebook": notebook,
