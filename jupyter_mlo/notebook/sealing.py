@@ -18,7 +18,6 @@ from jupyter_mlo.delegation.signer import Signer
 from jupyter_mlo.delegation.trust import Trust
 from jupyter_mlo.errors import NotebookError, Refused
 from jupyter_mlo.notebook.carried import chains_for, older_seals
-from jupyter_mlo.notebook.digests import short
 from jupyter_mlo.notebook.layout import MEMBER, notebook_json, stamp_json, stamped_json
 from jupyter_mlo.notebook.matching import Match, Tie
 from jupyter_mlo.notebook.present import PresentCell, sealable

@@ -13,7 +13,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from jupyter_mlo.errors import NotebookError
@@ -45,6 +45,8 @@ _ALPHABET: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz01234567
 _FOREIGN: Final = frozenset("+/=")
 #: By length modulo 4: the last characters that leave no unused bit set. No text has length 1.
 _ENDS: Final = ("", "", _ALPHABET[::16], _ALPHABET[::4])
+#: Lines and leaves that are remembered: who saves a notebook again and again, writes the same.
+_REMEMBERED: Final = 4096
 #: Ids that JSON text holds as they are.
 _PLAIN_ID: Final = re.compile(r"[A-Za-z0-9_.-]+")
 
@@ -73,6 +75,7 @@ class SealedCell(NamedTuple):
     source: bytes
     stamp: bytes | None
 
+    @lru_cache(maxsize=_REMEMBERED)  # noqa: B019 – cells are values, and few are kept
     def line(self) -> str:
         """The cell's entry in the list beside a seal, as compact text."""
         return " ".join(
@@ -99,6 +102,7 @@ class SealedCell(NamedTuple):
             raise ValueError("no digest of the source")
         return cls(_KINDS[head[0]], head[2:] or None, cell, source, stamp)
 
+    @lru_cache(maxsize=_REMEMBERED)  # noqa: B019
     def leaf(self, position: int) -> bytes:
         """The hash of the Merkle leaf that the seal signs for this cell at ``position``."""
         if self.id is None:

@@ -2,8 +2,8 @@
 
 Runs inside Jupyter's save, on its event loop: digests and signatures only, and files of our own;
 no ledger, no network, no waiting for anybody but the disk, and for that while Jupyter writes the
-notebook: what is to be published is on disk before the save is answered. Whatever goes wrong here, the notebook is saved, as
-it was sent.
+notebook: what is to be published is on disk before the save is answered. Whatever goes wrong here,
+the notebook is saved, as it was sent.
 """
 
 from __future__ import annotations
@@ -51,6 +51,7 @@ class SaveHook:
         self._app = app
         self._records = RecordStore(app.settings.records)
         self._stamps = RecordStore(app.settings.stamps)
+        self._trust = TrustStore(app.settings)
         self._known = KnownNotebooks()
         #: User and path → how their next save is meant, and until when.
         self._intended: dict[tuple[str, str], tuple[Person, str, datetime]] = {}
@@ -197,7 +198,7 @@ class SaveHook:
         """
         if not signers:
             return SealedNotebook(dict(value), None, (), {}, 0, ())
-        trust = TrustStore(self._app.settings).load()
+        trust = self._trust.load_again()
         pool = self._app.chains.pool(signers.values(), ())
         if known.sealed is not None and signer is not None and not early:
             found = reseal(
