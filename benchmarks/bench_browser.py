@@ -27,7 +27,7 @@ from tests.server.conftest import Running, User, notebook
 _NAME = "long.ipynb"
 _CELLS = 1_000
 _ROUNDS = 4
-_CHARACTERS, _STEPS = 200, 100
+_CHARACTERS, _STEPS = 200, 25
 #: Of the cells that are run to see how soon their marks come.
 _MARKS = 9
 _BUNDLE = 150
@@ -79,9 +79,9 @@ def _disable(lab: Lab) -> None:
 
 def _sealed(lab: Lab) -> bytes:
     """The notebook: every second cell was run, by somebody signed in; all are sealed."""
-    server: Any = Running(
-        lab.folder, f"http://127.0.0.1:{lab.port}", lab.environ, None, {}, lab.log, lab.token
-    )
+    process: Any = None  # runs already
+    url = f"http://127.0.0.1:{lab.port}"
+    server = Running(lab.folder, url, lab.environ, process, {}, lab.log, lab.token)
     ada: User = server.user()
     ada.enrol("Ada Sample")
     wire = ada.connect(ada.kernel())
@@ -164,7 +164,7 @@ def _own(page: Page, lab: Lab) -> Iterator[Figure]:
     fresh.goto(lab.url(_NAME))
     panel(fresh)
     fresh.wait_for_timeout(3_000)  # JupyterLab keeps the layout
-    for _ in range(5):
+    for _ in range(3):
         fresh.goto(f"http://127.0.0.1:{lab.port}/lab")
         fresh.locator(".jp-mlo-cells li").nth(99).wait_for(state="attached")
         found = fresh.evaluate("window.mloTimes")

@@ -31,13 +31,13 @@ class Bench:
         self.troubles: list[str] = []
         self.waiting: list[Any] = []
         watching = SimpleNamespace(failed=self.troubles.append)
-        self.app: Any = SimpleNamespace(
+        app: Any = SimpleNamespace(
             settings=settings,
             watching=watching,
             on_loop=self.waiting.append,
             act=lambda *args, **more: self.told.append(args),
         )
-        self.hook = SaveHook(self.app)
+        self.app, self.hook = app, SaveHook(app)
         self.signer = Person(ALICE, "alice").session()
 
     def publish(self, path: str) -> None:
@@ -121,7 +121,7 @@ def test_what_waits_is_published_once_when_nobody_saves_for_a_moment(
 
 def test_a_pool_is_of_the_very_envelopes_that_were_asked_for(settings: Settings) -> None:
     with ThreadPoolExecutor(1) as workers:
-        chains = Chains(settings, workers, str)
+        chains = Chains(settings, workers, print)
         signer = Person(ALICE, "alice").session()
         first = chains.pool([signer], ())
         assert chains.pool([signer], ()) is first
