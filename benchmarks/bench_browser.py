@@ -145,6 +145,7 @@ def _type(page: Page) -> None:
 
 def _scroll(page: Page) -> None:
     page.evaluate(_SCROLL, _STEPS)
+    page.wait_for_function("steps => window.mloAt > steps", arg=_STEPS, polling=100)
 
 
 def _task_time(session: CDPSession) -> float:
@@ -189,16 +190,22 @@ def _marks(page: Page) -> list[float]:
     return found
 
 
-#: From the top to the end, a part of it in each frame.
-_SCROLL = """steps => new Promise(done => {
+#: From the top to the end, a part of it in each frame; a page that draws none goes on all the same.
+_SCROLL = """steps => {
   const node = jupyterapp.shell.currentWidget.content.outerNode;
-  let at = 0;
+  window.mloAt = 0;
   const step = () => {
-    node.scrollTop = node.scrollHeight * at / steps;
-    if (at++ < steps) requestAnimationFrame(step); else done();
+    node.scrollTop = node.scrollHeight * window.mloAt / steps;
+    window.mloAt += 1;
+    if (window.mloAt <= steps) {
+      let done = false;
+      const once = () => { if (!done) { done = true; step(); } };
+      requestAnimationFrame(once);
+      setTimeout(once, 1000);
+    }
   };
   step();
-})"""
+}"""
 _FRAMES = """() => {
   const times = []; let last = null, going = true;
   const frame = now => {
