@@ -10,6 +10,7 @@ import contextlib
 import os
 import shlex
 import stat
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -24,6 +25,9 @@ from jupyter_mlo.identity.private_files import locked, write_private
 from jupyter_mlo.identity.safe_text import terminal_safe
 from jupyter_mlo.statements.predicates.common import KeyId, MloId
 from jupyter_mlo.statements.predicates.identity import Kind
+
+#: Nanoseconds within which some file system may give two writes one time.
+_COARSE = 3 * 10**9
 
 
 @dataclass(frozen=True)
@@ -130,6 +134,32 @@ class TrustStore:
     def __init__(self, settings: Settings) -> None:
         self._path: Path = settings.trust_file
         self._policy = settings.policy
+        #: What the file was when it was read last, and what stood in it.
+        self._last: tuple[tuple[int, ...], Trust] | None = None
+
+    def load_again(self) -> Trust:
+        """:meth:`load`, for whoever asks over and over: a file that nobody wrote is not read again.
+
+        Every write has another time of change, which nobody can set. Of one that is younger than a
+        clock's coarsest step, another may follow within that step: it is read each time.
+
+        Raises:
+            InvalidInput: as :meth:`load`.
+        """
+        try:
+            found = os.stat(self._path)
+        except OSError:
+            return self.load()
+        state = (
+            *(found.st_dev, found.st_ino, found.st_mode, found.st_uid, found.st_size),
+            *(found.st_mtime_ns, found.st_ctime_ns),
+        )
+        if self._last is not None and self._last[0] == state:
+            return self._last[1]
+        trust = self.load()
+        settled = time.time_ns() - found.st_ctime_ns > _COARSE
+        self._last = (state, trust) if settled else None
+        return trust
 
     def load(self) -> Trust:
         """What is trusted here; nothing where nothing was ever said.

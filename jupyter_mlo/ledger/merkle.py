@@ -104,6 +104,16 @@ def inclusion_proof(index: int, size: int, node: Node) -> list[bytes]:
     return proof[::-1]
 
 
+def proof_length(index: int, size: int) -> int:
+    """How many hashes :func:`inclusion_proof` has for a leaf that is there."""
+    length, start, end = 0, 0, size
+    while end - start > 1:
+        middle = start + _split(end - start)
+        start, end = (start, middle) if index < middle else (middle, end)
+        length += 1
+    return length
+
+
 def consistency_proof(first: int, second: int, node: Node) -> list[bytes]:
     """The proof that the tree of ``second`` leaves continues that of ``first``.
 

@@ -49,16 +49,41 @@ class Outbox:
         Raises:
             OSError: the outbox cannot be written; nobody may be told that they are kept.
         """
+        self.begin(contents)()
+
+    def begin(self, contents: Iterable[Content]) -> Callable[[], None]:
+        """Write statements, and leave the waiting for the disk to whoever calls what is returned.
+
+        Until that has returned nobody may be told that they are kept, and :meth:`flush` does not
+        see them. It must be called, once; from any thread.
+
+        Raises:
+            OSError: the outbox cannot be written, here or there.
+        """
         make_private_folder(self._folder)
         # A clock that was set back must not put a revocation before what it is to follow.
         moment = self._newest()
+        written: list[tuple[Path, Path, int]] = []
         for content in contents:
             path = self._folder / (content.statement_id.hex() + _SUFFIX)
             if not path.exists():
                 # The modification time, never twice the same here, keeps the order.
                 moment = max(moment + 1, time.time_ns())
-                self._write(path, content.envelope, moment)
-        sync_folder(self._folder)
+                try:
+                    written.append((path, *self._write(path, content.envelope, moment)))
+                except BaseException:
+                    _forget(written)
+                    raise
+        return lambda: self._finish(written)
+
+    def _finish(self, written: list[tuple[Path, Path, int]]) -> None:
+        try:
+            for path, temporary, descriptor in written:
+                os.fsync(descriptor)
+                os.replace(temporary, path)
+            sync_folder(self._folder)
+        finally:
+            _forget(written)
 
     def waiting(self) -> int:
         """How many statements wait."""
@@ -113,19 +138,27 @@ class Outbox:
         except FileNotFoundError:
             return []
 
-    def _write(self, path: Path, envelope: bytes, moment: int) -> None:
+    @staticmethod
+    def _write(path: Path, envelope: bytes, moment: int) -> tuple[Path, int]:
+        """A temporary file with all of it, and its open descriptor."""
         temporary = path.with_name(f".{secrets.token_hex(8)}")
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        descriptor = os.open(temporary, flags, 0o600)
         try:
-            with os.fdopen(os.open(temporary, flags, 0o600), "wb") as file:
+            with os.fdopen(descriptor, "wb", closefd=False) as file:
                 file.write(envelope)
-                file.flush()
-                os.utime(file.fileno(), ns=(moment, moment))
-                os.fsync(file.fileno())
-            os.replace(temporary, path)
+            os.utime(descriptor, ns=(moment, moment))
         except BaseException:
-            temporary.unlink(missing_ok=True)
+            _forget([(path, temporary, descriptor)])
             raise
+        return temporary, descriptor
+
+
+def _forget(written: list[tuple[Path, Path, int]]) -> None:
+    """Close what was written, and remove what did not get its name."""
+    for _, temporary, descriptor in written:
+        os.close(descriptor)
+        temporary.unlink(missing_ok=True)
 
 
 def _remove(paths: list[Path]) -> None:

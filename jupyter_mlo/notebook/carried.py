@@ -11,7 +11,7 @@ from jupyter_mlo.delegation.signer import Signer
 from jupyter_mlo.errors import StatementError
 from jupyter_mlo.notebook.layout import MEMBER, SealEntry
 from jupyter_mlo.notebook.sealed import Believed, Sealed
-from jupyter_mlo.notebook.seals import SealedCell, make_proofs
+from jupyter_mlo.notebook.seals import SealedCell, make_proofs, proof_size
 from jupyter_mlo.notebook.verification import Examined
 from jupyter_mlo.statements.envelope import Envelope
 from jupyter_mlo.statements.predicates.identity import Delegation, Enrolment, Membership
@@ -30,7 +30,11 @@ _EACH_LINE: Final = 12
 
 
 def older_seals(
-    sealed: Sealed, value: Mapping[str, Any], cells: Sequence[SealedCell], mlo: str
+    sealed: Sealed,
+    value: Mapping[str, Any],
+    cells: Sequence[SealedCell],
+    mlo: str,
+    taken: int | None = None,
 ) -> tuple[list[SealEntry], int]:
     """The seals that are still needed, newest first.
 
@@ -43,20 +47,23 @@ def older_seals(
         sealed: those that stand in the notebook now.
         value: the notebook with its stamps, without the new seal.
         cells: the list of the new seal.
+        taken: :func:`size_of` of all stamps in ``value``, where that is known.
 
     Returns:
         each with the proofs that are needed; and how many were left out for want of room.
     """
     seals = sorted(sealed.believed(), key=lambda seal: seal.time)
     needed = {(cell.kind, cell.source) for cell in cells}
-    room = _room(value, cells)
+    if taken is None:
+        taken = sum(size_of(_ours(cell.get("metadata"))) for cell in _present(value))
+    room = _room(value, cells) - taken
     dropped = 0
     while True:
         wanted = _assigned(seals, needed)
         seals = [seal for at, seal in enumerate(seals) if wanted[at]]
         wanted = [positions for positions in wanted if positions]
         kept = [_entry(seal, positions) for seal, positions in zip(seals, wanted, strict=True)]
-        if not kept or sum(_size(entry.to_json()) for entry in kept) <= room:
+        if not kept or sum(size_of(entry.to_json()) for entry in kept) <= room:
             return kept[::-1], dropped
         seals.pop(
             min(
@@ -95,29 +102,32 @@ def _entry(seal: Believed, positions: Sequence[int]) -> SealEntry:
     if not seal.cells:
         kept = [proof for proof in seal.proofs if proof.position in positions]
         return SealEntry(envelope, proofs=tuple(kept))
-    proofs = make_proofs(seal.cells, positions)
-    whole = sum(len(cell.line()) + _EACH_LINE for cell in seal.cells)
-    if sum(len(proof.text()) + _EACH_LINE for proof in proofs) < whole:
-        return SealEntry(envelope, proofs=tuple(proofs))
+    lines = [cell.line() for cell in seal.cells]
+    whole = sum(len(line) + _EACH_LINE for line in lines)
+    proofs = sum(proof_size(len(lines), at, lines[at]) + _EACH_LINE for at in positions)
+    if proofs < whole:
+        return SealEntry(envelope, proofs=tuple(make_proofs(seal.cells, positions)))
     return SealEntry(envelope, cells=seal.cells)
 
 
 def _room(value: Mapping[str, Any], cells: Sequence[SealedCell]) -> int:
-    """What the budget leaves for older seals, in bytes."""
-    present = [cell for cell in value["cells"] if isinstance(cell, Mapping)]
-    outputs = sum(len(cell.get("outputs") or ()) for cell in present)
+    """What the budget leaves for stamps and older seals, in bytes."""
+    outputs = sum(len(cell.get("outputs") or ()) for cell in _present(value))
     room = NOTEBOOK_BUDGET + CELL_BUDGET * len(cells) + OUTPUT_BUDGET * outputs
-    room -= sum(_size(_ours(cell.get("metadata"))) for cell in present)
     return (
         room - sum(len(cell.line()) + _EACH_LINE for cell in cells) - 60 * outputs - _ABOUT_CHAINS
     )
+
+
+def _present(value: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [cell for cell in value["cells"] if isinstance(cell, Mapping)]
 
 
 def _ours(metadata: object) -> object:
     return metadata.get(MEMBER) if isinstance(metadata, Mapping) else None
 
 
-def _size(value: object) -> int:
+def size_of(value: object) -> int:
     """About the bytes that a value takes up in an indented file."""
     if value is None:
         return 0

@@ -9,28 +9,26 @@ is no answer, and the notebook is examined as a whole (:mod:`jupyter_mlo.noteboo
 from __future__ import annotations
 
 import hashlib
+import marshal
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-import msgspec
-
 from jupyter_mlo.delegation.pool import Pool
 from jupyter_mlo.delegation.signer import Signer
 from jupyter_mlo.delegation.trust import Trust
-from jupyter_mlo.notebook.carried import older_seals
+from jupyter_mlo.notebook.carried import older_seals, size_of
 from jupyter_mlo.notebook.cells import Cell
 from jupyter_mlo.notebook.claims import Claim
-from jupyter_mlo.notebook.digests import short
 from jupyter_mlo.notebook.layout import MEMBER, notebook_json, read_notebook_entries, stamp_json
 from jupyter_mlo.notebook.matching import Match, Tie
 from jupyter_mlo.notebook.present import sealable
 from jupyter_mlo.notebook.reading import notebook_from_json
 from jupyter_mlo.notebook.sealed import Believed, Sealed
 from jupyter_mlo.notebook.sealing import SealedNotebook, stamp_of, stamped_value
-from jupyter_mlo.notebook.seals import SealedCell, cells_root, make_seal
+from jupyter_mlo.notebook.seals import SealedCell, make_seal
 from jupyter_mlo.notebook.verification import Examined, examine
 from jupyter_mlo.notebook.vouching import RecordSource
 from jupyter_mlo.statements.envelope import Envelope
@@ -44,6 +42,8 @@ class Listed:
     line: SealedCell
     #: As JSON in ``cell.metadata.mlo``; None where it has none.
     stamp: Any
+    #: :func:`~jupyter_mlo.notebook.carried.size_of` it.
+    size: int
 
 
 @dataclass
@@ -62,9 +62,17 @@ class Remembered:
 
 
 def look_of(cell: Mapping[str, Any]) -> bytes:
-    """Digest of a cell's JSON as it is, but for what we write into its metadata."""
+    """Digest of a cell as it is, but for what we write into its metadata.
+
+    Over ``marshal`` of version 2, which names the type and length of each value and knows no
+    references: what differs in anything, be it ``1`` and ``true``, or in the order of members,
+    gives other bytes, and text is copied, not searched for what JSON would escape.
+
+    Raises:
+        ValueError: there is something in it that is not plainly of JSON's types.
+    """
     metadata = {name: value for name, value in cell["metadata"].items() if name != MEMBER}
-    return hashlib.sha256(msgspec.json.encode({**cell, "metadata": metadata})).digest()
+    return hashlib.sha256(marshal.dumps({**cell, "metadata": metadata}, 2)).digest()
 
 
 def remember(
@@ -83,9 +91,12 @@ def remember(
     lines = seals[0].cells
     if len(lines) != len(cells):
         return None
-    looks = [look_of(cell) for cell in cells]
+    try:
+        looks = [look_of(cell) for cell in cells]
+    except ValueError:
+        return None
     listed = {
-        look: Listed(line, cell["metadata"].get(MEMBER))
+        look: _listed(line, cell["metadata"].get(MEMBER))
         for look, cell, line in zip(looks, cells, lines, strict=True)
     }
     sources = {one.position: lines[one.position].source for one in sealed.unvouched}
@@ -118,7 +129,10 @@ def reseal(
     """
     cells: list[Mapping[str, Any]] = list(value["cells"])
     ids = Counter(cell.get("id") for cell in cells)
-    looks = [look_of(cell) for cell in cells]
+    try:
+        looks = [look_of(cell) for cell in cells]
+    except ValueError:
+        return None
     changed = []
     for at, (cell, look) in enumerate(zip(cells, looks, strict=True)):
         if not isinstance(cell.get("id"), str) or ids[cell["id"]] > 1:
@@ -167,7 +181,7 @@ def reseal(
         not stamps
         and said.mlo == signer.mlo
         and meaning in ("held", said.meaning)
-        and said.cells.root == short(cells_root(whole))
+        and said.cells.root == seal_of.root
         and (said.nbformat, said.kernelspec, said.widgets)
         == (seal_of.nbformat, seal_of.kernelspec, seal_of.widgets)
     ):
@@ -181,8 +195,18 @@ def reseal(
         if stamp is not None:
             cell = stamped["cells"][at]
             stamped["cells"][at] = {**cell, "metadata": {**cell["metadata"], MEMBER: stamp}}
+    now_listed = {
+        look: _listed(line, stamp_json(stamps[at]) if at in stamps else None)
+        if at in lines
+        else known.cells[look]
+        for at, (look, line) in enumerate(zip(looks, whole, strict=True))
+    }
     older, dropped = older_seals(
-        Sealed(newest=newest, older=known.seals[1:]), stamped, whole, signer.mlo
+        Sealed(newest=newest, older=known.seals[1:]),
+        stamped,
+        whole,
+        signer.mlo,
+        sum(now_listed[look].size for look in looks),
     )
     seal = make_seal(
         signer,
@@ -219,13 +243,7 @@ def reseal(
                 for one in older
             ),
         ),
-        {
-            look: Listed(
-                line,
-                stamp_json(stamps[at]) if at in stamps else again.get(at),
-            )
-            for at, (look, line) in enumerate(zip(looks, whole, strict=True))
-        },
+        now_listed,
         {look: known.open[look] for look in looks if look in known.open},
     )
     notes = (
@@ -244,6 +262,10 @@ def _without(cell: Mapping[str, Any]) -> dict[str, Any]:
     """The cell without the stamp that it carries: it is of what stood there before."""
     metadata = {name: value for name, value in cell["metadata"].items() if name != MEMBER}
     return {**cell, "metadata": metadata}
+
+
+def _listed(line: SealedCell, stamp: Any) -> Listed:
+    return Listed(line, stamp, size_of(stamp))
 
 
 def _count(records: RecordSource, source: bytes) -> int:

@@ -18,13 +18,12 @@ from jupyter_mlo.delegation.signer import Signer
 from jupyter_mlo.delegation.trust import Trust
 from jupyter_mlo.errors import NotebookError, Refused
 from jupyter_mlo.notebook.carried import chains_for, older_seals
-from jupyter_mlo.notebook.digests import short
 from jupyter_mlo.notebook.layout import MEMBER, notebook_json, stamp_json, stamped_json
 from jupyter_mlo.notebook.matching import Match, Tie
 from jupyter_mlo.notebook.present import PresentCell, sealable
 from jupyter_mlo.notebook.reading import notebook_from_json
 from jupyter_mlo.notebook.remarks import older_than_logged
-from jupyter_mlo.notebook.seals import Sealable, SealedCell, cells_root, make_seal
+from jupyter_mlo.notebook.seals import Sealable, SealedCell, make_seal
 from jupyter_mlo.notebook.stamps import Executed, can_cover, make_stamp
 from jupyter_mlo.notebook.verdicts import Verdict
 from jupyter_mlo.notebook.verification import Examined, examine, newer_record, ruling
@@ -312,7 +311,7 @@ def _unchanged(examined: Examined, whole: Sealable, signer: Signer, meaning: str
     return (
         seal.mlo == signer.mlo
         and meaning in ("held", seal.meaning)
-        and seal.cells.root == short(cells_root(whole.cells))
+        and seal.cells.root == whole.root
         and (seal.nbformat, seal.kernelspec, seal.widgets)
         == (whole.nbformat, whole.kernelspec, whole.widgets)
     )

@@ -13,6 +13,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from jupyter_mlo.errors import NotebookError
@@ -21,6 +22,7 @@ from jupyter_mlo.ledger.merkle import (
     inclusion_holds,
     inclusion_proof,
     leaf_hash,
+    proof_length,
     root_of,
     tree_of,
 )
@@ -43,6 +45,8 @@ _ALPHABET: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz01234567
 _FOREIGN: Final = frozenset("+/=")
 #: By length modulo 4: the last characters that leave no unused bit set. No text has length 1.
 _ENDS: Final = ("", "", _ALPHABET[::16], _ALPHABET[::4])
+#: Lines and leaves that are remembered: who saves a notebook again and again, writes the same.
+_REMEMBERED: Final = 4096
 #: Ids that JSON text holds as they are.
 _PLAIN_ID: Final = re.compile(r"[A-Za-z0-9_.-]+")
 
@@ -71,6 +75,7 @@ class SealedCell(NamedTuple):
     source: bytes
     stamp: bytes | None
 
+    @lru_cache(maxsize=_REMEMBERED)  # noqa: B019 – cells are values, and few are kept
     def line(self) -> str:
         """The cell's entry in the list beside a seal, as compact text."""
         return " ".join(
@@ -97,6 +102,7 @@ class SealedCell(NamedTuple):
             raise ValueError("no digest of the source")
         return cls(_KINDS[head[0]], head[2:] or None, cell, source, stamp)
 
+    @lru_cache(maxsize=_REMEMBERED)  # noqa: B019
     def leaf(self, position: int) -> bytes:
         """The hash of the Merkle leaf that the seal signs for this cell at ``position``."""
         if self.id is None:
@@ -167,6 +173,12 @@ def make_proofs(cells: Sequence[SealedCell], positions: Sequence[int]) -> list[P
     ]
 
 
+def proof_size(count: int, position: int, line: str) -> int:
+    """Characters of :meth:`Proof.text` of a line among ``count``, without making the proof."""
+    path = HASH_SIZE * proof_length(position, count)
+    return max(1, (4 * path + 2) // 3) + 1 + len(line)
+
+
 def older_json(older: Sequence[tuple[str, Sequence[int]]]) -> dict[str, Any] | None:
     """The older seals as a new one names them, so that none can be taken away unseen.
 
@@ -207,6 +219,11 @@ class Sealable:
     #: b64u digest of the widget state.
     widgets: str | None
 
+    @cached_property
+    def root(self) -> str:
+        """b64u root over the cells."""
+        return short(cells_root(self.cells))
+
 
 def make_seal(
     signer: Signer,
@@ -235,7 +252,7 @@ def make_seal(
         raise NotebookError(
             f"a seal cannot mean {meaning!r}", hint=f"one of: {', '.join(MEANINGS)}"
         )
-    count, root = len(sealable.cells), short(cells_root(sealable.cells))
+    count, root = len(sealable.cells), sealable.root
     digest = notebook_digest(count, root, sealable.nbformat, sealable.kernelspec, sealable.widgets)
     predicate: dict[str, Any] = {
         "notebook": notebook,

@@ -37,6 +37,8 @@ class Chains:
         #: Delegation → the chain up to it.
         self._known: dict[str, tuple[Envelope, ...]] = {}
         self._asked: set[str] = set()
+        #: What was wanted last, read: at most saves it is the same.
+        self._last: tuple[tuple[Envelope, ...], Pool] = (), Pool()
 
     def keep(self, signer: Signer) -> None:
         """A session is open."""
@@ -57,7 +59,12 @@ class Chains:
                 self._workers.submit(self._fetch, missing).result(_WAIT)
         for name in names:
             wanted.update((link.statement_id, link) for link in self._known.get(name, ()))
-        return Pool.of(wanted.values())
+        links, pool = tuple(wanted.values()), self._last[1]
+        # By all that the envelopes are: a statement's ID says nothing of its signature.
+        if links != self._last[0]:
+            pool = Pool.of(links)
+            self._last = links, pool
+        return pool
 
     def _fetch(self, names: set[str]) -> None:
         from jupyter_mlo.ledger.store import open_ledger

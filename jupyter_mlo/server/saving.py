@@ -1,14 +1,17 @@
 """Stamps and a seal when a notebook is saved through this server.
 
 Runs inside Jupyter's save, on its event loop: digests and signatures only, and files of our own;
-no ledger, no network, no waiting for anybody. Whatever goes wrong here, the notebook is saved, as
-it was sent.
+no ledger, no network, no waiting for anybody but the disk, and for that while Jupyter writes the
+notebook: what is to be published is on disk before the save is answered. Whatever goes wrong here,
+the notebook is saved, as it was sent.
 """
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterable, Mapping
+import asyncio
+import contextlib
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -83,14 +86,20 @@ class SaveHook:
         self._app = app
         self._records = RecordStore(app.settings.records)
         self._stamps = RecordStore(app.settings.stamps)
+        self._trust = TrustStore(app.settings)
         self._known = KnownNotebooks()
         #: Cells that ran since they were saved: the same again after a restart looks the same.
         self._ran: set[str] = set()
         #: User and path → how their next save is meant, and until when.
         self._intended: dict[tuple[str, str], _Intention] = {}
         #: What waits in the outbox is published when nobody has saved for a moment.
-        self._timer: threading.Timer | None = None
-        self._timing = threading.Lock()
+        self._timer: asyncio.TimerHandle | None = None
+        self._waiting = False
+        #: One may wait for the ledger, which others hold; the other waits for the disk only.
+        self._workers = ThreadPoolExecutor(2, thread_name_prefix="jupyter-mlo-saving")
+        self._flushing: Future[None] | None = None
+        #: Path → its statements on their way to the disk, and what brings them there.
+        self._finishing: dict[str, tuple[Future[None], Callable[[], None]]] = {}
 
     @property
     def records(self) -> RecordStore:
@@ -125,15 +134,18 @@ class SaveHook:
 
     def saved(self, *, model: dict[str, Any], os_path: str, **_: Any) -> None:
         """Called by Jupyter's contents manager after it has written a file."""
-        self._known.written(str(model.get("path", "")).strip("/"), os_path)
+        path = str(model.get("path", "")).strip("/")
+        self._known.written(path, os_path)
+        self._finish(path)
 
     def close(self) -> None:
         """Publish what waits, and close what is open."""
-        with self._timing:
-            waiting = self._timer is not None and self._timer.is_alive()
-            if self._timer is not None:
-                self._timer.cancel()
-        if waiting:
+        for path in list(self._finishing):
+            self._finish(path)
+        if self._timer is not None:
+            self._timer.cancel()
+        self._workers.shutdown(wait=True)
+        if self._waiting:
             self._flush()
         self._records.close()
         self._stamps.close()
@@ -242,7 +254,7 @@ class SaveHook:
         """
         if not signers:
             return SealedNotebook(dict(value), None, (), {}, 0, ())
-        trust = TrustStore(self._app.settings).load()
+        trust = self._trust.load_again()
         pool = self._app.chains.pool(signers.values(), ())
         self._forget_what_ran(value, known)
         if known.sealed is not None and signer is not None and not early:
@@ -330,23 +342,52 @@ class SaveHook:
         from jupyter_mlo.ledger.content import content_of
         from jupyter_mlo.ledger.outbox import Outbox
 
-        Outbox(self._app.settings).put([content_of(one) for one in sealed.to_publish])
-        self._publish_soon()
+        self._finish(path)  # of a save that nobody has told us the end of
+        finish = Outbox(self._app.settings).begin([content_of(one) for one in sealed.to_publish])
+        self._waiting = True
+        future = self._workers.submit(finish)
+        self._finishing[path] = future, finish
         detail = f"{len(sealed.stamps)} cells stamped"
-        self._app.on_loop(lambda: self._app.act("seal", mlo=signer.mlo, path=path, detail=detail))
+
+        def tell() -> None:
+            self._app.act("seal", mlo=signer.mlo, path=path, detail=detail)
+            self._publish_soon()
+
+        future.add_done_callback(lambda _: self._app.on_loop(tell))
+
+    def _finish(self, path: str) -> None:
+        """Have what a save publishes on disk; here, where no worker has come to it yet."""
+        future, finish = self._finishing.pop(path, (None, None))
+        if future is None or finish is None:
+            return
+        try:
+            if future.cancel():
+                finish()
+            else:
+                future.result()
+        except Exception:
+            self._app.watching.failed("keep a seal for the ledger")
 
     def _publish_soon(self) -> None:
-        with self._timing:
-            if self._timer is not None:
-                self._timer.cancel()
-            self._timer = threading.Timer(QUIET, self._flush)
-            self._timer.daemon = True
-            self._timer.start()
+        """On the event loop."""
+        if self._timer is not None:
+            self._timer.cancel()
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(QUIET, self._publish_now)
+
+    def _publish_now(self) -> None:
+        if self._flushing is not None and not self._flushing.done():
+            self._publish_soon()  # the ledger is waited for: one at a time
+            return
+        self._timer = None
+        with contextlib.suppress(RuntimeError):  # the server ends, and sees to it itself
+            self._flushing = self._workers.submit(self._flush)
 
     def _flush(self) -> None:
         """What waits in the outbox, into the ledger."""
         from jupyter_mlo.ledger.publish import publish
 
+        self._waiting = False
         try:
             publish(self._app.settings, [])
         except Exception:

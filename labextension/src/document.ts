@@ -11,8 +11,8 @@ export interface Line {
   kind: string;
   /** Counted from one. */
   position: number;
-  /** Its first line of source. */
-  text: string;
+  /** Its first line of source, asked for only where it is shown: the document is slow to tell. */
+  readonly text: string;
 }
 
 /** What the panel sees of a notebook that is open. */
@@ -22,7 +22,8 @@ export interface IDocument {
   readonly changed: ISignal<unknown, void>;
   /** There is something that no save has kept. */
   readonly dirty: boolean;
-  lines(): Line[];
+  /** The same objects until `changed` is emitted. */
+  lines(): readonly Line[];
   jump(cellId: string): void;
   save(): Promise<void>;
 }
@@ -41,6 +42,7 @@ export class OpenNotebook implements IDocument, IDisposable {
     this.onKernel(context.sessionContext);
     void context.ready.then(() => {
       if (!this._disposed) {
+        this._lines = null;
         panel.content.model?.cells.changed.connect(this.onCells, this);
         this._changed.emit();
         this.notebook.loaded(this.lines().map(line => line.id));
@@ -74,14 +76,8 @@ export class OpenNotebook implements IDocument, IDisposable {
     }
   }
 
-  lines(): Line[] {
-    const cells = this.panel.content.model?.sharedModel.cells ?? [];
-    return cells.map((cell, at) => ({
-      id: cell.getId(),
-      kind: cell.cell_type,
-      position: at + 1,
-      text: cell.source.slice(0, 200).trimStart().split('\n', 1)[0] ?? ''
-    }));
+  lines(): readonly Line[] {
+    return (this._lines ??= linesOf(this.panel.content.model?.sharedModel.cells ?? []));
   }
 
   jump(cellId: string): void {
@@ -119,6 +115,7 @@ export class OpenNotebook implements IDocument, IDisposable {
 
   /** Once in a while: cells come and go in bursts. */
   private onCells(): void {
+    this._lines = null;
     this._due ??= requestAnimationFrame(() => {
       this._due = null;
       if (!this._disposed) {
@@ -127,9 +124,28 @@ export class OpenNotebook implements IDocument, IDisposable {
     });
   }
 
+  private _lines: readonly Line[] | null = null;
   private _due: number | null = null;
   private _disposed = false;
   private readonly _changed = new Signal<this, void>(this);
+}
+
+/** What of a cell is asked for here. */
+interface Told {
+  getId(): string;
+  readonly cell_type: string;
+  readonly source: string;
+}
+
+export function linesOf(cells: readonly Told[]): Line[] {
+  return cells.map((cell, at) => ({
+    id: cell.getId(),
+    kind: cell.cell_type,
+    position: at + 1,
+    get text(): string {
+      return cell.source.slice(0, 200).trimStart().split('\n', 1)[0] ?? '';
+    }
+  }));
 }
 
 /** The notebooks that are open in this window, and the one that is looked at. */

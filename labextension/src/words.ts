@@ -15,10 +15,16 @@ export function timeLeft(seconds: number, trans: TranslationBundle): string {
     : whole;
 }
 
+/** As `toLocaleString` writes it, which would look up the language at each of 1,000 cells. */
+const WRITTEN = new Intl.DateTimeFormat(undefined, {
+  ...{ year: 'numeric', month: 'numeric', day: 'numeric' },
+  ...{ hour: 'numeric', minute: 'numeric', second: 'numeric' }
+});
+
 /** A moment as this reader writes it; what is no moment stays as it came. */
 export function moment(text: string): string {
   const at = new Date(text);
-  return Number.isNaN(at.valueOf()) ? text : at.toLocaleString();
+  return Number.isNaN(at.valueOf()) ? text : WRITTEN.format(at);
 }
 
 /**

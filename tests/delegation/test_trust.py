@@ -11,6 +11,7 @@ import time
 import pytest
 
 from jupyter_mlo.config import Settings
+from jupyter_mlo.delegation import trust as trust_module
 from jupyter_mlo.delegation.trust import Trust, TrustStore
 from jupyter_mlo.errors import InvalidInput, NotFound, Refused
 
@@ -178,3 +179,31 @@ def test_a_file_that_says_no_kinds_is_read_and_written_as_before(settings: Setti
     settings.trust_file.write_text(text.replace('"pins"', f'"kinds": {{"{ADA}": "boss"}}, "pins"'))
     with pytest.raises(InvalidInput, match="kinds"):
         TrustStore(settings).load()
+
+
+def test_a_file_is_read_again_when_anybody_wrote_it(
+    store: TrustStore, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trust_module, "_COARSE", -1)
+    assert store.load_again() == Trust()
+    store.add(ADA, KEY)
+    first = store.load_again()
+    assert first.pins == {ADA: {KEY}}
+    assert store.load_again() is first
+    TrustStore(settings).add(GRACE, OTHER)
+    assert store.load_again().pins == {ADA: {KEY}, GRACE: {OTHER}}
+    before = settings.trust_file.stat()
+    TrustStore(settings).remove(ADA, KEY)
+    TrustStore(settings).add(ADA, OTHER)  # as long as before, and of the time that it had
+    os.utime(settings.trust_file, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert store.load_again().pins == {ADA: {OTHER}, GRACE: {OTHER}}
+    settings.trust_file.chmod(0o666)
+    with pytest.raises(InvalidInput, match="can be written by others"):
+        store.load_again()
+    settings.trust_file.unlink()
+    assert store.load_again() == Trust()
+
+
+def test_a_file_that_was_written_just_now_is_not_remembered(store: TrustStore) -> None:
+    store.add(ADA, KEY)
+    assert store.load_again() is not store.load_again()

@@ -251,7 +251,7 @@ def setting(lab: Lab, plugin: str, **values: object) -> Iterator[None]:
 
 def write_notebook(path: Path, *sources: str, kernel: str = "python3") -> None:
     """A notebook of code cells ``c0``, ``c1`` … that have not run."""
-    cells = [
+    cells: list[dict[str, object]] = [
         {
             "cell_type": "code",
             "id": f"c{at}",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -166,3 +167,58 @@ def test_two_who_flush_at_once_do_not_disturb_each_other(
     outbox.flush(meanwhile)
     assert taken.all == other.all == contents(envelopes[:5])
     assert outbox.waiting() == 0
+
+
+def test_what_is_begun_is_there_when_it_is_finished_and_not_before(
+    settings: Settings, outbox: Outbox, envelopes: list[Envelope]
+) -> None:
+    finish = outbox.begin(contents(envelopes[:2]))
+    assert outbox.waiting() == 0
+    assert outbox.flush(Taken()).count == 0
+    thread = threading.Thread(target=finish)
+    thread.start()
+    thread.join()
+    assert outbox.waiting() == 2
+    assert len(list(settings.outbox.iterdir())) == 2
+    taken = Taken()
+    outbox.flush(taken)
+    assert taken.all == contents(envelopes[:2])
+
+
+def test_each_is_on_disk_before_it_gets_its_name_and_then_the_name(
+    settings: Settings, outbox: Outbox, envelopes: list[Envelope], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[str] = []
+    fsync, replace = os.fsync, os.replace
+
+    def synced(descriptor: int) -> None:
+        done.append("folder" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else "file")
+        fsync(descriptor)
+
+    def renamed(old: Path, new: Path) -> None:
+        done.append("name")
+        replace(old, new)
+
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(os, "replace", renamed)
+    finish = outbox.begin(contents(envelopes[:2]))
+    assert done == []
+    finish()
+    assert done == ["file", "name", "file", "name", "folder"]
+
+
+def test_what_cannot_be_brought_to_the_disk_leaves_nothing_behind(
+    settings: Settings, outbox: Outbox, envelopes: list[Envelope], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finish = outbox.begin(contents(envelopes[:2]))
+
+    def broken(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", broken)
+    before = len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0
+    with pytest.raises(OSError, match="No space"):
+        finish()
+    assert list(settings.outbox.iterdir()) == []
+    if before:
+        assert len(os.listdir("/proc/self/fd")) == before - 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import random
+import sys
 from datetime import timedelta
 from typing import Any
 
@@ -11,8 +12,9 @@ import pytest
 
 from jupyter_mlo.delegation.chain import Pool
 from jupyter_mlo.delegation.trust import Trust
+from jupyter_mlo.notebook.carried import size_of
 from jupyter_mlo.notebook.reading import notebook_from_json
-from jupyter_mlo.notebook.resealing import Remembered, remember, reseal
+from jupyter_mlo.notebook.resealing import Remembered, look_of, remember, reseal
 from jupyter_mlo.notebook.sealing import SealedNotebook, seal_examined
 from jupyter_mlo.notebook.verification import examine
 from tests.notebook.people import (
@@ -197,3 +199,61 @@ def test_another_stamp_than_the_one_that_was_given_is_looked_into() -> None:
     before = document.quick
     document.save()
     assert document.quick == before
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (1, True),
+        (0, False),
+        (1, 1.0),
+        (0.0, -0.0),
+        ("1", 1),
+        (None, False),
+        ([], {}),
+        (["ab", "c"], ["a", "bc"]),
+        ({"a": 1, "b": 2}, {"b": 2, "a": 1}),
+        ("\ud83d", "\ud83e"),
+    ],
+)
+def test_a_cell_looks_the_same_only_where_nothing_at_all_differs(one: Any, other: Any) -> None:
+    cells = [code("1", "c"), code("1", "c"), code("1", "c")]
+    for cell, data in zip(cells, (one, other, copy.deepcopy(one)), strict=True):
+        shown = {"output_type": "display_data", "metadata": {}, "data": {"application/json": data}}
+        cell["outputs"] = [shown]
+    first, second, third = map(look_of, cells)
+    assert first != second
+    assert first == third
+
+
+def test_how_text_is_held_in_memory_makes_no_other_look() -> None:
+    names = ("".join(["te", "xt"]), "text", sys.intern("".join(["tex", "t"])))
+    assert len({look_of({**code(name, "c"), "twice": [name, name]}) for name in names}) == 1
+
+
+def test_what_is_not_plainly_of_json_s_types_is_examined_as_a_whole() -> None:
+    class Node(dict[str, Any]):
+        """As nbformat's."""
+
+    document = Document()
+    document.kernels[0].run(document.value["cells"][0], stream("a\n"))
+    document.save()
+    for output in document.value["cells"][0]["outputs"]:
+        output["metadata_"] = Node()
+    before = document.quick
+    quick, slow = document.save()
+    assert (document.quick, document.known) == (before, None)
+    assert lines(quick) == lines(slow)
+
+
+def test_what_stamps_take_up_is_remembered_rightly() -> None:
+    document = Document()
+    for at in (0, 1, 0, 2):
+        document.kernels[0].now = document.now
+        document.kernels[0].run(document.value["cells"][at], stream(f"{document.now}\n"))
+        document.save()
+        assert document.known is not None
+        cells = document.value["cells"]
+        known = [document.known.cells[look_of(cell)].size for cell in cells]
+        assert known == [size_of(cell["metadata"].get("mlo")) for cell in cells]
+    assert document.quick == 3

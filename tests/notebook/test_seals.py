@@ -18,6 +18,7 @@ from jupyter_mlo.notebook.seals import (
     from_b64u,
     make_proofs,
     notebook_digest,
+    proof_size,
 )
 
 digests = st.binary(min_size=32, max_size=32)
@@ -152,3 +153,20 @@ def test_base64url_has_one_form(data: bytes) -> None:
         except ValueError:
             continue
         assert short(decoded) == other
+
+
+@given(st.lists(cells, min_size=1, max_size=40), st.data())
+def test_how_long_a_proof_is_can_be_told_without_making_it(
+    many: list[SealedCell], data: st.DataObject
+) -> None:
+    at = data.draw(st.integers(0, len(many) - 1))
+    (proof,) = make_proofs(many, [at])
+    assert proof_size(len(many), at, many[at].line()) == len(proof.text())
+
+
+def test_a_remembered_leaf_is_of_its_cell_at_its_position() -> None:
+    one = SealedCell("code", "c", b"c" * 32, b"s" * 32, None)
+    for other in (one._replace(stamp=b"t" * 32), one._replace(id="d"), one._replace(kind="raw")):
+        assert one.line() != other.line()
+        assert one.leaf(0) != other.leaf(0)
+    assert one.leaf(0) != one.leaf(1)

@@ -82,7 +82,10 @@ export function CellList(props: CellListProps): React.JSX.Element {
           type="button"
           className="jp-mod-styled"
           onClick={() => {
-            setMost(most + 5 * PAGE);
+            // In slices between frames: whoever types meanwhile need not wait for them.
+            React.startTransition(() => {
+              setMost(most + 5 * PAGE);
+            });
           }}
         >
           {trans.__('More cells (%1)', shown.length - most)}
