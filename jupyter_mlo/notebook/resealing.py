@@ -100,7 +100,8 @@ def remember(
         for look, cell, line in zip(looks, cells, lines, strict=True)
     }
     sources = {one.position: lines[one.position].source for one in sealed.unvouched}
-    open_ = {looks[at]: (source, _count(records, source)) for at, source in sources.items()}
+    counts = {source: _count(records, source) for source in set(sources.values())}
+    open_ = {looks[at]: (source, counts[source]) for at, source in sources.items()}
     return Remembered(entries.notebook, entries.parent, entries.chains, tuple(seals), listed, open_)
 
 
@@ -133,14 +134,16 @@ def reseal(
         looks = [look_of(cell) for cell in cells]
     except ValueError:
         return None
-    changed = []
+    changed, counts = [], dict[bytes, int]()
     for at, (cell, look) in enumerate(zip(cells, looks, strict=True)):
         if not isinstance(cell.get("id"), str) or ids[cell["id"]] > 1:
             return None
         listed = known.cells.get(look)
         if look in known.open:
             source, count = known.open[look]
-            if _count(records, source) != count:
+            if source not in counts:
+                counts[source] = _count(records, source)
+            if counts[source] != count:
                 return None
         if listed is None:
             changed.append(at)

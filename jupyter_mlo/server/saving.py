@@ -8,11 +8,7 @@ the notebook is saved, as it was sent.
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +19,6 @@ from jupyter_mlo.delegation.trust import TrustStore
 from jupyter_mlo.errors import MloError, SessionError
 from jupyter_mlo.identity.safe_text import terminal_safe
 from jupyter_mlo.ledger.records import RecordStore
-from jupyter_mlo.notebook.present import present_cells, shown_digest
 from jupyter_mlo.notebook.reading import Notebook, notebook_from_json
 from jupyter_mlo.notebook.resealing import look_of, remember, reseal
 from jupyter_mlo.notebook.sealing import SealedNotebook, seal_examined, stamp_examined
@@ -31,7 +26,9 @@ from jupyter_mlo.notebook.stamps import place_of
 from jupyter_mlo.notebook.verification import examine
 from jupyter_mlo.server import metrics
 from jupyter_mlo.server.answers import Intended, Written
+from jupyter_mlo.server.intentions import Intentions
 from jupyter_mlo.server.known import Known, KnownNotebooks
+from jupyter_mlo.server.publishing import Publishing
 from jupyter_mlo.statements.envelope import Envelope
 
 if TYPE_CHECKING:
@@ -39,26 +36,10 @@ if TYPE_CHECKING:
     from jupyter_mlo.server.app import MloApp
     from jupyter_mlo.server.people import Person
 
-#: Seconds after the last save until seals are put into the ledger.
-QUIET = 0.5
-#: How long what a person means to say waits for their save.
-INTENDED = timedelta(minutes=1)
-#: Intentions that wait at once.
-_INTENTIONS = 1_000
 #: Cells that have run and were not saved yet that are remembered.
 _RAN = 100_000
 #: How often the server's own MLO seals a notebook in which people only write.
 SERVED = timedelta(seconds=30)
-
-
-@dataclass(frozen=True)
-class _Intention:
-    """How somebody means their next save, of what, and until when."""
-
-    person: Person
-    meaning: str
-    shown: str
-    until: datetime
 
 
 class _Execution(msgspec.Struct):
@@ -90,16 +71,8 @@ class SaveHook:
         self._known = KnownNotebooks()
         #: Cells that ran since they were saved: the same again after a restart looks the same.
         self._ran: set[str] = set()
-        #: User and path → how their next save is meant, and until when.
-        self._intended: dict[tuple[str, str], _Intention] = {}
-        #: What waits in the outbox is published when nobody has saved for a moment.
-        self._timer: asyncio.TimerHandle | None = None
-        self._waiting = False
-        #: One may wait for the ledger, which others hold; the other waits for the disk only.
-        self._workers = ThreadPoolExecutor(2, thread_name_prefix="jupyter-mlo-saving")
-        self._flushing: Future[None] | None = None
-        #: Path → its statements on their way to the disk, and what brings them there.
-        self._finishing: dict[str, tuple[Future[None], Callable[[], None]]] = {}
+        self._intentions = Intentions()
+        self._publishing = Publishing(app)
 
     @property
     def records(self) -> RecordStore:
@@ -115,12 +88,9 @@ class SaveHook:
         now = self._app.clock()
         if self._app.sessions.signer(person, now) is None:
             raise SessionError("you are not signed in", hint="sign in in the MLO panel")
-        intention = _Intention(person, meaning, shown, now + INTENDED)
-        if len(self._intended) >= _INTENTIONS:
-            self._intended.pop(next(iter(self._intended)))
-        self._intended[_name(person), path] = intention
-        self._app.together.nudge(path, timedelta())
-        return Intended(path=path, meaning=meaning, seconds=int(INTENDED.total_seconds()))
+        seconds = self._intentions.add(person, path, meaning, shown, now)
+        self._app.together.touch(path)
+        return Intended(path=path, meaning=meaning, seconds=seconds)
 
     def ran(self, cell: str) -> None:
         """A cell has run: its stamp is of another execution from now on. On the event loop."""
@@ -136,17 +106,11 @@ class SaveHook:
         """Called by Jupyter's contents manager after it has written a file."""
         path = str(model.get("path", "")).strip("/")
         self._known.written(path, os_path)
-        self._finish(path)
+        self._publishing.finish(path)
 
     def close(self) -> None:
         """Publish what waits, and close what is open."""
-        for path in list(self._finishing):
-            self._finish(path)
-        if self._timer is not None:
-            self._timer.cancel()
-        self._workers.shutdown(wait=True)
-        if self._waiting:
-            self._flush()
+        self._publishing.close()
         self._records.close()
         self._stamps.close()
 
@@ -176,7 +140,7 @@ class SaveHook:
         now = self._app.clock()
         person = self._saver()
         background = person is None
-        person, meaning = self._meant(person, path, value, now)
+        person, meaning = self._intentions.take(person, path, value, now)
         signer = None if person is None else self._app.sessions.signer(person, now)
         served = signer is None and background
         if served:
@@ -191,7 +155,12 @@ class SaveHook:
             model["content"] = sealed.value
             self._keep(sealed)
         if signer is not None and sealed.seal is not None:
-            self._publish(sealed, signer, path)
+            detail, mlo = f"{len(sealed.stamps)} cells stamped", signer.mlo
+            self._publishing.begin(
+                path,
+                sealed.to_publish,
+                lambda: self._app.act("seal", mlo=mlo, path=path, detail=detail),
+            )
             known.served = now if served else None
         self._known.remember(path, known, sealed.value)
         if background:
@@ -201,23 +170,6 @@ class SaveHook:
         if sealed.seal is not None:
             return "sealed"
         return "stamped" if sealed.stamps else "unsealed" if signer is None else "unchanged"
-
-    def _meant(
-        self, person: Person | None, path: str, value: Mapping[str, Any], now: datetime
-    ) -> tuple[Person | None, str]:
-        """Who seals, and what they mean: in the background, whoever has just said that they do.
-
-        What they mean they say of what they were shown, and of nothing else.
-        """
-        for (username, where), intention in list(self._intended.items()):
-            if now >= intention.until:
-                del self._intended[username, where]
-            elif where == path and (person is None or _name(person) == username):
-                del self._intended[username, where]
-                notebook = notebook_from_json(value)
-                if shown_digest(notebook, present_cells(notebook)) == intention.shown:
-                    return intention.person, intention.meaning
-        return person, "held"
 
     def _saver(self) -> Person | None:
         """Who saves, if it is a request of somebody's to save.
@@ -337,66 +289,6 @@ class SaveHook:
             source = _source_of(stamp)
             if source is not None:
                 self._stamps.append(stamp, source, cell_id if isinstance(cell_id, str) else None)
-
-    def _publish(self, sealed: SealedNotebook, signer: Signer, path: str) -> None:
-        from jupyter_mlo.ledger.content import content_of
-        from jupyter_mlo.ledger.outbox import Outbox
-
-        self._finish(path)  # of a save that nobody has told us the end of
-        finish = Outbox(self._app.settings).begin([content_of(one) for one in sealed.to_publish])
-        self._waiting = True
-        future = self._workers.submit(finish)
-        self._finishing[path] = future, finish
-        detail = f"{len(sealed.stamps)} cells stamped"
-
-        def tell() -> None:
-            self._app.act("seal", mlo=signer.mlo, path=path, detail=detail)
-            self._publish_soon()
-
-        future.add_done_callback(lambda _: self._app.on_loop(tell))
-
-    def _finish(self, path: str) -> None:
-        """Have what a save publishes on disk; here, where no worker has come to it yet."""
-        future, finish = self._finishing.pop(path, (None, None))
-        if future is None or finish is None:
-            return
-        try:
-            if future.cancel():
-                finish()
-            else:
-                future.result()
-        except Exception:
-            self._app.watching.failed("keep a seal for the ledger")
-
-    def _publish_soon(self) -> None:
-        """On the event loop."""
-        if self._timer is not None:
-            self._timer.cancel()
-        loop = asyncio.get_running_loop()
-        self._timer = loop.call_later(QUIET, self._publish_now)
-
-    def _publish_now(self) -> None:
-        if self._flushing is not None and not self._flushing.done():
-            self._publish_soon()  # the ledger is waited for: one at a time
-            return
-        self._timer = None
-        with contextlib.suppress(RuntimeError):  # the server ends, and sees to it itself
-            self._flushing = self._workers.submit(self._flush)
-
-    def _flush(self) -> None:
-        """What waits in the outbox, into the ledger."""
-        from jupyter_mlo.ledger.publish import publish
-
-        self._waiting = False
-        try:
-            publish(self._app.settings, [])
-        except Exception:
-            self._app.watching.failed("put a seal into the ledger: it waits in the outbox")
-
-
-def _name(person: Person) -> str:
-    """Under which a person's next save is waited for; anonymous users are all the account."""
-    return "" if person.shared else person.username
 
 
 def _sources(notebook: Notebook) -> list[bytes]:

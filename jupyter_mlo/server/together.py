@@ -43,8 +43,12 @@ class SharedDocuments:
         carried = dict(cells)
         self._soon(path, _AFTER, lambda document: _carry(document, notebook, carried))
 
+    def touch(self, path: str) -> None:
+        """Have the open document saved once more, now."""
+        self._soon(path, 0, _touch)
+
     def nudge(self, path: str, after: timedelta) -> None:
-        """Have the open document saved once more, after a while."""
+        """The same after a while, once for all who ask meanwhile."""
         if path not in self._nudged:
             self._nudged.add(path)
             self._soon(path, after.total_seconds(), _touch, lambda: self._nudged.discard(path))

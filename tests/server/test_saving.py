@@ -295,12 +295,12 @@ def test_what_another_ran_elsewhere_is_not_stamped_here_nor_taken_from_there(
     other = grace.kernel(notebook="taken.ipynb")
     grace.save("taken.ipynb", notebook(copy.deepcopy(cell)))
     assert "mlo" not in on_disk(server, "taken.ipynb")["cells"][0]["metadata"]
-    grace.connect(other).run("evaluate = 1; evaluate", "c1")
+    own = grace.connect(other).run("evaluate = 1; evaluate", "c1")
     marks(grace, other, "c1")
     ada.save("hers.ipynb", notebook(copy.deepcopy(cell)))
     found = server.verified("hers.ipynb")
     assert (found["cells"][0]["mlo"], found["holds"]) == (user_id(ada), True)
-    grace.save("taken.ipynb", notebook(copy.deepcopy(cell)))
+    grace.save("taken.ipynb", notebook(own))
     taken = server.verified("taken.ipynb")
     assert taken["cells"][0]["mlo"] == user_id(grace)
     assert taken["notebook"] != found["notebook"]

@@ -16,7 +16,7 @@ import pytest
 
 from jupyter_mlo.config import Settings
 from jupyter_mlo.ledger.outbox import Outbox
-from jupyter_mlo.server import saving
+from jupyter_mlo.server import publishing
 from jupyter_mlo.server.chains import Chains
 from jupyter_mlo.server.saving import SaveHook
 from tests.notebook.people import ALICE, Person
@@ -35,14 +35,12 @@ class Bench:
             settings=settings,
             watching=watching,
             on_loop=self.waiting.append,
-            act=lambda *args, **more: self.told.append(args),
         )
         self.app, self.hook = app, SaveHook(app)
         self.signer = Person(ALICE, "alice").session()
 
     def publish(self, path: str) -> None:
-        sealed: Any = SimpleNamespace(to_publish=self.signer.chain, stamps={})
-        self.hook._publish(sealed, self.signer, path)
+        self.hook._publishing.begin(path, self.signer.chain, lambda: self.told.append(path))
 
     def saved(self, path: str) -> int:
         """How many statements are on disk when a save is answered."""
@@ -54,7 +52,7 @@ class Bench:
 def bench(settings: Settings) -> Iterator[Bench]:
     found = Bench(settings)
     yield found
-    found.hook._workers.shutdown(wait=True)
+    found.hook._publishing._workers.shutdown(wait=True)
 
 
 def test_what_is_published_is_on_disk_before_the_save_is_answered(
@@ -76,7 +74,7 @@ def test_what_is_published_is_on_disk_before_the_save_is_answered(
 def test_no_save_waits_for_workers_that_wait_for_others(bench: Bench) -> None:
     free = threading.Event()
     for _ in range(2):
-        bench.hook._workers.submit(free.wait, 30)
+        bench.hook._publishing._workers.submit(free.wait, 30)
     bench.publish("a.ipynb")
     assert bench.saved("b.ipynb") == 0
     assert bench.saved("a.ipynb") == len(bench.signer.chain)
@@ -99,8 +97,10 @@ def test_what_waits_is_published_once_when_nobody_saves_for_a_moment(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     published: list[float] = []
-    monkeypatch.setattr(saving, "QUIET", 0.1)
-    monkeypatch.setattr(bench.hook, "_flush", lambda: published.append(time.monotonic()))
+    monkeypatch.setattr(publishing, "QUIET", 0.1)
+    monkeypatch.setattr(
+        bench.hook._publishing, "_flush", lambda: published.append(time.monotonic())
+    )
 
     async def save_thrice() -> float:
         loop = asyncio.get_running_loop()
