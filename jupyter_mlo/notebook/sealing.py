@@ -104,6 +104,7 @@ def seal_examined(
     meaning: str = "held",
     placed: Mapping[str, str] | None = None,
     stampers: Mapping[str, Signer] | None = None,
+    of_anybody: bool = False,
 ) -> SealedNotebook:
     """:func:`seal_notebook` for a notebook that has been examined: this ``value``, as it is.
 
@@ -113,6 +114,7 @@ def seal_examined(
         placed: execution → the notebook in which it was stamped before. One execution is of one
             notebook: a notebook that has lost its ID gets that back, and of a cell that was
             copied into another one no second stamp is made.
+        of_anybody: where nothing has changed since somebody sealed it, no other seal is wanted.
     """
     made = _new_stamps(examined, placed or {}, stampers or {signer.mlo: signer}, now)
     notebook_id, stamps, reasons = made.notebook, made.stamps, made.reasons
@@ -121,7 +123,11 @@ def seal_examined(
     whole = sealable(examined.notebook, cells)
     unvouched, kept = _remaining(examined, stamps, reasons)
     newest = examined.sealed.newest
-    if newest is not None and not stamps and _unchanged(examined, whole, signer, meaning):
+    if (
+        newest is not None
+        and not stamps
+        and _unchanged(examined, whole, signer, meaning, of_anybody)
+    ):
         again = (*examined.entries.chains, newest.claim.envelope)
         return SealedNotebook(dict(value), None, again, {}, kept, unvouched)
     signers = tuple(used.values())
@@ -299,8 +305,10 @@ def _remaining(
     return tuple(unvouched), kept
 
 
-def _unchanged(examined: Examined, whole: Sealable, signer: Signer, meaning: str) -> bool:
-    """Whether the newest seal is this MLO's and says all that a new one would say.
+def _unchanged(
+    examined: Examined, whole: Sealable, signer: Signer, meaning: str, of_anybody: bool
+) -> bool:
+    """Whether the newest seal is this MLO's, or anybody's, and says all that a new one would say.
 
     Holding what is there says no more than any other meaning does.
     """
@@ -309,7 +317,7 @@ def _unchanged(examined: Examined, whole: Sealable, signer: Signer, meaning: str
         return False
     seal = newest.claim.seal
     return (
-        seal.mlo == signer.mlo
+        (of_anybody or seal.mlo == signer.mlo)
         and meaning in ("held", seal.meaning)
         and seal.cells.root == whole.root
         and (seal.nbformat, seal.kernelspec, seal.widgets)

@@ -150,7 +150,9 @@ class SaveHook:
             signers[signer.mlo] = signer
         early = served and known.served is not None and now - known.served < SERVED
         records = self._records_for(path, None if background or signer is None else signer.mlo)
-        sealed = self._sealed(value, known, signer, signers, meaning, now, records, early=early)
+        sealed = self._sealed(
+            value, known, signer, signers, meaning, now, records, served=served, early=early
+        )
         if sealed.seal is not None or sealed.stamps:
             model["content"] = sealed.value
             self._keep(sealed)
@@ -197,11 +199,13 @@ class SaveHook:
         now: datetime,
         records: RecordSource,
         *,
+        served: bool,
         early: bool,
     ) -> SealedNotebook:
         """With the stamps that records vouch for, and with a seal if somebody seals.
 
         Args:
+            served: the server's own MLO seals.
             early: it was sealed just now, so that only new stamps are a reason for another seal.
         """
         if not signers:
@@ -221,6 +225,7 @@ class SaveHook:
                 records=records,
                 placed=self._placed,
                 meaning=meaning,
+                of_anybody=served,
             )
             if found is not None:
                 known.sealed = found[1]
@@ -243,6 +248,7 @@ class SaveHook:
             meaning=meaning,
             placed=placed,
             stampers=signers,
+            of_anybody=served,
         )
         known.sealed = remember(sealed, examined, records)
         return sealed
