@@ -30,7 +30,7 @@ def test_panel_status_item_and_commands_are_there(lab: Lab, browser: Browser) ->
     section = page.get_by_role("region", name="MLO", exact=True)
     section.get_by_text("Who you are").wait_for()
     section.get_by_text("This notebook", exact=True).wait_for()
-    section.get_by_role("form", name="Sign in").wait_for()
+    section.get_by_role("form", name="Enrol").wait_for()
     find_command(page, "Show Who Executed Each Cell")
     assert not [line for line in said if "Failed to create module" in line]
     assert not [line for line in said if "jupyter-mlo" in line and "no marks for" not in line]

@@ -53,7 +53,7 @@ def someone_here(page: Page, name: str) -> None:
     """This person is signed in: as before, or enrolled now."""
     who = panel(page)
     out = who.get_by_role("button", name="Sign out")
-    who.get_by_role("form", name="Sign in").or_(out).wait_for()
+    who.get_by_role("form", name="Enrol").or_(out).wait_for()
     if not out.is_visible():
         enrol(page, name)
 

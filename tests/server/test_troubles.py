@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.server.conftest import PASSPHRASE, Start, notebook, on_disk, until
-from tests.server.test_attribution import executors, marks, records
+from tests.server.test_attribution import executors, marks
 
 #: Another process that writes into the ledger, and takes its time.
 HOLDS = """
@@ -80,7 +80,7 @@ def test_what_a_killed_server_saw_is_its_executors_after_they_sign_in_again(star
     cells = [one.run("'ada'", "c1"), two.run("'grace'", "c2")]
     marks(ada, kernel, "c1", "c2")
     one.send("execute_request", {"code": "import time; time.sleep(60)", "silent": False})
-    until(lambda: records(server) == 2)
+    until(lambda: server.records() == 2)
     server.process.kill()
     server.process.wait(10)
     server.begin()
