@@ -66,6 +66,9 @@ class Ending:
         self.failed_cell: Exception | None = None
         #: What the run's kernel has put on record.
         self.statements: tuple[Envelope, ...] = ()
+        #: What has ended the run early.
+        self.error: BaseException | None = None
+        self.sealed = False
         self.outcome: RunOutcome | None = None
         self.reason: str | None = None
         #: How many statements of the run the ledger has, and how many wait for it.
@@ -77,6 +80,7 @@ class Ending:
     def begin(self, error: BaseException | None) -> None:
         """Nothing of the notebook changes any more; ``error`` is what ended it early."""
         self._run.finished = self._run.now()
+        self.error = error
         self._thread = threading.Thread(target=self._end, args=(error,), name="mlo-ending")
         self._thread.start()
 
@@ -112,6 +116,7 @@ class Ending:
             signer = signer.quoting(head) if head is not None else signer
             with self._said("The notebook is not sealed"):
                 seal = self._seal(signer)
+        self.sealed = seal is not None
         self._journal(outcome, seal)
         self._write(error)
         if signer is None:
