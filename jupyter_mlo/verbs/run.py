@@ -21,6 +21,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from jupyter_mlo.errors import InvalidInput
+
 if TYPE_CHECKING:
     from jupyter_mlo.runs.batch.results import Result
     from jupyter_mlo.verbs.context import Context
@@ -140,7 +142,8 @@ def _run(arguments: argparse.Namespace, context: Context, server: Any) -> int:
     with Withheld() as secrets, Together(context.settings) as on_record:
         around = Surrounding(
             settings=context.settings,
-            folder=Path(plan.cwd).absolute() if plan.cwd else Path.cwd(),
+            folder=Path.cwd(),
+            cwd=_folder(plan.cwd),
             on_record=on_record,
             secrets=secrets,
             mandates=tuple(plan.mandates),
@@ -151,22 +154,31 @@ def _run(arguments: argparse.Namespace, context: Context, server: Any) -> int:
         )
         for remark in check_all(plan.jobs, around):
             context.note(remark)
-        done = None
+        done: dict[int, str] = {}
         if arguments.resume:
-            from jupyter_mlo.runs.batch.resume import Evidence
+            from jupyter_mlo.verbs.run_resume import done_before
 
-            done = Evidence(around).why_done
+            done = done_before(plan.jobs, around, context)
         manner = Manner(plan.workers, plan.retries, plan.keep_going, done)
         with shown(plan.jobs, context) as show:
             results, interrupted = run_batch(plan.jobs, around, manner, show, server)
     if arguments.index:
         from jupyter_mlo.runs.batch.index import write_index
+        from jupyter_mlo.verbs.shown_people import names_here
 
-        write_index(Path(arguments.index), results, context.settings, context.now())
+        names = names_here(context.settings)
+        write_index(Path(arguments.index), results, names, context.now())
     _report(results, arguments, context)
     if interrupted:
         return 130
     return 0 if all(result.good for result in results) else 1
+
+
+def _folder(text: str | None) -> Path:
+    path = Path.cwd() / (text or "")
+    if not path.is_dir():
+        raise InvalidInput(f"there is no folder {text}", hint="--cwd names where kernels run")
+    return path
 
 
 def _report(results: list[Result], arguments: argparse.Namespace, context: Context) -> None:

@@ -81,18 +81,16 @@ def _jobs(arguments: argparse.Namespace, file: PlanFile | None) -> list[Job]:
             raise InvalidInput(
                 "no notebook is named", hint="jupyter mlo run NOTEBOOK… --out runs/{notebook}.ipynb"
             )
-        _needed(arguments.out)
         return expand(
             arguments.notebooks,
             parameters=parameters,
             grid=grid,
-            out=arguments.out,
+            out=_needed(arguments.out),
             kernel=arguments.kernel,
         )
     jobs: list[Job] = []
     for each in file.runs:
-        out = arguments.out or each.out or file.out
-        _needed(out)
+        out = _needed(arguments.out or each.out or file.out)
         fixed = {**file.parameters, **each.parameters, **parameters}
         varied = {**file.grid, **each.grid, **grid}
         # What is nearer counts: a value given here takes the place of a grid given further out.
@@ -113,8 +111,9 @@ def _jobs(arguments: argparse.Namespace, file: PlanFile | None) -> list[Job]:
     return jobs
 
 
-def _needed(out: str | None) -> None:
+def _needed(out: str | None) -> str:
     if not out:
         raise InvalidInput(
             "it is not said where outputs go", hint="say it: --out runs/{notebook}.ipynb"
         )
+    return out

@@ -43,7 +43,9 @@ class Surrounding:
     """What all attempts of a batch have in common."""
 
     settings: Settings
+    #: What paths of notebooks are relative to, and where kernels run.
     folder: Path
+    cwd: Path
     on_record: OnRecord
     #: Secret variables that were withheld.
     secrets: Mapping[str, str]
@@ -161,7 +163,7 @@ class Attempt:
             source=around.folder / job.source if local else None,
             complain=self._say,
             announce=lambda text: None,
-            folder=around.folder,
+            folder=around.cwd,
         )
         self._kernel_name = kernel_name
         clear(nb, now)
@@ -171,7 +173,7 @@ class Attempt:
 
     async def start(self, kernels: Kernels) -> None:
         """Start its kernel and wait until it is ready; what is wrong shows in :meth:`execute`."""
-        self._kernel = await kernels.start(self._kernel_name, self._environ, self._around.folder)
+        self._kernel = await kernels.start(self._kernel_name, self._environ, self._around.cwd)
         await self._kernel.ready(self._around.start_timeout)
 
     async def execute(self, fault: BaseException | None = None) -> None:

@@ -10,8 +10,8 @@ import asyncio
 import contextlib
 import signal
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from jupyter_mlo.errors import MloError
@@ -46,8 +46,8 @@ class Manner:
     #: Further attempts after a fault of the infrastructure.
     retries: int = 1
     keep_going: bool = False
-    #: What needs not be run again; empty text where it must, else why not.
-    done: Callable[[Job], str] | None = None
+    #: Number of each job that needs not be run again → why not.
+    done: Mapping[int, str] = field(default_factory=dict)
 
 
 class Batch:
@@ -120,11 +120,9 @@ class Batch:
     async def _job(self, result: Result) -> None:
         began = time.monotonic()
         try:
-            if self._manner.done is not None:
-                why = await asyncio.to_thread(self._manner.done, result.job)
-                if why:
-                    result.status, result.reason = "kept", why
-                    return
+            if result.job.number in self._manner.done:
+                result.status, result.reason = "kept", self._manner.done[result.job.number]
+                return
             for left in range(self._manner.retries, -1, -1):
                 again = await self._attempt(result)
                 if not again or not left or self._over:
@@ -166,6 +164,7 @@ class Batch:
                     await attempt.start(self._kernels)
                 except KernelFault as error:
                     fault = error
+                    result.remark(str(error))
                 async with self._running:
                     if self._over:
                         return False

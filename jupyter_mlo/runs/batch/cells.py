@@ -154,7 +154,8 @@ class Cells:
         if cell["cell_type"] != "code" or not cell["source"].strip() or _SKIPPED in tags:
             return True
         may_fail = _MAY_FAIL in tags
-        timing = cell["metadata"]["execution"] = {}
+        timing: dict[str, Any] = {}
+        cell["metadata"]["execution"] = timing
         client = self._kernel.client
         # A kernel that records by itself, or a server that listens, learns which cell it is.
         client.session.metadata = {"cellId": cell["id"]} if cell.get("id") else {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from jupyter_mlo.errors import MloError
+from jupyter_mlo.runs.batch.heavy import without_grammar
 
 
 class FailedCell(MloError):
@@ -31,11 +32,12 @@ def mark_failed_cell(nb: Any) -> FailedCell | None:
     if not any(_has_failed(cell) for cell in nb["cells"]):
         return None
     # Only now: importing papermill takes longer than a short notebook.
-    import nbformat
-    from papermill.exceptions import PapermillExecutionError
-    from papermill.execute import raise_for_execution_errors
+    with without_grammar():
+        import nbformat
+        from papermill.exceptions import PapermillExecutionError
+        from papermill.execute import raise_for_execution_errors
 
-    marked = nbformat.from_dict(nb)
+    marked = nbformat.from_dict(nb)  # type: ignore[no-untyped-call]
     try:
         raise_for_execution_errors(marked, None)
     except PapermillExecutionError as error:

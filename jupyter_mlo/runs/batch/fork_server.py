@@ -1,7 +1,7 @@
 """A process that has imported ipykernel once, and forks a kernel whenever it is asked to.
 
-Started as ``python -m jupyter_mlo.runs.batch.fork_server DESCRIPTOR`` with an environment that
-holds no secrets. It has one thread, opens nothing, and draws no random number for the kernels: what
+Started by its file, with the descriptor of a socket, and with an environment that holds no
+secrets. It has one thread, opens nothing, and draws no random number for the kernels: what
 they share is the code that was imported, and Python's hash seed. Each line that comes is a JSON
 object ``{"id", "argv", "env", "cwd", "log"}`` (start a kernel) or ``{"id", "signal"}``; what goes
 back is ``{"id", "pid"}`` and, when a kernel has ended, ``{"id", "exit"}``. When the other side is
@@ -62,7 +62,10 @@ class Server:
         while True:
             for key, _ in selector.select():
                 if key.fileobj is self._link:
-                    data = self._link.recv(1 << 16)
+                    try:
+                        data = self._link.recv(1 << 16)
+                    except ConnectionError:
+                        data = b""
                     if not data:
                         self._kill_all()
                         return None
@@ -123,8 +126,8 @@ def _signal(pid: int, number: int) -> None:
 def become(request: dict[str, Any], parent: int) -> None:
     """Make of this child what a process started with that command would be."""
     os.setsid()
-    for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_DFL)
+    for ending in (signal.SIGCHLD, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ending, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     os.environ.clear()
     os.environ.update(request["env"])
@@ -141,19 +144,14 @@ def become(request: dict[str, Any], parent: int) -> None:
     random = sys.modules.get("random")
     if random is not None:
         random.seed()
-    for name in [name for name in sys.modules if name.partition(".")[0] == "jupyter_mlo"]:
-        del sys.modules[name]
     launcher = importlib.util.find_spec("ipykernel_launcher")
     sys.argv = [(launcher and launcher.origin) or "ipykernel_launcher", *request["argv"]]
 
 
 def main() -> None:
     """Import, serve, and in a child run the kernel; the interpreter then ends as always."""
-    # As ``ipykernel_launcher`` does: the current folder is none to import from until IPython says.
-    if sys.path and (sys.path[0] == "" or sys.path[0] == os.getcwd()):
-        del sys.path[0]
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    link = socket.socket(fileno=int(sys.argv[1]))
+    link = socket.socket(fileno=int(sys.argv[2]))
     link.set_inheritable(False)
     for name in PRELOADED:
         with contextlib.suppress(ImportError):

@@ -11,11 +11,22 @@ import socket
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Final
 
 from jupyter_mlo.runs.withheld import kernel_environment
 
-_MODULE: Final = "jupyter_mlo.runs.batch.fork_server"
+#: Runs that file without its folder, or the current one, to import from (as ``ipykernel_launcher``
+#: does: the current folder is there from when IPython says so).
+_BEGIN: Final = """
+import sys
+if sys.path[:1] == [""]:
+    del sys.path[0]
+with open(sys.argv[1], "rb") as file:
+    code = file.read()
+exec(compile(code, sys.argv[1], "exec"))
+"""
+_FILE: Final = str(Path(__file__).with_name("fork_server.py"))
 _LAUNCHER: Final = "ipykernel_launcher"
 
 
@@ -64,7 +75,7 @@ class ForkServer:
         ours, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, *self.options, "-m", _MODULE, str(theirs.fileno())],
+                [sys.executable, *self.options, "-c", _BEGIN, _FILE, str(theirs.fileno())],
                 stdin=subprocess.DEVNULL,
                 env=kernel_environment(os.environ),
                 pass_fds=[theirs.fileno()],

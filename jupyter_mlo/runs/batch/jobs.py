@@ -105,7 +105,7 @@ def expand(
     count = len(sources) * math.prod(len(values) for values in grid.values())
     if count + first - 1 > MOST:
         raise InvalidInput(f"that is {count:,} runs, and a batch has {MOST:,} at most", hint=_HINT)
-    jobs = []
+    jobs: list[Job] = []
     for source in sources:
         for point in itertools.product(*grid.values()):
             number = first + len(jobs)

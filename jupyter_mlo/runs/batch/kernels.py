@@ -54,14 +54,11 @@ class _Forked(LocalProvisioner):
 
     async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> Any:
         argv = cmd[cmd.index("ipykernel_launcher") + 1 :]
-        self.process = await self.server.launch(  # type: ignore[assignment]
-            str(self.kernel_id),
-            argv,
-            kwargs["env"],
-            kwargs.get("cwd") or os.getcwd(),
-            self.log_file,
+        cwd = kwargs.get("cwd") or os.getcwd()
+        process = await self.server.launch(
+            str(self.kernel_id), argv, kwargs["env"], cwd, self.log_file
         )
-        self.pid = self.process.pid  # type: ignore[attr-defined]
+        self.process, self.pid = process, process.pid  # type: ignore[assignment]
         return self.connection_info
 
 
@@ -120,15 +117,19 @@ class RunningKernel:
             heard = time.monotonic() + 0.1
             while (left := heard - time.monotonic()) > 0:
                 said = await _message(self.client.iopub_channel, left)
-                if said and said["parent_header"].get("msg_id") == request:
-                    if said["content"].get("execution_state") == "idle":
-                        return
+                if (
+                    said
+                    and said["parent_header"].get("msg_id") == request
+                    and said["content"].get("execution_state") == "idle"
+                ):
+                    return
             await self._still(until)
 
     async def _still(self, until: float) -> None:
         if not await self.alive():
             raise KernelFault(
-                f"the kernel {self.manager.kernel_name!r:.80} ended before it was ready{self._why()}",
+                f"the kernel {self.manager.kernel_name!r:.80} ended before it was ready"
+                f"{self._why()}",
                 hint="see whether it starts by itself: jupyter console --kernel NAME",
             )
         if time.monotonic() > until:
@@ -200,6 +201,8 @@ class Kernels:
         # Short: the path of a socket has 107 characters at most.
         self._folder = Path(tempfile.mkdtemp(prefix="mlo-"))
         self._context = zmq.asyncio.Context()
+        self._connecting = asyncio.Lock()
+        self._connected = False
         return self
 
     async def __aexit__(self, *exception: object) -> None:
@@ -270,8 +273,10 @@ class Kernels:
             self._server = ForkServer(options)
         if self._server.options != options:
             return None
-        if self._server._writer is None:
-            await self._server.connect()
+        async with self._connecting:
+            if not self._connected:
+                self._connected = True
+                await self._server.connect()
         return self._server if self._server.usable else None
 
 

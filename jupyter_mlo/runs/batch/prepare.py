@@ -18,6 +18,7 @@ from typing import Any, Final
 from jupyter_mlo.errors import InvalidInput, NotebookError, NotFound
 from jupyter_mlo.identity.safe_text import terminal_safe
 from jupyter_mlo.notebook.code import INJECTED, PARAMETERS
+from jupyter_mlo.runs.batch.heavy import without_grammar
 from jupyter_mlo.runs.injected import injected_source
 
 _KINDS: Final = frozenset({"code", "markdown", "raw"})
@@ -88,7 +89,7 @@ def inject(nb: Any, parameters: Mapping[str, Any], kernel_name: str, place: str)
             f"{place} cannot be given these parameters: {terminal_safe(str(error), limit=300)}",
             hint="papermill says which languages and values it knows",
         ) from None
-    cell = {
+    cell: dict[str, Any] = {
         "id": secrets.token_hex(4),
         "cell_type": "code",
         "metadata": {"tags": [INJECTED]},
@@ -197,10 +198,12 @@ def _papermill_version() -> str:
 
 def _papermills(text: str, place: str) -> Any:
     """A notebook as nbformat reads, mends and upgrades it."""
-    import nbformat
+    with without_grammar():
+        import nbformat
 
     try:
-        nb = nbformat.v4.upgrade(nbformat.reads(text, as_version=4))
+        loads: Any = nbformat
+        nb = loads.v4.upgrade(loads.reads(text, as_version=4))
         plain = json.loads(json.dumps(nb))
         for cell in plain["cells"]:
             cell["metadata"], cell["source"], cell["cell_type"]
@@ -213,7 +216,8 @@ def _papermills(text: str, place: str) -> Any:
 
 
 def _remote(place: str) -> str:
-    from papermill.iorw import papermill_io
+    with without_grammar():
+        from papermill.iorw import papermill_io
 
     try:
         return str(papermill_io.read(place))

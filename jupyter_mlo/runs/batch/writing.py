@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_mlo.notebook.writing import notebook_chunks
+from jupyter_mlo.runs.batch.heavy import without_grammar
 from jupyter_mlo.runs.batch.prepare import is_remote
 from jupyter_mlo.runs.replacing import replace_file
 
@@ -25,6 +26,7 @@ def write(nb: Any, target: str, folder: Path) -> None:
         with path.open("wb") as file:  # a link, a device, or somebody else's file
             file.writelines(notebook_chunks(nb))
         return
-    from papermill.iorw import papermill_io
+    with without_grammar():
+        from papermill.iorw import papermill_io
 
     papermill_io.write(b"".join(notebook_chunks(nb)).decode("utf-8", "surrogatepass"), target)
