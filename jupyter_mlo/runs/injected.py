@@ -52,7 +52,8 @@ def _value(value: Any, depth: int) -> str | None:
         return str(value)
     if kind is float:
         if math.isfinite(value):
-            return str(value)
+            text = str(value)
+            return None if "e" in text else text  # formatters write exponents their own way
         return "float('nan')" if math.isnan(value) else f"float('{'-' * (value < 0)}inf')"
     if kind is str:
         return _text(value)

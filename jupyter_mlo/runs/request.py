@@ -9,7 +9,7 @@ kernelspec that is installed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
@@ -24,13 +24,27 @@ from jupyter_mlo.runs.injected import chosen_by_name, injected_source
 _LIVE: Final = {"julia": "$", ".net-powershell": "$`"}
 
 
+def installed_language(kernel_name: str) -> str | None:
+    """The language of the kernelspec of that name; None where there is none."""
+    try:
+        return str(KernelSpecManager().get_kernel_spec(kernel_name).language)
+    except (NoSuchKernel, OSError, ValueError, TypeError):
+        return None
+
+
 def read_request(
-    nb: Any, kernel_name: str, *, activity: str | None = None, model: str | None = None
+    nb: Any,
+    kernel_name: str,
+    *,
+    activity: str | None = None,
+    model: str | None = None,
+    language_of: Callable[[str], str | None] = installed_language,
 ) -> Request:
     """The request that ``nb``, as papermill has prepared it, stands for.
 
     Args:
         kernel_name: the kernel that will really be used; the code digest is for that one.
+        language_of: the language of the kernelspec that is installed under a name.
     """
     read = notebook_from_json(nb)
     named = {**read.metadata, "kernelspec": {"name": kernel_name}}
@@ -43,19 +57,22 @@ def read_request(
         parameters=dict(parameters),
         activity=activity,
         model=model,
-        tampered=_tampered(nb["metadata"], notebook, kernel_name, parameters),
+        tampered=_tampered(nb["metadata"], notebook, kernel_name, parameters, language_of),
     )
 
 
 def _tampered(
-    metadata: Any, notebook: Notebook, kernel_name: str, parameters: Mapping[str, Any]
+    metadata: Any,
+    notebook: Notebook,
+    kernel_name: str,
+    parameters: Mapping[str, Any],
+    language_of: Callable[[str], str | None],
 ) -> str:
     at = injected_position(notebook)
     if at is None or notebook.cells[at].kind != "code":
         return ""  # nothing of the kind runs
-    try:
-        language = KernelSpecManager().get_kernel_spec(kernel_name).language
-    except (NoSuchKernel, OSError, ValueError, TypeError):
+    language = language_of(kernel_name)
+    if language is None:
         return f"the kernel {kernel_name!r:.80} is not installed here, so its language is not known"
     try:
         expected = injected_source(kernel_name, language, parameters)

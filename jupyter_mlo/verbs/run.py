@@ -131,6 +131,7 @@ def _run(arguments: argparse.Namespace, context: Context, server: Any) -> int:
     from jupyter_mlo.runs.batch.batch import Manner, run_batch
     from jupyter_mlo.runs.batch.cells import Limits
     from jupyter_mlo.runs.batch.jobs import check_targets
+    from jupyter_mlo.runs.batch.kernels import Specs
     from jupyter_mlo.runs.batch.preflight import check_all
     from jupyter_mlo.runs.batch.publisher import Together
     from jupyter_mlo.runs.withheld import Withheld
@@ -145,6 +146,7 @@ def _run(arguments: argparse.Namespace, context: Context, server: Any) -> int:
             folder=Path.cwd(),
             cwd=_folder(plan.cwd),
             on_record=on_record,
+            specs=Specs(),
             secrets=secrets,
             mandates=tuple(plan.mandates),
             activity=plan.activity,

@@ -25,7 +25,7 @@ from jupyter_mlo.runs.batch import prepare
 from jupyter_mlo.runs.batch.cells import Cells, Limits, TimedOut, clear, complete
 from jupyter_mlo.runs.batch.failed_cell import FailedCell, mark_failed_cell
 from jupyter_mlo.runs.batch.jobs import Job
-from jupyter_mlo.runs.batch.kernels import KernelFault, Kernels, RunningKernel
+from jupyter_mlo.runs.batch.kernels import KernelFault, Kernels, RunningKernel, Specs
 from jupyter_mlo.runs.batch.writing import write
 from jupyter_mlo.runs.ending import Ending
 from jupyter_mlo.runs.identity import MANDATE_VARIABLE, Acting, Request, decide
@@ -47,6 +47,7 @@ class Surrounding:
     folder: Path
     cwd: Path
     on_record: OnRecord
+    specs: Specs
     #: Secret variables that were withheld.
     secrets: Mapping[str, str]
     #: Files of mandates; the one in the environment, or the session, where there are none.
@@ -264,14 +265,21 @@ def ready(job: Job, around: Surrounding) -> tuple[Any, str, Request]:
     """A job's notebook with its parameters, the kernel's name, and what it asks to run.
 
     Raises:
-        MloError: it cannot be read, or takes no such parameters.
+        MloError: it cannot be read, takes no such parameters, or its kernel is not installed.
     """
     nb = prepare.read(job.source, around.folder)
     kernel_name = prepare.kernel_of(nb, job.kernel, job.source)
     if job.parameters:
         prepare.inject(nb, job.parameters, kernel_name, job.source)
     prepare.finish(nb, job.source, job.target)
-    request = read_request(nb, kernel_name, activity=around.activity, model=around.model)
+    around.specs.get(kernel_name)
+    request = read_request(
+        nb,
+        kernel_name,
+        activity=around.activity,
+        model=around.model,
+        language_of=around.specs.language,
+    )
     return nb, kernel_name, request
 
 

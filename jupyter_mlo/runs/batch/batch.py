@@ -74,7 +74,7 @@ class Batch:
         self._running = asyncio.Semaphore(self._manner.workers)
         results = [Result(job) for job in jobs]
         with self._signals():
-            async with Kernels(self._server) as self._kernels:
+            async with Kernels(self._around.specs, self._server) as self._kernels:
                 for result in results:
                     await open_runs.acquire()
                     if self._over:

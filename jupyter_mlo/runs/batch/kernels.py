@@ -22,6 +22,7 @@ import zmq.asyncio
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager, NoSuchKernel
 from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
+from jupyter_core.paths import jupyter_path
 
 from jupyter_mlo.errors import MloError, NotFound
 from jupyter_mlo.runs.batch.forked import ForkServer, forkable, options_of
@@ -184,17 +185,44 @@ class RunningKernel:
             await asyncio.sleep(_LOOK)
 
 
+class Specs:
+    """The kernelspecs that are installed, each looked for once."""
+
+    def __init__(self) -> None:
+        # As jupyter_client has it, which imports IPython to find the last one.
+        ipython = os.environ.get("IPYTHONDIR") or "~/.ipython"
+        folders = [*jupyter_path("kernels"), os.path.expanduser(f"{ipython}/kernels")]
+        self.manager = KernelSpecManager(kernel_dirs=folders)
+        self._known: dict[str, KernelSpec] = {}
+
+    def get(self, name: str) -> KernelSpec:
+        """The kernelspec ``name``; raises :class:`NotFound`."""
+        if name not in self._known:
+            try:
+                self._known[name] = self.manager.get_kernel_spec(name)
+            except (NoSuchKernel, OSError, ValueError, TypeError):
+                raise NotFound(
+                    f"the kernel {name!r:.80} is not installed here",
+                    hint="jupyter kernelspec list shows what is; --kernel NAME names another",
+                ) from None
+        return self._known[name]
+
+    def language(self, name: str) -> str:
+        """Its language; raises :class:`NotFound`."""
+        return str(self.get(name).language)
+
+
 class Kernels:
     """Starts kernels; used as an asynchronous context manager.
 
     Args:
+        specs: those that are installed.
         server: a fork server that was started before, perhaps with other options than are needed.
     """
 
-    def __init__(self, server: ForkServer | None = None) -> None:
+    def __init__(self, specs: Specs, server: ForkServer | None = None) -> None:
+        self._specs = specs
         self._server = server
-        self._specs = KernelSpecManager()
-        self._known: dict[str, KernelSpec] = {}
         self._numbers = itertools.count(1)
 
     async def __aenter__(self) -> Kernels:
@@ -211,18 +239,6 @@ class Kernels:
         self._context.destroy(linger=0)
         shutil.rmtree(self._folder, ignore_errors=True)
 
-    def spec(self, name: str) -> KernelSpec:
-        """The kernelspec ``name``; raises :class:`NotFound`."""
-        if name not in self._known:
-            try:
-                self._known[name] = self._specs.get_kernel_spec(name)
-            except (NoSuchKernel, OSError, ValueError, TypeError):
-                raise NotFound(
-                    f"the kernel {name!r:.80} is not installed here",
-                    hint="jupyter kernelspec list shows what is; --kernel NAME names another",
-                ) from None
-        return self._known[name]
-
     async def start(self, name: str, env: Mapping[str, str], cwd: Path) -> RunningKernel:
         """Start a kernel; it is not :meth:`~RunningKernel.ready` yet.
 
@@ -230,7 +246,7 @@ class Kernels:
             NotFound: there is no such kernelspec.
             KernelFault: its process cannot be started.
         """
-        spec = self.spec(name)
+        spec = self._specs.get(name)
         number = next(self._numbers)
         log_file = self._folder / f"{number}.log"
         manager = AsyncKernelManager(
@@ -239,7 +255,7 @@ class Kernels:
             ip=str(self._folder / str(number)),
             connection_file=str(self._folder / f"{number}.json"),
             context=self._context,
-            kernel_spec_manager=self._specs,
+            kernel_spec_manager=self._specs.manager,
         )
         manager._kernel_spec = spec
         arguments: dict[str, Any] = {"env": dict(env), "cwd": str(cwd)}

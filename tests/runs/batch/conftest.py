@@ -19,6 +19,7 @@ from jupyter_mlo.runs.batch.batch import Manner, run_batch
 from jupyter_mlo.runs.batch.cells import Limits
 from jupyter_mlo.runs.batch.failed_cell import FailedCell
 from jupyter_mlo.runs.batch.jobs import Job
+from jupyter_mlo.runs.batch.kernels import Specs
 from jupyter_mlo.runs.batch.publisher import Together
 from jupyter_mlo.runs.batch.results import Result
 from jupyter_mlo.runs.withheld import Withheld
@@ -60,6 +61,7 @@ def run_jobs(
             folder=Path.cwd(),
             cwd=Path.cwd() / (cwd or ""),
             on_record=on_record,
+            specs=Specs(),
             secrets=secrets,
             limits=limits,
             mandates=mandates,

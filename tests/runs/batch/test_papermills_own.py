@@ -23,12 +23,14 @@ _OTHERS = {
     "test_custom_kernel_name_and_language",
     "test_notebook_node_input",
 }
+#: Fails with papermill itself since IPython 9 took ``IPython.core.display.display`` away.
+_BROKEN = ("TestBrokenNotebook2", "test")
 CASES = [
     (case, name)
     for case in vars(theirs).values()
     if isinstance(case, type) and issubclass(case, unittest.TestCase)
     for name in unittest.TestLoader().getTestCaseNames(case)
-    if name not in _OTHERS
+    if name not in _OTHERS and (case.__name__, name) != _BROKEN
 ]
 
 
