@@ -1,4 +1,4 @@
-"""``jupyter mlo run`` against papermill: the same notebooks, in turn, so that the machine is shared.
+"""``jupyter mlo run`` against papermill: the same notebooks, in turn, sharing the machine.
 
 The MLO is logged in and the ledger is there: every run is stamped, sealed and published, and the
 outputs are counted. Loops of papermill take minutes, which is why they go once.
@@ -20,13 +20,7 @@ from benchmarks.figure import Figure
 from tests.throwaway import throwaway_environment
 
 TIMEOUT = 3000
-SHORT = [
-    "seed = 0",
-    "import math\nprint(seed)",
-    "math.sqrt(seed)",
-    "x = list(range(1000))",
-    "sum(x)",
-]
+SHORT = ["seed = 0", "import math\nprint(seed)", "math.sqrt(seed)", "x = [1] * 1000", "sum(x)"]
 WAITING = ["seed = 0", "import time\ntime.sleep(1)"]
 #: Runs each notebook ``{n}.ipynb`` with papermill in one process.
 LOOP = """

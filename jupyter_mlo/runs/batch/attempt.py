@@ -23,7 +23,7 @@ from jupyter_mlo.lifecycle.provenance import BATCH_BUILDER, RunOutcome
 from jupyter_mlo.runs import journal
 from jupyter_mlo.runs.batch import prepare
 from jupyter_mlo.runs.batch.cells import Cells, Limits, TimedOut, clear, complete
-from jupyter_mlo.runs.batch.failed_cell import FailedCell, mark_failed_cell
+from jupyter_mlo.runs.batch.failed_cell import FailedCell, has_failed, mark_failed_cell
 from jupyter_mlo.runs.batch.jobs import Job
 from jupyter_mlo.runs.batch.kernels import KernelFault, Kernels, RunningKernel, Specs
 from jupyter_mlo.runs.batch.writing import write
@@ -136,6 +136,9 @@ class Attempt:
         self._progress = progress
         self.run: NotebookRun | None = None
         self.ending: Ending | None = None
+        #: What has ended it early, and whether that or a cell has failed.
+        self.fault: BaseException | None = None
+        self.failed = False
         self._kernel: RunningKernel | None = None
         self._request: Request | None = None
         self._environ: dict[str, str] = {}
@@ -192,6 +195,8 @@ class Attempt:
         if error is None:
             assert self._kernel is not None
             error = await self._cells(run, self._kernel)
+        self.fault = error
+        self.failed = error is not None or any(map(has_failed, run.nb["cells"]))
         complete(run.nb, datetime.now(UTC))
         self.ending = Ending(
             run, BatchSide(self.job.target, self._around.folder), self._around.on_record
@@ -206,6 +211,8 @@ class Attempt:
             await asyncio.shield(kernel.interrupt())
             return error
         except MloError as error:
+            if isinstance(error, TimedOut):
+                await kernel.interrupt()
             return error
         return None
 

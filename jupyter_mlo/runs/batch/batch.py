@@ -124,7 +124,7 @@ class Batch:
                 result.status, result.reason = "kept", self._manner.done[result.job.number]
                 return
             for left in range(self._manner.retries, -1, -1):
-                again = await self._attempt(result)
+                again = await self._attempt(result, last=not left)
                 if not again or not left or self._over:
                     break
                 result.remark(f"tried again: {result.reason}")
@@ -143,7 +143,7 @@ class Batch:
                 self._failed = True
             self._show.ended(result)
 
-    async def _attempt(self, result: Result) -> bool:
+    async def _attempt(self, result: Result, *, last: bool) -> bool:
         """Try once; True where a fault of the infrastructure has ended it."""
         attempt = Attempt(
             result.job,
@@ -174,13 +174,17 @@ class Batch:
                         await attempt.execute(fault)
                     except asyncio.CancelledError as error:
                         stopped = error
+                    # Before the next one begins, and long before this one is on record.
+                    fault = attempt.fault
+                    if attempt.failed and (last or not isinstance(fault, KernelFault)):
+                        self._failed = True
             if self._stopping and attempt.ending is not None:
                 stopped = asyncio.CancelledError()
         finally:
             await self._end(attempt, hastily=stopped is not None or self._stopping > 0)
         if attempt.ending is not None:
+            assert attempt.run is not None
             result.ended(attempt.run, attempt.ending)
-            fault = attempt.ending.error
         return isinstance(fault, KernelFault)
 
     async def _end(self, attempt: Attempt, *, hastily: bool) -> None:

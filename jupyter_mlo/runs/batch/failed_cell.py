@@ -29,7 +29,7 @@ class FailedCell(MloError):
 
 def mark_failed_cell(nb: Any) -> FailedCell | None:
     """Have papermill mark the failed cell in ``nb``, if there is one."""
-    if not any(_has_failed(cell) for cell in nb["cells"]):
+    if not any(has_failed(cell) for cell in nb["cells"]):
         return None
     # Only now: importing papermill takes longer than a short notebook.
     with without_grammar():
@@ -48,7 +48,8 @@ def mark_failed_cell(nb: Any) -> FailedCell | None:
     return None
 
 
-def _has_failed(cell: Any) -> bool:
+def has_failed(cell: Any) -> bool:
+    """Whether papermill would take an executed cell for one that has failed, or exited."""
     return cell["metadata"].get("papermill", {}).get("exception") is True or any(
         output["output_type"] == "error" for output in cell.get("outputs", [])
     )
