@@ -9,8 +9,8 @@ Exit status: 0 if every run succeeded, 1 if one did not, 130 after Ctrl-C.
 
 Examples:
   jupyter mlo run train.ipynb --out runs/{notebook}.ipynb
-  jupyter mlo run notebooks/*.ipynb --mandate train.mandate -p alpha 0.1 \\
-      --grid seed=1..20 --workers 4 --out runs/{notebook}/{seed}.ipynb
+  jupyter mlo run a.ipynb b.ipynb --mandate job.mandate -p alpha 0.1 --out runs/{notebook}.ipynb
+  jupyter mlo run train.ipynb --grid seed=1..20 --workers 4 --out runs/{seed}.ipynb
   jupyter mlo run --plan nightly.toml --resume --index runs/index.html
 """
 
