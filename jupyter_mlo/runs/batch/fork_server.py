@@ -22,6 +22,7 @@ import selectors
 import signal
 import socket
 import sys
+import threading
 from typing import Any
 
 #: What a kernel of IPython imports until it is ready.
@@ -29,15 +30,24 @@ PRELOADED = (
     "ipykernel.kernelapp",
     "ipykernel.ipkernel",
     "ipykernel.zmqshell",
-    "ipykernel.pylab.config",
-    "matplotlib_inline.config",
-    "IPython.core.magics",
+    "ipykernel.debugger",
     "IPython.core.completer",
+    "IPython.core.completerlib",
+    "IPython.core.debugger",
+    "IPython.core.logger",
+    "IPython.core.magics",
+    "IPython.core.oinspect",
     "IPython.core.payloadpage",
     "IPython.extensions.storemagic",
-    "jupyter_client.session",
-    "sqlite3",
     "comm",
+    "email.parser",
+    "encodings.idna",
+    "faulthandler",
+    "jupyter_client.session",
+    "pydoc",
+    "sqlite3",
+    "tornado.platform.asyncio",
+    "tornado.queues",
 )
 
 
@@ -148,16 +158,30 @@ def become(request: dict[str, Any], parent: int) -> None:
     sys.argv = [(launcher and launcher.origin) or "ipykernel_launcher", *request["argv"]]
 
 
+def _preload() -> None:
+    """Import; what debuggers say of themselves is for nobody who runs a batch."""
+    before = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    os.close(nowhere)
+    try:
+        for name in PRELOADED:
+            with contextlib.suppress(ImportError):
+                importlib.import_module(name)
+    finally:
+        os.dup2(before, 2)
+        os.close(before)
+
+
 def main() -> None:
     """Import, serve, and in a child run the kernel; the interpreter then ends as always."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     link = socket.socket(fileno=int(sys.argv[2]))
     link.set_inheritable(False)
-    for name in PRELOADED:
-        with contextlib.suppress(ImportError):
-            importlib.import_module(name)
+    _preload()
     parent = os.getpid()
-    gc.collect()
+    if threading.active_count() > 1:  # what forks must have one thread: start kernels otherwise
+        return
     gc.freeze()
     request = Server(link).serve()
     if request is None:

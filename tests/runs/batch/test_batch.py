@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import ClassVar
 
 import nbformat
 
@@ -181,3 +184,56 @@ def test_other_kernels_start_as_always(ada, batch, folder, holds):
     assert result.status == "succeeded", result
     holds("out.ipynb")
     assert nbformat.read("out.ipynb", as_version=4).cells[1].outputs[0].text == "there\n"
+
+
+class _Store(BaseHTTPRequestHandler):
+    """Keeps what is put, and gives it back."""
+
+    kept: ClassVar[dict[str, bytes]] = {}
+
+    def do_GET(self) -> None:
+        self.send_response(200 if self.path in self.kept else 404)
+        self.end_headers()
+        self.wfile.write(self.kept.get(self.path, b""))
+
+    def do_PUT(self) -> None:
+        self.kept[self.path] = self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, *arguments: object) -> None:
+        """Say nothing."""
+
+
+def test_addresses_go_through_papermills_handlers(ada, batch, folder, holds, logged):
+    ada.login()
+    _Store.kept["/in.ipynb"] = write(folder / "in.ipynb", "1 + 1").read_bytes()
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Store) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        place = f"http://127.0.0.1:{server.server_port}"
+        results = batch(
+            [
+                Job(1, f"{place}/in.ipynb", f"{place}/out.ipynb", {}),
+                Job(2, f"{place}/gone.ipynb", "gone.ipynb", {}),
+            ],
+            manner=Manner(keep_going=True),
+        )
+        server.shutdown()
+    assert [result.status for result in results] == ["succeeded", "refused"]
+    (folder / "out.ipynb").write_bytes(_Store.kept["/out.ipynb"])
+    assert len(stamped(holds("out.ipynb"))) == 1
+    (run,) = logged(types.PROVENANCE)
+    assert run.predicate.build_definition.external_parameters["notebook"] == f"{place}/in.ipynb"
+
+
+def test_what_cannot_be_written_is_said_and_can_be_recovered(ada, batch, folder, verb):
+    ada.login()
+    write(folder / "in.ipynb", "'worked'")
+    (folder / "out.ipynb").mkdir()
+    (result,) = batch([Job(1, "in.ipynb", "out.ipynb", {})])
+    assert result.status == "failed"
+    assert "could not be written" in result.reason
+    run_id = result.attempts[0].run_id.removeprefix("urn:uuid:")
+    status, said = verb("recover", run_id[:12], "--to", "back.ipynb")
+    assert status == 0, said
+    assert "'worked'" in Path("back.ipynb").read_text()
