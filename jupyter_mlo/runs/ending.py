@@ -139,10 +139,10 @@ class Ending:
             self._publish(signer, made)
 
     def _statements(self) -> list[Envelope]:
-        key = self._run.key
-        if key is None:
+        run = self._run
+        if not run.leaf:
             return []
-        said = read_said(key.folder, key.signer.chain, self._run.run_id, self._run.now())
+        said = read_said(run.folder, run.leaf, run.run_id, run.now())
         for problem in said.problems:
             self._run.complain(f"Not counted: {problem}")
         return list(said.statements)
@@ -190,9 +190,8 @@ class Ending:
             self.unwritten = fault
 
     def _publish(self, signer: Signer, made: Sequence[Envelope]) -> None:
-        key = self._run.key
         # The run's delegation is only of use to those who read what its kernel said.
-        chain = key.signer.chain if key is not None else signer.chain
+        chain = self._run.leaf or signer.chain
         published = self._on_record.publish([*chain, *made])
         self.published, self.waiting = published.count, published.waiting
         if published.count < len(chain) + len(made):

@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from jupyter_mlo.config import Settings
-from jupyter_mlo.delegation.runs import delegate_run
+from jupyter_mlo.delegation.runs import RunDelegation, delegate_run, delegate_run_to
 from jupyter_mlo.errors import MloError
+from jupyter_mlo.identity.keys import PublicKey
 from jupyter_mlo.identity.safe_text import terminal_safe
 from jupyter_mlo.notebook.layout import MEMBER, VERSION, read_notebook_entries
 from jupyter_mlo.runs.identity import Acting, Request
@@ -31,6 +32,7 @@ from jupyter_mlo.statements.times import to_text
 if TYPE_CHECKING:
     from jupyter_mlo.ledger.records import RecordStore
     from jupyter_mlo.runs.stamping import CellStamps
+    from jupyter_mlo.statements.envelope import Envelope
 
 #: The key in a run's kernel ends after this, whatever else it depends on.
 LONGEST: Final = timedelta(days=7)
@@ -82,7 +84,10 @@ class NotebookRun:
         self.parent = read_notebook_entries(nb["metadata"]).notebook
         self.started = now()
         self.finished: datetime | None = None
+        #: Of this run's kernel, where it runs here.
         self.key: RunKey | None = None
+        #: Enrolments and delegations down to the run's own; empty where nobody acts.
+        self.leaf: tuple[Envelope, ...] = ()
         self.journal: Journal | None = None
         self._kernel_name = kernel_name
         self._kernel_id = "unknown"
@@ -148,11 +153,12 @@ class NotebookRun:
         entry["seals"] = []
         self.nb["metadata"][MEMBER] = entry
 
-    def begin(self, head: Mapping[str, Any]) -> None:
+    def begin(self, head: Mapping[str, Any], *, key_here: bool = True) -> None:
         """Open the journal and make the kernel's key, once the notebook has been cleared.
 
         Args:
             head: what else identifies the run, for recovery.
+            key_here: whether the kernel runs here; else :meth:`delegate_to` comes later.
         """
         about = {
             "run": self.run_id,
@@ -165,11 +171,11 @@ class NotebookRun:
             self.journal = Journal(self.folder, about, self.nb)
         except (OSError, TypeError, ValueError) as error:
             self.complain(f"No journal is kept, so a killed run cannot be recovered: {error}")
-        if self.acting.signer is None or self.journal is None:
+        if self.acting.signer is None or self.journal is None or not key_here:
             return
         try:
             self.key = self._make_key()
-            self.journal.chain([envelope.to_json() for envelope in self.key.signer.chain])
+            self._delegated(self.key.signer.chain)
         except (MloError, OSError) as error:
             self.complain(f"The notebook cannot put anything on record by itself: {error}")
 
@@ -181,6 +187,25 @@ class NotebookRun:
         key = RunKey(leaf, self.folder, self.request.code)
         key.write()
         return key
+
+    def delegate_to(self, public: PublicKey) -> RunDelegation | None:
+        """Delegate this run to a key that was made elsewhere; None where nobody acts.
+
+        Raises:
+            Refused: who acts may not delegate now.
+        """
+        signer = self.acting.signer
+        if signer is None:
+            return None
+        acting = signer.acting(self.acting.activity, self.acting.model)
+        made = delegate_run_to(acting, public, self.run_id, self.notebook_id, self.now(), LONGEST)
+        self._delegated(made.chain)
+        return made
+
+    def _delegated(self, chain: tuple[Envelope, ...]) -> None:
+        self.leaf = chain
+        if self.journal is not None:
+            self.journal.chain([envelope.to_json() for envelope in chain])
 
     def kernel_started(self, kernel_id: str, kernel: Kernel) -> None:
         """The kernel process exists: find out about its surroundings while it gets ready."""
