@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -31,6 +31,8 @@ from jupyter_mlo.statements.times import to_text
 
 if TYPE_CHECKING:
     from jupyter_mlo.ledger.records import RecordStore
+    from jupyter_mlo.lifecycle.provenance import Environment
+    from jupyter_mlo.lifecycle.resources import FileDigest
     from jupyter_mlo.runs.stamping import CellStamps
     from jupyter_mlo.statements.envelope import Envelope
 
@@ -211,6 +213,13 @@ class NotebookRun:
         """The kernel process exists: find out about its surroundings while it gets ready."""
         self._kernel_id = kernel_id
         self.surroundings.start(kernel, self._introduce)
+
+    def ran_elsewhere(
+        self, kernel_id: str, environment: Environment, data: Sequence[FileDigest]
+    ) -> None:
+        """A worker had the kernel: what it has found out, before its cells are taken over."""
+        self._kernel_id = kernel_id
+        self.surroundings.know(environment, data)
 
     def _introduce(self) -> None:
         """Say who acts, in one line."""

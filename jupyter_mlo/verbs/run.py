@@ -61,6 +61,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--activity", metavar="NAME", help="why: training, validation, …")
     parser.add_argument("--model", metavar="NAME", help="which model")
     parser.add_argument("--workers", type=_count, metavar="N", help="runs at a time (default: 1)")
+    parser.add_argument(
+        "--dask", metavar="ADDRESS", help="run on the workers of this Dask scheduler"
+    )
     parser.add_argument("--cell-timeout", type=_seconds, metavar="SECONDS", help="for each cell")
     parser.add_argument("--timeout", type=_seconds, metavar="SECONDS", help="for each run")
     parser.add_argument(
@@ -101,7 +104,7 @@ def _seconds(text: str) -> float:
 
 def run(arguments: argparse.Namespace, context: Context) -> int:
     """See the module's text."""
-    server = _early(arguments.notebooks)
+    server = None if arguments.dask else _early(arguments.notebooks)
     try:
         return _run(arguments, context, server)
     finally:
@@ -128,7 +131,7 @@ def _early(notebooks: list[str]) -> Any:
 
 def _run(arguments: argparse.Namespace, context: Context, server: Any) -> int:
     from jupyter_mlo.runs.batch.attempt import Surrounding
-    from jupyter_mlo.runs.batch.batch import Manner, run_batch
+    from jupyter_mlo.runs.batch.batch import Here, Manner, run_batch
     from jupyter_mlo.runs.batch.cells import Limits
     from jupyter_mlo.runs.batch.jobs import check_targets
     from jupyter_mlo.runs.batch.kernels import Specs
@@ -161,9 +164,14 @@ def _run(arguments: argparse.Namespace, context: Context, server: Any) -> int:
             from jupyter_mlo.verbs.run_resume import done_before
 
             done = done_before(plan.jobs, around, context)
+        place: Any = Here(around.specs, server)
+        if arguments.dask:
+            from jupyter_mlo.runs.batch.cluster import Cluster
+
+            place = Cluster(arguments.dask, plan.cwd)
         manner = Manner(plan.workers, plan.retries, plan.keep_going, done)
         with shown(plan.jobs, context) as show:
-            results, interrupted = run_batch(plan.jobs, around, manner, show, server)
+            results, interrupted = run_batch(plan.jobs, around, manner, show, place)
     if arguments.index:
         from jupyter_mlo.runs.batch.index import write_index
         from jupyter_mlo.verbs.shown_people import names_here

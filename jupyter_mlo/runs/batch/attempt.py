@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from jupyter_mlo import __version__
 from jupyter_mlo.config import Settings
@@ -119,19 +119,25 @@ class Attempt:
     """Made once for each attempt; :meth:`prepare`, then :meth:`start`, then :meth:`execute`.
 
     Args:
+        kernels: where its kernel comes from.
         say: told, in a sentence, what could not be done.
         progress: told how many cells are done, of how many.
     """
+
+    #: Whether the kernel runs in this process's charge, with a key made here.
+    key_here: ClassVar[bool] = True
 
     def __init__(
         self,
         job: Job,
         around: Surrounding,
+        kernels: Kernels | None,
         say: Callable[[str], None],
         progress: Callable[[int, int], None],
     ) -> None:
         self.job = job
         self._around = around
+        self._kernels = kernels
         self._say = say
         self._progress = progress
         self.run: NotebookRun | None = None
@@ -171,13 +177,15 @@ class Attempt:
         )
         self._kernel_name = kernel_name
         clear(nb, now)
-        self.run.begin({"output": _recoverable(job.target, around.folder), "pid": os.getpid()})
+        head = {"output": _recoverable(job.target, around.folder), "pid": os.getpid()}
+        self.run.begin(head, key_here=self.key_here)
         self._environ = kernel_environment(os.environ, self.run.kernel_file)
         self._prepared = time.monotonic()
 
-    async def start(self, kernels: Kernels) -> None:
-        """Start its kernel and wait until it is ready; what is wrong shows in :meth:`execute`."""
-        self._kernel = await kernels.start(self._kernel_name, self._environ, self._around.cwd)
+    async def start(self) -> None:
+        """Start its kernel and wait until it is ready; raises :class:`KernelFault`."""
+        assert self._kernels is not None
+        self._kernel = await self._kernels.start(self._kernel_name, self._environ, self._around.cwd)
         await self._kernel.ready(self._around.start_timeout)
 
     async def execute(self, fault: BaseException | None = None) -> None:
@@ -191,10 +199,7 @@ class Attempt:
         """
         run = self.run
         assert run is not None
-        error = fault
-        if error is None:
-            assert self._kernel is not None
-            error = await self._cells(run, self._kernel)
+        error = fault or await self._cells(run)
         self.fault = error
         self.failed = error is not None or any(map(has_failed, run.nb["cells"]))
         complete(run.nb, datetime.now(UTC))
@@ -203,7 +208,10 @@ class Attempt:
         )
         self.ending.begin(error)
 
-    async def _cells(self, run: NotebookRun, kernel: RunningKernel) -> BaseException | None:
+    async def _cells(self, run: NotebookRun) -> BaseException | None:
+        """Execute all cells; what has ended that early."""
+        kernel = self._kernel
+        assert kernel is not None
         run.kernel_started(kernel.kernel_id, kernel.described(self._environ))
         try:
             await Cells(run.nb, kernel, _Told(run, self._progress), self._around.limits).execute()

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import signal
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
@@ -18,7 +18,7 @@ from jupyter_mlo.errors import MloError
 from jupyter_mlo.runs.batch.attempt import Attempt, Surrounding
 from jupyter_mlo.runs.batch.forked import ForkServer
 from jupyter_mlo.runs.batch.jobs import Job
-from jupyter_mlo.runs.batch.kernels import KernelFault, Kernels
+from jupyter_mlo.runs.batch.kernels import KernelFault, Kernels, Specs
 from jupyter_mlo.runs.batch.results import Result
 
 #: Kernels that start ahead of need, at most.
@@ -38,6 +38,50 @@ class Show(Protocol):
         """A job has come to its end, well or not."""
 
 
+class Place(Protocol):
+    """Where attempts are made; entered and left once."""
+
+    async def __aenter__(self) -> object: ...
+
+    async def __aexit__(self, *exception: object) -> None: ...
+
+    def attempt(
+        self,
+        job: Job,
+        around: Surrounding,
+        say: Callable[[str], None],
+        progress: Callable[[int, int], None],
+    ) -> Attempt:
+        """One attempt at a job."""
+
+
+class Here:
+    """Kernels of this machine.
+
+    Args:
+        server: a fork server that was started early; it is closed.
+    """
+
+    def __init__(self, specs: Specs, server: ForkServer | None = None) -> None:
+        self._kernels = Kernels(specs, server)
+
+    async def __aenter__(self) -> Kernels:
+        return await self._kernels.__aenter__()
+
+    async def __aexit__(self, *exception: object) -> None:
+        await self._kernels.__aexit__(*exception)
+
+    def attempt(
+        self,
+        job: Job,
+        around: Surrounding,
+        say: Callable[[str], None],
+        progress: Callable[[int, int], None],
+    ) -> Attempt:
+        """See :class:`Place`."""
+        return Attempt(job, around, self._kernels, say, progress)
+
+
 @dataclass(frozen=True)
 class Manner:
     """How a batch goes about it."""
@@ -53,13 +97,11 @@ class Manner:
 class Batch:
     """Runs jobs once; see :func:`run_batch`."""
 
-    def __init__(
-        self, around: Surrounding, manner: Manner, show: Show, server: ForkServer | None
-    ) -> None:
+    def __init__(self, around: Surrounding, manner: Manner, show: Show, place: Place) -> None:
         self._around = around
         self._manner = manner
         self._show = show
-        self._server = server
+        self._place = place
         #: 1 after the first request to stop, 2 after the second.
         self._stopping = 0
         self._failed = False
@@ -74,7 +116,7 @@ class Batch:
         self._running = asyncio.Semaphore(self._manner.workers)
         results = [Result(job) for job in jobs]
         with self._signals():
-            async with Kernels(self._around.specs, self._server) as self._kernels:
+            async with self._place:
                 for result in results:
                     await open_runs.acquire()
                     if self._over:
@@ -145,7 +187,7 @@ class Batch:
 
     async def _attempt(self, result: Result, *, last: bool) -> bool:
         """Try once; True where a fault of the infrastructure has ended it."""
-        attempt = Attempt(
+        attempt = self._place.attempt(
             result.job,
             self._around,
             result.remark,
@@ -161,7 +203,7 @@ class Batch:
                 assert attempt.run is not None
                 result.acted(attempt.run)
                 try:
-                    await attempt.start(self._kernels)
+                    await attempt.start()
                 except KernelFault as error:
                     fault = error
                     result.remark(str(error))
@@ -199,17 +241,9 @@ class Batch:
 
 
 def run_batch(
-    jobs: Sequence[Job],
-    around: Surrounding,
-    manner: Manner,
-    show: Show,
-    server: ForkServer | None = None,
+    jobs: Sequence[Job], around: Surrounding, manner: Manner, show: Show, place: Place
 ) -> tuple[list[Result], bool]:
-    """Run ``jobs``; their results in order, and whether somebody has asked to stop.
-
-    Args:
-        server: a fork server that was started early; it is closed.
-    """
-    batch = Batch(around, manner, show, server)
+    """Run ``jobs``; their results in order, and whether somebody has asked to stop."""
+    batch = Batch(around, manner, show, place)
     results = asyncio.run(batch.run(jobs))
     return results, batch.interrupted

@@ -15,7 +15,7 @@ from papermill.exceptions import PapermillExecutionError
 from jupyter_mlo.config import Settings, load_settings
 from jupyter_mlo.errors import MloError
 from jupyter_mlo.runs.batch.attempt import Surrounding
-from jupyter_mlo.runs.batch.batch import Manner, run_batch
+from jupyter_mlo.runs.batch.batch import Here, Manner, run_batch
 from jupyter_mlo.runs.batch.cells import Limits
 from jupyter_mlo.runs.batch.failed_cell import FailedCell
 from jupyter_mlo.runs.batch.jobs import Job
@@ -52,6 +52,7 @@ def run_jobs(
     show: Any = None,
     cwd: Path | None = None,
     mandates: tuple[str, ...] = (),
+    place: Any = None,
     **options: Any,
 ) -> list[Result]:
     """Run jobs in this process."""
@@ -67,7 +68,8 @@ def run_jobs(
             mandates=mandates,
             **options,
         )
-        results, _ = run_batch(jobs, around, manner, show or Seen())
+        where = place or Here(around.specs)
+        results, _ = run_batch(jobs, around, manner, show or Seen(), where)
     return results
 
 
