@@ -48,6 +48,7 @@ def measure() -> Iterator[Figure]:
         yield bench.one_cell()
         yield from bench.short()
         yield bench.waiting()
+        yield bench.cluster()
         yield bench.memory()
 
 
@@ -101,6 +102,44 @@ class _Bench:
             at_least=8,
         )
 
+    def cluster(self) -> Figure:
+        """On two workers of a scheduler that is there already, against as many here."""
+        file = self._folder / "scheduler.json"
+        worker = ("worker", "--nthreads", "2", "--no-nanny", "--no-dashboard")
+        processes = [
+            subprocess.Popen(
+                [sys.executable, "-m", f"distributed.cli.dask_{what}", "--scheduler-file", file]
+                + list(options),
+                cwd=self._folder,
+                env=self._environ,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
+            for what, *options in (("scheduler", "--port", "0", "--no-dashboard"), worker, worker)
+        ]
+        try:
+            while not file.exists():
+                time.sleep(0.1)
+            address = json.loads(file.read_text())["address"]
+            for _ in range(2):  # both have imported what they need
+                self.ours("short", workers=4, more=("--dask", address))
+            here, there = [], []
+            for _ in range(3):
+                here.append(self.ours("short", workers=2))
+                there.append(self.ours("short", workers=4, more=("--dask", address)))
+        finally:
+            for process in processes:
+                process.kill()
+                process.wait()
+        return Figure(
+            "20 short notebooks on 2 Dask workers, notebooks a second",
+            20 / statistics.median(there),
+            "/s",
+            peer=20 / statistics.median(here),
+            against="the local batch",
+            at_least=0.9,
+        )
+
     def memory(self) -> Figure:
         """Peak resident memory after 1,000 runs against after 10."""
         peaks = []
@@ -119,14 +158,14 @@ class _Bench:
             at_most=1.1,
         )
 
-    def ours(self, what: str, workers: int = 1) -> float:
+    def ours(self, what: str, workers: int = 1, more: tuple[str, ...] = ()) -> float:
         """Seconds of one batch."""
         path = self._folder / what
         names = [what] if path.is_file() else [f"{what}/{n}.ipynb" for n in range(20)]
         return self._seconds(
             lambda: self._run(
                 *("-m", "jupyter_mlo.cli.main", "run", *names, "--workers", str(workers)),
-                *("--out", "out/{notebook}.ipynb", "--json"),
+                *("--out", "out/{notebook}.ipynb", "--json", *more),
                 counted=len(names),
             ),
             rounds=1,
