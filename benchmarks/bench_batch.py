@@ -106,10 +106,10 @@ class _Bench:
         """On two workers of a scheduler that is there already, against as many here."""
         file = self._folder / "scheduler.json"
         worker = ("worker", "--nthreads", "2", "--no-nanny", "--no-dashboard")
+        begin = [sys.executable, "-m"]
         processes = [
             subprocess.Popen(
-                [sys.executable, "-m", f"distributed.cli.dask_{what}", "--scheduler-file", file]
-                + list(options),
+                [*begin, f"distributed.cli.dask_{what}", "--scheduler-file", str(file), *options],
                 cwd=self._folder,
                 env=self._environ,
                 stdout=subprocess.DEVNULL,

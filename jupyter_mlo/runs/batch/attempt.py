@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -148,7 +147,6 @@ class Attempt:
         self._kernel: RunningKernel | None = None
         self._request: Request | None = None
         self._environ: dict[str, str] = {}
-        self._prepared = 0.0
 
     def prepare(self) -> None:
         """Read, inject, decide who acts, and open the journal.
@@ -180,7 +178,6 @@ class Attempt:
         head = {"output": _recoverable(job.target, around.folder), "pid": os.getpid()}
         self.run.begin(head, key_here=self.key_here)
         self._environ = kernel_environment(os.environ, self.run.kernel_file)
-        self._prepared = time.monotonic()
 
     async def start(self) -> None:
         """Start its kernel and wait until it is ready; raises :class:`KernelFault`."""
@@ -225,9 +222,13 @@ class Attempt:
         return None
 
     def check_again(self) -> None:
-        """Whether who acts still may, if that was asked a while ago; raises :class:`Refused`."""
+        """Whether a mandate still permits it, just before its cells; raises :class:`Refused`.
+
+        It was asked when the run was prepared, ahead of need, and may have been revoked since.
+        """
         assert self._request is not None
-        if time.monotonic() - self._prepared > 0.5:
+        assert self.run is not None
+        if self.run.acting.via == "mandate":
             self._around.acting(self._request)
 
     async def end(self, *, hastily: bool = False) -> None:
