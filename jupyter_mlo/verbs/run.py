@@ -17,6 +17,7 @@ Examples:
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -104,10 +105,12 @@ def _seconds(text: str) -> float:
 
 def run(arguments: argparse.Namespace, context: Context) -> int:
     """See the module's text."""
+    gc.disable()  # what is imported stays: looking for garbage takes as long as a short run
     server = None if arguments.dask else _early(arguments.notebooks)
     try:
         return _run(arguments, context, server)
     finally:
+        gc.enable()
         if server is not None:
             server.close()
 
@@ -141,6 +144,8 @@ def _run(arguments: argparse.Namespace, context: Context, server: Any) -> int:
     from jupyter_mlo.verbs.run_plan import planned
     from jupyter_mlo.verbs.run_shown import shown
 
+    gc.freeze()
+    gc.enable()
     plan = planned(arguments)
     check_targets(plan.jobs)
     with Withheld() as secrets, Together(context.settings) as on_record:

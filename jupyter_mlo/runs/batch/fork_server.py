@@ -178,14 +178,16 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     link = socket.socket(fileno=int(sys.argv[2]))
     link.set_inheritable(False)
+    gc.disable()
     _preload()
     parent = os.getpid()
     if threading.active_count() > 1:  # what forks must have one thread: start kernels otherwise
         return
     gc.freeze()
+    gc.enable()
     request = Server(link).serve()
     if request is None:
-        return
+        os._exit(0)  # nothing here has anything to put in order
     become(request, parent)
     from ipykernel import kernelapp
 
