@@ -104,6 +104,8 @@ class BatchSide:
                 return "failed", f"cell {error.position + 1} failed"
             case TimedOut() | KernelFault():
                 return "failed", error.message if isinstance(error, TimedOut) else error.kind
+            case Refused():
+                return "failed", "what came back from a worker was refused"
             case asyncio.CancelledError():
                 return "interrupted", "interrupted"
             case _:

@@ -39,10 +39,12 @@ class Cluster:
 
     Args:
         cwd: where kernels run there; the workers' own folders by default.
+        patience: seconds to reach the scheduler.
     """
 
-    def __init__(self, address: str, cwd: str | None = None) -> None:
+    def __init__(self, address: str, cwd: str | None = None, patience: float = _PATIENCE) -> None:
         self.address = address
+        self._patience = patience
         self.cwd = cwd
         self.client: Any = None
         #: Attempts that are open, by worker.
@@ -58,7 +60,7 @@ class Cluster:
         try:
             client: Any = distributed.Client
             self.client = await client(
-                self.address, asynchronous=True, timeout=_PATIENCE, set_as_default=False
+                self.address, asynchronous=True, timeout=self._patience, set_as_default=False
             )
         except (OSError, ValueError, TimeoutError) as error:
             raise NotFound(
@@ -160,7 +162,12 @@ class AttemptElsewhere(Attempt):
             return stopped or _lost(f"the worker {self._worker} was lost: {error!r:.200}")
         finally:
             future.release()
-        return self._taken(run, done) or stopped
+        try:
+            return self._taken(run, done) or stopped
+        except (AttributeError, LookupError, TypeError, ValueError):
+            return _not_ours()
+        except MloError as error:
+            return error
 
     async def _result(self, future: Any) -> Done:
         waiting = asyncio.ensure_future(future.result())
@@ -222,10 +229,14 @@ def _same_code(sent: Any, back: Any) -> None:
     if [[cell.get(part) for part in parts] for cell in sent["cells"]] != [
         [cell.get(part) for part in parts] for cell in back["cells"]
     ]:
-        raise Refused(
-            "a worker gave back another notebook than it was given",
-            hint="nothing of it is kept; see who runs the workers of this cluster",
-        )
+        raise _not_ours()
+
+
+def _not_ours() -> Refused:
+    return Refused(
+        "a worker gave back another notebook than it was given",
+        hint="nothing of it is kept; see who runs the workers of this cluster",
+    )
 
 
 def _lost(message: str) -> KernelFault:

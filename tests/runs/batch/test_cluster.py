@@ -15,6 +15,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from jupyter_mlo.errors import NotFound, Refused
 from jupyter_mlo.runs.batch.batch import Manner
 from jupyter_mlo.runs.batch.jobs import Job
 from jupyter_mlo.statements.predicates import types
@@ -22,7 +23,7 @@ from tests.runs.batch.conftest import Seen
 from tests.runs.conftest import stamped, write
 
 pytest.importorskip("distributed", reason="the extra dask is not installed")
-from jupyter_mlo.runs.batch.cluster import Cluster
+from jupyter_mlo.runs.batch.cluster import Cluster, _same_code
 
 _ROOT = str(Path(__file__).parents[3])
 
@@ -176,3 +177,29 @@ def test_a_killed_worker_is_made_up_for_elsewhere(ada, batch, folder, holds, log
     holds("out.ipynb")
     said = {run.predicate.mlo_run: run.predicate.mlo_outcome for run in logged(types.PROVENANCE)}
     assert said == {each.run_id: each.outcome for each in result.attempts}
+
+
+@pytest.mark.parametrize(
+    "alter",
+    [
+        lambda nb: nb["cells"][0].update(source="other"),
+        lambda nb: nb["cells"].pop(),
+        lambda nb: nb["cells"].append(dict(nb["cells"][0])),
+        lambda nb: nb["cells"][0].update(cell_type="raw"),
+    ],
+)
+def test_another_notebook_than_was_sent_is_refused(alter):
+    sent = {"cells": [{"cell_type": "code", "source": "1", "id": "a", "outputs": []}]}
+    back = json.loads(json.dumps(sent))
+    back["cells"][0]["outputs"] = [{"output_type": "stream", "name": "stdout", "text": "1"}]
+    _same_code(sent, back)
+    alter(back)
+    with pytest.raises(Refused, match="another notebook"):
+        _same_code(sent, back)
+
+
+def test_a_scheduler_that_is_not_there_is_said(ada, batch, folder):
+    write(folder / "in.ipynb", "1")
+    with pytest.raises(NotFound, match="no Dask scheduler answers"):
+        batch([Job(1, "in.ipynb", "out.ipynb", {})], place=Cluster("tcp://127.0.0.1:9", patience=1))
+    assert not (folder / "out.ipynb").exists()
