@@ -21,7 +21,7 @@ from tests.runs.batch.conftest import comparable, execute_like_papermill
 from tests.runs.conftest import notebook, write
 
 _SHOW = "from IPython.display import display, clear_output, update_display, HTML\n"
-_ID = re.compile(r"\b[0-9a-f]{32}\b")
+_ID = re.compile(r"[0-9a-f]{32}")
 _OUTPUT_WIDGET = """import ipywidgets
 out = ipywidgets.Output()
 display(out)
