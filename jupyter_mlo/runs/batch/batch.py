@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from jupyter_mlo.errors import MloError
+from jupyter_mlo.runs.batch.allocator import give_back, one_arena
 from jupyter_mlo.runs.batch.attempt import Attempt, Surrounding
 from jupyter_mlo.runs.batch.forked import ForkServer
 from jupyter_mlo.runs.batch.jobs import Job
@@ -23,6 +24,8 @@ from jupyter_mlo.runs.batch.results import Result
 
 #: Kernels that start ahead of need, at most.
 _AHEAD: Final = 4
+#: Runs after which free memory is given back.
+_TIDY: Final = 25
 
 
 class Show(Protocol):
@@ -105,6 +108,7 @@ class Batch:
         #: 1 after the first request to stop, 2 after the second.
         self._stopping = 0
         self._failed = False
+        self._ended = 0
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def run(self, jobs: Sequence[Job]) -> list[Result]:
@@ -115,6 +119,7 @@ class Batch:
         self._ready = asyncio.Semaphore(self._manner.workers + ahead)
         self._running = asyncio.Semaphore(self._manner.workers)
         results = [Result(job) for job in jobs]
+        one_arena()
         with self._signals():
             async with self._place:
                 for result in results:
@@ -184,6 +189,9 @@ class Batch:
             if not result.good:
                 self._failed = True
             self._show.ended(result)
+            self._ended += 1
+            if self._ended % _TIDY == 0:
+                give_back()
 
     async def _attempt(self, result: Result, *, last: bool) -> bool:
         """Try once; True where a fault of the infrastructure has ended it."""
