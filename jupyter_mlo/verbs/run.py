@@ -22,6 +22,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from jupyter_mlo.config import open_plain
 from jupyter_mlo.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -120,7 +121,7 @@ def _early(notebooks: list[str]) -> Any:
     from jupyter_mlo.runs.withheld import Withheld
 
     try:
-        with open(notebooks[0], "rb") as file:
+        with open_plain(Path(notebooks[0])) as file:
             content = file.read(1 << 22)
     except (OSError, IndexError, ValueError):
         return None

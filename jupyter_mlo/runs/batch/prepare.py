@@ -15,6 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
+from jupyter_mlo.config import open_plain
 from jupyter_mlo.errors import InvalidInput, NotebookError, NotFound
 from jupyter_mlo.identity.safe_text import terminal_safe
 from jupyter_mlo.notebook.code import INJECTED, PARAMETERS
@@ -42,14 +43,15 @@ def read(place: str, folder: Path) -> Any:
     """
     if is_remote(place):
         return _papermills(_remote(place), place)
-    path = folder / place
     try:
-        data = path.read_bytes()
+        with open_plain(folder / place) as file:
+            data = file.read()
     except FileNotFoundError:
         raise NotFound(f"there is no notebook {place}", hint="see what is there: ls") from None
-    except OSError as error:
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else str(error)
         raise NotebookError(
-            f"{place} cannot be read: {error.strerror}", hint="give the path of a notebook (.ipynb)"
+            f"{place} cannot be read: {why}", hint="give the path of a notebook (.ipynb)"
         ) from None
     with contextlib.suppress(ValueError, TypeError, LookupError, AttributeError, RecursionError):
         nb = json.loads(data)

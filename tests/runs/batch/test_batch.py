@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -233,3 +234,37 @@ def test_what_cannot_be_written_is_said_and_can_be_recovered(ada, batch, folder,
     status, said = verb("recover", run_id[:12], "--to", "back.ipynb")
     assert status == 0, said
     assert "'worked'" in Path("back.ipynb").read_text()
+
+
+def test_what_is_no_notebook_is_refused_without_a_traceback(ada, batch, folder):
+    ada.login()
+    os.mkfifo(folder / "fifo.ipynb")
+    (folder / "dir.ipynb").mkdir()
+    cell = {"cell_type": "code", "metadata": {}, "source": "1", "outputs": []}
+    texts = {
+        "empty": b"",
+        "list": b"[]",
+        "binary": bytes(range(256)),
+        "deep": b"[" * 100_000,
+        "other": b'{"nbformat": 9, "nbformat_minor": 0, "cells": [], "metadata": {}}',
+        "no cells": b'{"nbformat": 4, "nbformat_minor": 5, "metadata": {}}',
+        "no kernel": json.dumps(
+            {"nbformat": 4, "nbformat_minor": 4, "metadata": {}, "cells": [cell]}
+        ).encode(),
+        "odd kernel": json.dumps(
+            {
+                "nbformat": 4,
+                "nbformat_minor": 4,
+                "metadata": {"kernelspec": {"name": ["python3"]}},
+                "cells": [cell],
+            }
+        ).encode(),
+        "odd cell": b'{"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [7]}',
+    }
+    for name, text in texts.items():
+        (folder / f"{name}.ipynb").write_bytes(text)
+    names = ["fifo", "dir", "nul\0", "gone", *texts]
+    jobs = [Job(n, f"{name}.ipynb", f"out/{n}.ipynb", {}) for n, name in enumerate(names, 1)]
+    results = batch(jobs, manner=Manner(keep_going=True))
+    assert {result.status for result in results} == {"refused"}
+    assert not (folder / "out").exists()
