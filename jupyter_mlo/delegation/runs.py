@@ -7,63 +7,102 @@ further keys and ends by itself. Read in kernels: imports nothing heavy.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from jupyter_mlo.delegation.roles import Role, signable
 from jupyter_mlo.delegation.scope import EVERYTHING, Scope, intersect
 from jupyter_mlo.delegation.signer import Signer
 from jupyter_mlo.errors import KeyFileError, Refused, StatementError
-from jupyter_mlo.identity.keys import SigningKey
+from jupyter_mlo.identity.keys import PublicKey, SigningKey
 from jupyter_mlo.identity.private_files import read_private, write_private
+from jupyter_mlo.statements.envelope import Envelope
 from jupyter_mlo.statements.predicates import types
 from jupyter_mlo.statements.strict_json import read_json
 from jupyter_mlo.statements.subjects import key_subject
 from jupyter_mlo.statements.times import from_text
 
 
-def delegate_run(
-    signer: Signer, run_id: str, notebook_id: str, now: datetime, lasts: timedelta
-) -> Signer:
-    """Delegate from a session, mandate or own key to a new key for one run.
+@dataclass(frozen=True)
+class RunDelegation:
+    """A delegation to a key for one run: all that the key's holder needs, and nothing secret."""
+
+    mlo: str
+    #: What a verifier needs: the delegator's chain, then the delegation itself.
+    chain: tuple[Envelope, ...]
+    scope: Mapping[str, Any]
+    #: ``{"id", "notebook"}``.
+    run: Mapping[str, str]
+    activity: str | None
+    model: str | None
+    checkpoint: Mapping[str, Any] | None
+
+    def signer(self, key: SigningKey) -> Signer:
+        """The hand of whoever holds the key."""
+        return Signer(
+            mlo=self.mlo,
+            key=key,
+            delegation=self.chain[-1].statement_id,
+            chain=self.chain,
+            kind="run",
+            scope_json=self.scope,
+            activity=self.activity,
+            model=self.model,
+            expires=from_text(self.scope["notAfter"]),
+            checkpoint=self.checkpoint,
+            run=self.run,
+        )
+
+
+def delegate_run_to(
+    signer: Signer,
+    public: PublicKey,
+    run_id: str,
+    notebook_id: str,
+    now: datetime,
+    lasts: timedelta,
+) -> RunDelegation:
+    """Delegate from a session, mandate or own key to a key that somebody else holds, for one run.
 
     Activity and model are those of ``signer``, where it has chosen any, else all that it
     may name; the key ends after ``lasts`` or with ``signer``, whichever comes first.
 
     Args:
+        public: made where the run goes on; its private part never leaves there.
         run_id: ``urn:uuid:…`` of the run.
         notebook_id: ``urn:uuid:…`` of the notebook that the run writes.
 
     Raises:
         Refused: ``signer`` may not delegate now, or may not act on its activity or model.
     """
-    key = SigningKey.generate()
     scope = _scope(signer, now, lasts).to_json()
     run = {"id": run_id, "notebook": notebook_id}
     delegation = signer.sign(
         types.DELEGATION,
-        [key_subject(key.key_id)],
-        {
-            "kind": "run",
-            "publicKey": key.public.to_text(),
-            "scope": scope,
-            "run": run,
-        },
+        [key_subject(public.key_id)],
+        {"kind": "run", "publicKey": public.to_text(), "scope": scope, "run": run},
         now,
     )
-    return Signer(
+    return RunDelegation(
         mlo=signer.mlo,
-        key=key,
-        delegation=delegation.statement_id,
         chain=(*signer.chain, delegation),
-        kind="run",
-        scope_json=scope,
+        scope=scope,
+        run=run,
         activity=signer.activity,
         model=signer.model,
-        expires=from_text(scope["notAfter"]),
         checkpoint=signer.checkpoint,
-        run=run,
     )
+
+
+def delegate_run(
+    signer: Signer, run_id: str, notebook_id: str, now: datetime, lasts: timedelta
+) -> Signer:
+    """The same to a new key that is made here; arguments and errors as above."""
+    key = SigningKey.generate()
+    return delegate_run_to(signer, key.public, run_id, notebook_id, now, lasts).signer(key)
 
 
 def write_run(signer: Signer, path: Path) -> None:

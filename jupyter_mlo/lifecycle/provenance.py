@@ -23,6 +23,7 @@ from jupyter_mlo.statements.times import to_text
 
 BUILD_TYPE: Final = OWN + "papermill-run/v1"
 BUILDER: Final = OWN + "papermill-engine/v1"
+BATCH_BUILDER: Final = OWN + "batch/v1"
 RunOutcome = Literal["succeeded", "failed", "interrupted"]
 
 #: A parameter's JSON text above this size (bytes) is named by its digest.
@@ -107,8 +108,8 @@ def subject(run: Run) -> list[dict[str, Any]]:
     return [notebook, *_listed(run.artifacts)]
 
 
-def provenance(run: Run) -> dict[str, Any]:
-    """The predicate, without its header."""
+def provenance(run: Run, builder: str = BUILDER) -> dict[str, Any]:
+    """The predicate, without its header; ``builder`` is the URI of what drove the notebook."""
     return {
         "mlo_activity": run.activity,
         "mlo_model": run.model,
@@ -131,7 +132,7 @@ def provenance(run: Run) -> dict[str, Any]:
             "resolvedDependencies": _dependencies(run),
         },
         "runDetails": {
-            "builder": {"id": BUILDER, "version": dict(run.versions)},
+            "builder": {"id": builder, "version": dict(run.versions)},
             "metadata": {
                 "invocationId": run.run_id,
                 "startedOn": to_text(run.started),

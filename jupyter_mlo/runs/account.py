@@ -1,4 +1,4 @@
-"""What a run's provenance says: gathered from the run, its kernel's statements and papermill.
+"""What a run's provenance says: gathered from the run and its kernel's statements.
 
 Only words of ours and what the caller chose go into it. Text of the notebook (sources,
 outputs, messages of errors) has no place in the ledger.
@@ -6,16 +6,11 @@ outputs, messages of errors) has no place in the ledger.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 from urllib.parse import urlsplit, urlunsplit
 
-import papermill
-from nbclient.exceptions import CellTimeoutError, DeadKernelError
-from papermill.exceptions import PapermillExecutionError
-
-from jupyter_mlo import __version__
 from jupyter_mlo.lifecycle.provenance import Run, RunOutcome
 from jupyter_mlo.lifecycle.resources import FileDigest, statement_descriptor
 from jupyter_mlo.runs.run import NotebookRun
@@ -33,15 +28,17 @@ def account(
     reason: str | None,
     seal: Envelope | None,
     statements: Sequence[Envelope],
+    versions: Mapping[str, str],
 ) -> Run:
     """All that is known of ``run`` now that it has ended.
 
     Args:
         statements: what its kernel has put on record, checked.
+        versions: of what took part, by name.
     """
     said = [read_json(envelope.payload) for envelope in statements]
-    named = run.nb.metadata.get("papermill", {})
-    language = _language(run.nb.metadata.get("language_info", {}))
+    named = run.nb["metadata"].get("papermill", {})
+    language = _language(run.nb["metadata"].get("language_info", {}))
     return Run(
         run_id=run.run_id,
         notebook_id=run.notebook_id,
@@ -57,7 +54,7 @@ def account(
         outcome=outcome,
         reason=reason,
         environment=replace(run.surroundings.environment, language=language),
-        versions={"jupyter-mlo": __version__, "papermill": papermill.__version__},
+        versions=versions,
         repository=run.surroundings.repository,
         data=[*run.surroundings.data, *_files(said, "input")],
         artifacts=_files(said, "output"),
@@ -66,27 +63,6 @@ def account(
             for envelope, value in zip(statements, said, strict=True)
         ],
     )
-
-
-def outcome_of(error: BaseException | None) -> tuple[RunOutcome, str | None]:
-    """How a run ended, and why."""
-    match error:
-        case None:
-            return "succeeded", None
-        case PapermillExecutionError():
-            return "failed", f"cell {error.cell_index + 1} failed"
-        case CellTimeoutError():
-            return "failed", "a cell took longer than it was given"
-        case DeadKernelError():
-            return "failed", "the kernel died"
-        case KeyboardInterrupt():
-            return "interrupted", "interrupted"
-        case SystemExit():
-            return "interrupted", "terminated"
-        case RuntimeError():
-            return "failed", "the kernel did not start, or did not answer"
-        case _:
-            return "failed", type(error).__name__
 
 
 def shown_place(place: object) -> str | None:

@@ -22,9 +22,11 @@ from jupyter_mlo.errors import InvalidInput, MloError, Refused
 from jupyter_mlo.runs.client import WatchedClient
 from jupyter_mlo.runs.identity import Acting, decide
 from jupyter_mlo.runs.leftovers import forget_written, keep_until_written
+from jupyter_mlo.runs.papermill_side import PapermillSide
 from jupyter_mlo.runs.request import read_request
-from jupyter_mlo.runs.run import NotebookRun, complain
+from jupyter_mlo.runs.run import NotebookRun
 from jupyter_mlo.runs.saving import SparingManager, local_target
+from jupyter_mlo.runs.saying import announce, complain
 from jupyter_mlo.runs.signals import EndedBySignal
 from jupyter_mlo.runs.withheld import Withheld
 
@@ -124,6 +126,8 @@ def _prepare(
         kernel_name=kernel_name,
         settings=settings,
         source=Path(source) if source is not None and os.path.isfile(source) else None,
+        complain=complain,
+        announce=announce,
     )
 
 
@@ -157,7 +161,7 @@ def _run(
         from jupyter_mlo.runs.ending import Ending
 
         if not endings:
-            endings.append(Ending(run, asked=asked, final=final))
+            endings.append(Ending(run, PapermillSide(asked=asked, final=final)))
             endings[0].begin(error)
 
     failure: BaseException | None = None

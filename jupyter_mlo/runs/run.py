@@ -9,18 +9,16 @@ from __future__ import annotations
 
 import contextlib
 import uuid
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, cast
-
-from papermill.log import logger
+from typing import TYPE_CHECKING, Any, Final
 
 from jupyter_mlo.config import Settings
-from jupyter_mlo.delegation.runs import delegate_run
-from jupyter_mlo.errors import MloError, escaped_lines
+from jupyter_mlo.delegation.runs import RunDelegation, delegate_run, delegate_run_to
+from jupyter_mlo.errors import MloError
+from jupyter_mlo.identity.keys import PublicKey
 from jupyter_mlo.identity.safe_text import terminal_safe
 from jupyter_mlo.notebook.layout import MEMBER, VERSION, read_notebook_entries
 from jupyter_mlo.runs.identity import Acting, Request
@@ -33,7 +31,10 @@ from jupyter_mlo.statements.times import to_text
 
 if TYPE_CHECKING:
     from jupyter_mlo.ledger.records import RecordStore
+    from jupyter_mlo.lifecycle.provenance import Environment
+    from jupyter_mlo.lifecycle.resources import FileDigest
     from jupyter_mlo.runs.stamping import CellStamps
+    from jupyter_mlo.statements.envelope import Envelope
 
 #: The key in a run's kernel ends after this, whatever else it depends on.
 LONGEST: Final = timedelta(days=7)
@@ -42,19 +43,6 @@ LONGEST: Final = timedelta(days=7)
 def utc_now() -> datetime:
     """The clock."""
     return datetime.now(UTC)
-
-
-def complain(text: str) -> None:
-    """Say what could not be done, where papermill says things."""
-    with beside_the_bar():
-        logger.warning("jupyter-mlo: %s", escaped_lines(text))
-
-
-def beside_the_bar() -> AbstractContextManager[object]:
-    """On lines of their own, where papermill draws a progress bar."""
-    from tqdm.auto import tqdm
-
-    return cast(AbstractContextManager[object], tqdm.external_write_mode())
 
 
 class NotebookRun:
@@ -66,6 +54,9 @@ class NotebookRun:
         request: what was asked for.
         kernel_name: name of the kernelspec.
         source: the input's file, where it is a local one.
+        complain: told, in a sentence, what could not be done.
+        announce: told who acts, in a line that is safe to show.
+        folder: where the kernel runs; the current one by default.
         now: the clock.
     """
 
@@ -78,30 +69,38 @@ class NotebookRun:
         kernel_name: str,
         settings: Settings,
         source: Path | None,
+        complain: Callable[[str], None],
+        announce: Callable[[str], None],
+        folder: Path | None = None,
         now: Callable[[], datetime] = utc_now,
     ) -> None:
         self.nb = nb
+        self.complain = complain
+        self._announce = announce
         self.acting = acting
         self.request = request
         self.settings = settings
         self.now = now
         self.run_id = f"urn:uuid:{uuid.uuid4()}"
         self.notebook_id = f"urn:uuid:{uuid.uuid4()}"
-        self.parent = read_notebook_entries(nb.metadata).notebook
+        self.parent = read_notebook_entries(nb["metadata"]).notebook
         self.started = now()
         self.finished: datetime | None = None
+        #: Of this run's kernel, where it runs here.
         self.key: RunKey | None = None
+        #: Enrolments and delegations down to the run's own; empty where nobody acts.
+        self.leaf: tuple[Envelope, ...] = ()
         self.journal: Journal | None = None
         self._kernel_name = kernel_name
         self._kernel_id = "unknown"
         # Its own list: papermill inserts cells when one has failed.
-        self._cells = list(nb.cells)
+        self._cells = list(nb["cells"])
         self.surroundings = Surroundings(
             notebook=source,
             parameters={} if request.tampered else request.parameters,
-            folder=Path.cwd(),
+            folder=folder or Path.cwd(),
             kernel_name=kernel_name,
-            complain=complain,
+            complain=self.complain,
         )
         self._drop_what_was_said_before()
 
@@ -117,7 +116,7 @@ class NotebookRun:
             notebook_id=self.notebook_id,
             kernel_id=self._kernel_id,
             kernel_name=self._kernel_name,
-            complain=complain,
+            complain=self.complain,
             keep=self._kept.append,
         )
 
@@ -146,21 +145,22 @@ class NotebookRun:
 
     def _drop_what_was_said_before(self) -> None:
         """Stamps and seals speak of another notebook: the one that was read."""
-        for cell in self.nb.cells:
-            cell.metadata.pop(MEMBER, None)
+        for cell in self.nb["cells"]:
+            cell["metadata"].pop(MEMBER, None)
         entry: dict[str, Any] = {"version": VERSION, "notebook": self.notebook_id}
         if self.parent is not None:
             entry["parent"] = self.parent
         signer = self.acting.signer
         entry["chains"] = [envelope.to_json() for envelope in signer.chain] if signer else []
         entry["seals"] = []
-        self.nb.metadata[MEMBER] = entry
+        self.nb["metadata"][MEMBER] = entry
 
-    def begin(self, head: Mapping[str, Any]) -> None:
+    def begin(self, head: Mapping[str, Any], *, key_here: bool = True) -> None:
         """Open the journal and make the kernel's key, once the notebook has been cleared.
 
         Args:
             head: what else identifies the run, for recovery.
+            key_here: whether the kernel runs here; else :meth:`delegate_to` comes later.
         """
         about = {
             "run": self.run_id,
@@ -172,14 +172,14 @@ class NotebookRun:
         try:
             self.journal = Journal(self.folder, about, self.nb)
         except (OSError, TypeError, ValueError) as error:
-            complain(f"No journal is kept, so a killed run cannot be recovered: {error}")
-        if self.acting.signer is None or self.journal is None:
+            self.complain(f"No journal is kept, so a killed run cannot be recovered: {error}")
+        if self.acting.signer is None or self.journal is None or not key_here:
             return
         try:
             self.key = self._make_key()
-            self.journal.chain([envelope.to_json() for envelope in self.key.signer.chain])
+            self._delegated(self.key.signer.chain)
         except (MloError, OSError) as error:
-            complain(f"The notebook cannot put anything on record by itself: {error}")
+            self.complain(f"The notebook cannot put anything on record by itself: {error}")
 
     def _make_key(self) -> RunKey:
         signer = self.acting.signer
@@ -190,10 +190,36 @@ class NotebookRun:
         key.write()
         return key
 
+    def delegate_to(self, public: PublicKey) -> RunDelegation | None:
+        """Delegate this run to a key that was made elsewhere; None where nobody acts.
+
+        Raises:
+            Refused: who acts may not delegate now.
+        """
+        signer = self.acting.signer
+        if signer is None:
+            return None
+        acting = signer.acting(self.acting.activity, self.acting.model)
+        made = delegate_run_to(acting, public, self.run_id, self.notebook_id, self.now(), LONGEST)
+        self._delegated(made.chain)
+        return made
+
+    def _delegated(self, chain: tuple[Envelope, ...]) -> None:
+        self.leaf = chain
+        if self.journal is not None:
+            self.journal.chain([envelope.to_json() for envelope in chain])
+
     def kernel_started(self, kernel_id: str, kernel: Kernel) -> None:
         """The kernel process exists: find out about its surroundings while it gets ready."""
         self._kernel_id = kernel_id
         self.surroundings.start(kernel, self._introduce)
+
+    def ran_elsewhere(
+        self, kernel_id: str, environment: Environment, data: Sequence[FileDigest]
+    ) -> None:
+        """A worker had the kernel: what it has found out, before its cells are taken over."""
+        self._kernel_id = kernel_id
+        self.surroundings.know(environment, data)
 
     def _introduce(self) -> None:
         """Say who acts, in one line."""
@@ -210,8 +236,7 @@ class NotebookRun:
         )
         until = acting.signer.expires.astimezone().strftime("%Y-%m-%d %H:%M")
         what = f"{acting.activity}, {acting.model}" if acting.model else acting.activity
-        with beside_the_bar():
-            logger.info("As %s by %s: %s, until %s", who, acting.via, what, until)
+        self._announce(f"As {who} by {acting.via}: {what}, until {until}")
 
     def cell_begins(self, position: int) -> None:
         """The code of a cell is about to be sent."""
@@ -226,13 +251,13 @@ class NotebookRun:
         try:
             restamped = self.stamps.complete(position, self.now())
         except Exception as error:  # whatever it is, the run goes on
-            complain(f"Cell {position + 1} stays unstamped: {error!r}")
+            self.complain(f"Cell {position + 1} stays unstamped: {error!r}")
             restamped = []
         if self.journal is None:
             return
         try:
             self.journal.cell(position, cell)
             for earlier, outputs in restamped:
-                self.journal.outputs(earlier, self.nb.cells[earlier], outputs)
+                self.journal.outputs(earlier, self.nb["cells"][earlier], outputs)
         except (OSError, TypeError, ValueError) as error:
-            complain(f"Cell {position + 1} is not in the journal: {error}")
+            self.complain(f"Cell {position + 1} is not in the journal: {error}")

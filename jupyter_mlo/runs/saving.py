@@ -7,12 +7,9 @@ it sees progress: at the start, then every few seconds, less often where writing
 
 from __future__ import annotations
 
-import contextlib
 import os
-import secrets
-import stat
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, Final
 
 from papermill.engines import NotebookExecutionManager
@@ -20,6 +17,7 @@ from papermill.iorw import LocalHandler, papermill_io, write_ipynb
 from papermill.log import logger
 
 from jupyter_mlo.notebook.writing import notebook_chunks
+from jupyter_mlo.runs.replacing import replace_file
 
 #: Seconds between two saves, at least.
 EVERY: Final = 2.0
@@ -107,7 +105,7 @@ class SparingManager(NotebookExecutionManager):  # type: ignore[misc]
 def write_notebook(nb: Any, path: str) -> None:
     """Write a notebook where papermill would: a local file whole or not at all."""
     local = local_target(path)
-    if local is None or not _replace(local, notebook_chunks(nb)):
+    if local is None or not replace_file(local, notebook_chunks(nb)):
         write_ipynb(nb, path)
 
 
@@ -117,29 +115,3 @@ def local_target(path: str) -> str | None:
     if type(handler) is not LocalHandler:
         return None
     return os.path.realpath(os.path.join(handler._cwd or os.getcwd(), path))
-
-
-def _replace(target: str, chunks: Iterable[bytes]) -> bool:
-    """Exchange a plain file of our own for one of ``chunks``; False where that is not possible."""
-    mode = None
-    with contextlib.suppress(FileNotFoundError):
-        status = os.stat(target)
-        if not stat.S_ISREG(status.st_mode) or status.st_nlink > 1 or status.st_uid != os.geteuid():
-            return False
-        mode = stat.S_IMODE(status.st_mode)
-    temporary = f"{target}.{secrets.token_hex(4)}.part"
-    try:
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
-    except OSError:
-        return False
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            if mode is not None:
-                os.fchmod(descriptor, mode)
-            file.writelines(chunks)
-        os.replace(temporary, target)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
-        raise
-    return True

@@ -99,6 +99,19 @@ class Surroundings:
         for thread in self._done:
             thread.start()
 
+    def know(self, environment: Environment, data: Sequence[FileDigest]) -> None:
+        """What was found out where the kernel ran; the rest is found out here."""
+        self._environment, self.data = environment, tuple(data)
+        if self._notebook is not None and not self._done:
+            self._done = [threading.Thread(target=self._find_repository, daemon=True)]
+            self._done[0].start()
+
+    def _find_repository(self) -> None:
+        from jupyter_mlo.runs.repository import find_repository
+
+        assert self._notebook is not None
+        self.repository = find_repository(self._notebook)
+
     def wait(self, patience: float = PATIENCE) -> None:
         """Wait until all is known, or ``patience`` (seconds) is at an end."""
         for thread in self._done:
@@ -110,7 +123,6 @@ class Surroundings:
         first()
         from jupyter_mlo.lifecycle.provenance import argv_digest
         from jupyter_mlo.runs.environment import find_environment
-        from jupyter_mlo.runs.repository import find_repository
 
         for module in _NEEDED:
             # Whatever is wrong shows when it is used, and is said there.
@@ -123,7 +135,7 @@ class Surroundings:
             said = {"language": kernel.language, "mloArgvV1": argv_digest(kernel.argv)}
             self._environment = replace(self._environment, kernelspec=said)
         if self._notebook is not None:
-            self.repository = find_repository(self._notebook)
+            self._find_repository()
 
     def _digest_data(self) -> None:
         from jupyter_mlo.runs.files import digest_path

@@ -43,6 +43,7 @@ VERBS: dict[str, Verb] = {
     "restore": Verb("give a notebook back the stamps that a tool took away"),
     "diff": Verb("whose cells changed between two versions of a notebook"),
     "git": Verb("have git show and merge notebooks with their stamps", magic=False, asks="nobody"),
+    "run": Verb("run notebooks, many at once, attributed and sealed", magic=False),
     "recover": Verb("rebuild the notebook of a papermill run that was killed"),
     "mandate": Verb("let a notebook run unattended on your behalf", asks="home"),
     "grant": Verb("let an assistant act on your behalf", magic=False, asks="home"),

@@ -1,0 +1,254 @@
+"""Executing a notebook's cells one after the other, as papermill does.
+
+What papermill promises of tags, errors, timing and its own metadata holds here too, and is tested
+side by side. Knows nothing of attribution: a :class:`Watcher` is told what happens.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final, Protocol
+
+from jupyter_mlo.errors import MloError
+from jupyter_mlo.runs.batch.kernels import KernelFault, RunningKernel
+from jupyter_mlo.runs.batch.outputs import Outputs
+
+_SKIPPED: Final = "skip-execution"
+_MAY_FAIL: Final = "raises-exception"
+#: Seconds without output after a reply, before what is missing counts as lost (nbclient's).
+_SILENCE: Final = 4.0
+#: Seconds between two looks whether the kernel lives.
+_LOOK: Final = 0.5
+
+
+class TimedOut(MloError):
+    """A cell, or the whole run, took longer than it was given."""
+
+
+class Watcher(Protocol):
+    """Is told what happens to cells."""
+
+    def cell_begins(self, position: int) -> None:
+        """The code of a cell is about to be sent."""
+
+    def outputs_updated(self, position: int, outputs: list[int]) -> None:
+        """The running cell has replaced outputs of a cell."""
+
+    def cell_done(self, cell: Any, position: int) -> None:
+        """A cell has ended, executed or not."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Seconds that cells and the whole run may take; None for any time."""
+
+    cell: float | None = None
+    run: float | None = None
+
+
+def clear(nb: Any, now: datetime) -> None:
+    """Clear a prepared notebook for its run: papermill's ``notebook_start``."""
+    nb["metadata"]["papermill"].update(
+        start_time=now.isoformat(), end_time=None, duration=None, exception=None
+    )
+    for cell in nb["cells"]:
+        if cell["cell_type"] == "code":
+            cell["execution_count"] = None
+            cell["outputs"] = []
+        cell["metadata"]["papermill"] = {
+            "exception": None,
+            "start_time": None,
+            "end_time": None,
+            "duration": None,
+            "status": "pending",
+        }
+
+
+def complete(nb: Any, now: datetime) -> None:
+    """No cell runs any more: papermill's ``notebook_complete``."""
+    entry = nb["metadata"]["papermill"]
+    entry["end_time"] = now.isoformat()
+    if entry.get("start_time"):
+        began = datetime.fromisoformat(entry["start_time"])
+        entry["duration"] = (now - began).total_seconds()
+    for cell in nb["cells"]:
+        status = cell["metadata"]["papermill"]["status"]
+        if status == "failed":
+            break
+        if status == "pending":
+            cell["metadata"]["papermill"]["status"] = "completed"
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Cells:
+    """Executes the cells of ``nb`` in ``kernel``; used once."""
+
+    def __init__(
+        self,
+        nb: Any,
+        kernel: RunningKernel,
+        watcher: Watcher,
+        limits: Limits = Limits(),
+        now: Callable[[], datetime] = _utc_now,
+    ) -> None:
+        self._nb = nb
+        self._kernel = kernel
+        self._watcher = watcher
+        self._limits = limits
+        self._now = now
+        #: Messages that the kernel has published.
+        self._heard = 0
+        self._outputs = Outputs(nb["cells"], kernel.client, watcher.outputs_updated)
+
+    async def execute(self) -> None:
+        """Execute until a cell fails that must not, or all are done.
+
+        A failed cell raises nothing: it is marked in the metadata, as papermill marks it.
+
+        Raises:
+            TimedOut: a cell, or all of them, took too long.
+            KernelFault: the kernel died.
+        """
+        try:
+            async with asyncio.timeout(self._limits.run):
+                await self._all()
+        except TimeoutError:
+            raise TimedOut(
+                f"the run took longer than {self._limits.run:g} s",
+                hint="give it longer: --timeout SECONDS",
+            ) from None
+
+    async def _all(self) -> None:
+        for position, cell in enumerate(self._nb["cells"]):
+            entry = cell["metadata"]["papermill"]
+            entry.update(start_time=self._now().isoformat(), status="running", exception=False)
+            try:
+                if not await self._execute(cell, position):
+                    entry.update(exception=True, status="failed")
+                    self._nb["metadata"]["papermill"]["exception"] = True
+                    break
+            finally:
+                ended = self._now()
+                began = datetime.fromisoformat(entry["start_time"])
+                entry["end_time"] = ended.isoformat()
+                entry["duration"] = (ended - began).total_seconds()
+                if entry["status"] != "failed":
+                    entry["status"] = "completed"
+                self._watcher.cell_done(cell, position)
+        metadata = self._nb["metadata"]
+        metadata["language_info"] = self._kernel.info["language_info"]
+        widgets = self._outputs.widgets()
+        if widgets is not None:
+            metadata["widgets"] = widgets
+
+    async def _execute(self, cell: Any, position: int) -> bool:
+        """Execute one cell; False where it has failed and must not."""
+        tags = cell["metadata"].get("tags", [])
+        if cell["cell_type"] != "code" or not cell["source"].strip() or _SKIPPED in tags:
+            return True
+        may_fail = _MAY_FAIL in tags
+        timing: dict[str, Any] = {}
+        cell["metadata"]["execution"] = timing
+        client = self._kernel.client
+        # A kernel that records by itself, or a server that listens, learns which cell it is.
+        client.session.metadata = {"cellId": cell["id"]} if cell.get("id") else {}
+        self._watcher.cell_begins(position)
+        self._outputs.begin(position)
+        request = client.execute(cell["source"], store_history=True, stop_on_error=not may_fail)
+        tasks = [
+            asyncio.ensure_future(each)
+            for each in (
+                self._published(request, position, timing),
+                self._reply(request),
+                self._dies(),
+            )
+        ]
+        published, reply, dies = tasks
+        try:
+            await asyncio.wait(
+                {reply, dies}, timeout=self._limits.cell, return_when=asyncio.FIRST_COMPLETED
+            )
+            if not reply.done():
+                if dies.done():
+                    raise _died()
+                raise TimedOut(
+                    f"cell {position + 1} took longer than {self._limits.cell:g} s",
+                    hint="give it longer: --cell-timeout SECONDS",
+                )
+            timing["shell.execute_reply"] = _stamp(reply.result())
+            await self._rest(published, dies)
+        finally:
+            for task in tasks:
+                task.cancel()
+            for task in tasks:
+                with contextlib.suppress(asyncio.CancelledError, Exception):
+                    await task
+        content = reply.result()["content"]
+        return content["status"] != "error" or may_fail
+
+    async def _rest(self, published: asyncio.Future[None], dies: asyncio.Future[None]) -> None:
+        """What the kernel published before its reply may come after it."""
+        while not published.done():
+            before = self._heard
+            await asyncio.wait(
+                {published, dies}, timeout=_SILENCE, return_when=asyncio.FIRST_COMPLETED
+            )
+            if not published.done() and dies.done():
+                raise _died()
+            if not published.done() and self._heard == before:
+                raise TimedOut(
+                    "the kernel has answered, but the rest of its output does not come",
+                    hint="run the notebook again",
+                )
+        published.result()
+
+    async def _published(self, request: str, position: int, timing: dict[str, Any]) -> None:
+        channel = self._kernel.client.iopub_channel
+        while True:
+            message = await channel.get_msg(timeout=None)
+            self._heard += 1
+            if message["parent_header"].get("msg_id") != request:
+                continue
+            kind = message["msg_type"]
+            if kind == "status":
+                state = message["content"]["execution_state"]
+                if state in ("idle", "busy"):
+                    timing[f"iopub.status.{state}"] = _stamp(message)
+            elif kind == "execute_input":
+                timing["iopub.execute_input"] = _stamp(message)
+            self._outputs.take(message, position)
+            if kind == "status" and message["content"]["execution_state"] == "idle":
+                return
+
+    async def _reply(self, request: str) -> Any:
+        channel = self._kernel.client.shell_channel
+        while True:
+            message = await channel.get_msg(timeout=None)
+            if message["parent_header"].get("msg_id") == request:
+                return message
+
+    async def _dies(self) -> None:
+        while await self._kernel.alive():
+            await asyncio.sleep(_LOOK)
+        # What it said last may still be on its way.
+        await asyncio.sleep(0.05)
+
+
+def _died() -> KernelFault:
+    return KernelFault(
+        "the kernel died", hint="it may have run out of memory", kind="the kernel died"
+    )
+
+
+def _stamp(message: Any) -> str:
+    """A message's time as nbclient writes it."""
+    date = message["header"].get("date")
+    moment = date if isinstance(date, datetime) else datetime.now(UTC)
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")

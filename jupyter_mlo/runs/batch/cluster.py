@@ -1,0 +1,243 @@
+"""Runs on the workers of a Dask cluster: this side holds the mandate, and writes to the ledger.
+
+A worker gets a notebook and a delegation to a key that it has made itself, for one run. A worker
+that is lost ends the attempt, which is on record; the next one is made elsewhere.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections import Counter
+from collections.abc import Callable
+from typing import Any, ClassVar, Final
+
+from jupyter_mlo.errors import MloError, NotFound, Refused
+from jupyter_mlo.identity.keys import PublicKey
+from jupyter_mlo.identity.private_files import write_private
+from jupyter_mlo.lifecycle.provenance import Environment
+from jupyter_mlo.notebook.layout import MEMBER
+from jupyter_mlo.runs.batch import elsewhere
+from jupyter_mlo.runs.batch.attempt import Attempt, Surrounding
+from jupyter_mlo.runs.batch.cells import TimedOut
+from jupyter_mlo.runs.batch.elsewhere import Done, Work
+from jupyter_mlo.runs.batch.jobs import Job
+from jupyter_mlo.runs.batch.kernels import KernelFault
+from jupyter_mlo.runs.names import name_here
+from jupyter_mlo.runs.run import NotebookRun, utc_now
+from jupyter_mlo.runs.run_key import STATEMENTS
+
+#: Seconds between two looks whether a worker is still there.
+_LOOK: Final = 0.5
+#: Seconds to reach the scheduler, and that a worker has to give back what it was stopped at.
+_PATIENCE: Final = 15.0
+
+
+class Cluster:
+    """The workers of the scheduler at ``address``.
+
+    Args:
+        cwd: where kernels run there; the workers' own folders by default.
+        patience: seconds to reach the scheduler.
+    """
+
+    def __init__(self, address: str, cwd: str | None = None, patience: float = _PATIENCE) -> None:
+        self.address = address
+        self._patience = patience
+        self.cwd = cwd
+        self.client: Any = None
+        #: Attempts that are open, by worker.
+        self.open: Counter[str] = Counter()
+
+    async def __aenter__(self) -> Cluster:
+        try:
+            import distributed
+        except ImportError:
+            raise NotFound(
+                "Dask is not installed here", hint="pip install 'jupyter-mlo[dask]'"
+            ) from None
+        try:
+            client: Any = distributed.Client
+            self.client = await client(
+                self.address, asynchronous=True, timeout=self._patience, set_as_default=False
+            )
+        except (OSError, ValueError, TimeoutError) as error:
+            raise NotFound(
+                f"no Dask scheduler answers at {self.address}: {error}",
+                hint="dask scheduler says its address when it starts: tcp://HOST:8786",
+            ) from None
+        return self
+
+    async def __aexit__(self, *exception: object) -> None:
+        with contextlib.suppress(Exception):
+            await self.client.close()
+
+    async def workers(self) -> list[str]:
+        """Addresses of those that are there now."""
+        return list((await self.client.scheduler.identity())["workers"])
+
+    def attempt(
+        self,
+        job: Job,
+        around: Surrounding,
+        say: Callable[[str], None],
+        progress: Callable[[int, int], None],
+    ) -> Attempt:
+        """See :class:`~jupyter_mlo.runs.batch.batch.Place`."""
+        return AttemptElsewhere(self, job, around, say, progress)
+
+
+class AttemptElsewhere(Attempt):
+    """An attempt whose kernel a worker has."""
+
+    key_here: ClassVar[bool] = False
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        job: Job,
+        around: Surrounding,
+        say: Callable[[str], None],
+        progress: Callable[[int, int], None],
+    ) -> None:
+        super().__init__(job, around, None, say, progress)
+        self._cluster = cluster
+        self._worker = ""
+        self._delegation: Any = None
+
+    async def start(self) -> None:
+        """Have the worker with the fewest runs make a key, and delegate to it."""
+        run, cluster = self.run, self._cluster
+        assert run is not None
+        until = time.monotonic() + self._around.start_timeout
+        while not (there := await cluster.workers()):
+            if time.monotonic() > until:
+                raise _lost("the cluster has no workers")
+            await asyncio.sleep(_LOOK)
+        self._worker = min(there, key=lambda each: cluster.open[each])
+        cluster.open[self._worker] += 1
+        try:
+            made = await cluster.client.run(elsewhere.make_key, run.run_id, workers=[self._worker])
+            public = PublicKey.from_der(bytes(made[self._worker]))
+        except MloError:
+            raise
+        except Exception as error:  # whatever has become of the worker
+            raise _lost(f"the worker {self._worker} made no key: {error!r:.200}") from None
+        self._delegation = run.delegate_to(public)
+
+    async def _cells(self, run: NotebookRun) -> BaseException | None:
+        work = Work(
+            run_id=run.run_id,
+            notebook=run.nb,
+            kernel=self._kernel_name,
+            code=run.request.code,
+            parameters={} if run.request.tampered else run.request.parameters,
+            delegation=self._delegation,
+            limits=self._around.limits,
+            start_timeout=self._around.start_timeout,
+            cwd=self._cluster.cwd,
+            name=name_here(run.settings, run.acting.signer.mlo) if run.acting.signer else None,
+        )
+        future = self._cluster.client.submit(
+            elsewhere.execute,
+            work,
+            workers=[self._worker],
+            allow_other_workers=False,
+            pure=False,
+            retries=0,
+            key=f"mlo-{run.run_id}",
+        )
+        stopped: asyncio.CancelledError | None = None
+        try:
+            try:
+                done = await self._result(future)
+            except asyncio.CancelledError as error:
+                stopped = error
+                await self._cluster.client.run(elsewhere.stop, run.run_id, workers=[self._worker])
+                done = await asyncio.wait_for(self._result(future), _PATIENCE)
+        except MloError as error:
+            return error
+        except Exception as error:  # Dask's, of many kinds
+            return stopped or _lost(f"the worker {self._worker} was lost: {error!r:.200}")
+        finally:
+            future.release()
+        try:
+            return self._taken(run, done) or stopped
+        except (AttributeError, LookupError, TypeError, ValueError):
+            return _not_ours()
+        except MloError as error:
+            return error
+
+    async def _result(self, future: Any) -> Done:
+        waiting = asyncio.ensure_future(future.result())
+        try:
+            while True:
+                finished, _ = await asyncio.wait({waiting}, timeout=_LOOK)
+                if finished:
+                    return waiting.result()  # type: ignore[no-any-return]
+                if self._worker not in await self._cluster.workers():
+                    raise _lost(f"the worker {self._worker} is gone")
+        finally:
+            waiting.cancel()
+
+    def _taken(self, run: NotebookRun, done: Done) -> BaseException | None:
+        """Make of what came back what would have been made here."""
+        _same_code(run.nb, done.notebook)
+        for ours, theirs in zip(run.nb["cells"], done.notebook["cells"], strict=True):
+            theirs["metadata"].pop(MEMBER, None)
+            ours.update(theirs)
+        run.nb["metadata"] = {**done.notebook["metadata"], MEMBER: run.nb["metadata"][MEMBER]}
+        environment = done.environment or Environment(
+            self._kernel_name, unknown="the worker did not say"
+        )
+        run.ran_elsewhere(done.kernel_id, environment, done.data)
+        write_private(run.folder / STATEMENTS, done.said)
+        for remark in done.remarks:
+            self._say(remark)
+        total = len(run.nb["cells"])
+        for what, position, when, outputs in done.events:
+            run.now = lambda when=when: when  # type: ignore[misc]
+            if what == "begins":
+                run.cell_begins(position)
+            elif what == "updated":
+                run.outputs_updated(position, list(outputs))
+            else:
+                run.cell_done(run.nb["cells"][position], position)
+                self._progress(position + 1, total)
+        run.now = utc_now
+        match done.fault:
+            case None:
+                return None
+            case ("timeout", message, hint, _):
+                return TimedOut(message, hint=hint)
+            case ("stopped", *_):
+                return asyncio.CancelledError()
+            case (_, message, hint, kind):
+                return KernelFault(message, hint=hint, kind=kind)
+
+    async def end(self, *, hastily: bool = False) -> None:
+        """See :class:`Attempt`."""
+        if self._worker:
+            self._cluster.open[self._worker] -= 1
+        await super().end(hastily=hastily)
+
+
+def _same_code(sent: Any, back: Any) -> None:
+    """What a worker gives back is the notebook that it was given, with outputs."""
+    parts = ("cell_type", "source", "id")
+    if [[cell.get(part) for part in parts] for cell in sent["cells"]] != [
+        [cell.get(part) for part in parts] for cell in back["cells"]
+    ]:
+        raise _not_ours()
+
+
+def _not_ours() -> Refused:
+    return Refused(
+        "a worker gave back another notebook than it was given",
+        hint="nothing of it is kept; see who runs the workers of this cluster",
+    )
+
+
+def _lost(message: str) -> KernelFault:
+    return KernelFault(message, hint="it is tried elsewhere", kind="the worker was lost")

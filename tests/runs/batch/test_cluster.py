@@ -1,0 +1,205 @@
+"""Runs on a real Dask scheduler with real worker processes, which hold nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from jupyter_mlo.errors import NotFound, Refused
+from jupyter_mlo.runs.batch.batch import Manner
+from jupyter_mlo.runs.batch.jobs import Job
+from jupyter_mlo.statements.predicates import types
+from tests.runs.batch.conftest import Seen
+from tests.runs.conftest import stamped, write
+
+pytest.importorskip("distributed", reason="the extra dask is not installed")
+from jupyter_mlo.runs.batch.cluster import Cluster, _same_code
+
+_ROOT = str(Path(__file__).parents[3])
+
+
+class _Dask:
+    """A scheduler and its workers, each a process with a HOME of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._file = folder / "scheduler.json"
+        self._processes: list[subprocess.Popen[bytes]] = []
+        self._begin("scheduler", "--port", "0", "--no-dashboard")
+        self.address = self._wait()
+
+    def worker(self, name: str) -> subprocess.Popen[bytes]:
+        """Start a worker that runs one notebook at a time."""
+        options = ("--nthreads", "1", "--no-nanny", "--no-dashboard", "--name", name)
+        return self._begin("worker", *options)
+
+    def _begin(self, what: str, *options: str) -> subprocess.Popen[bytes]:
+        home = self._folder / f"home-{len(self._processes)}"
+        home.mkdir()
+        environ = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(home),
+            "MLO_HOME": str(home / "mlo"),
+            "JUPYTER_RUNTIME_DIR": str(home / "runtime"),
+            "PYTHONPATH": _ROOT,
+        }
+        command = [sys.executable, "-m", f"distributed.cli.dask_{what}"]
+        command += ["--scheduler-file", str(self._file), *options]
+        with open(self._folder / f"{what}-{len(self._processes)}.log", "wb") as log:
+            process = subprocess.Popen(command, cwd=home, env=environ, stdout=log, stderr=log)
+        self._processes.append(process)
+        return process
+
+    def registered(self, number: int) -> None:
+        """Wait until so many workers are there."""
+        until = time.monotonic() + 60
+        while sum("Registered to" in each.read_text() for each in self._logs()) < number:
+            assert time.monotonic() < until
+            time.sleep(0.05)
+
+    def _logs(self) -> list[Path]:
+        return list(self._folder.glob("worker-*.log"))
+
+    def _wait(self) -> str:
+        until = time.monotonic() + 60
+        while True:
+            try:
+                return str(json.loads(self._file.read_text())["address"])
+            except (OSError, ValueError):
+                assert time.monotonic() < until
+                time.sleep(0.05)
+
+    def end(self) -> None:
+        for process in self._processes:
+            process.kill()
+            process.wait()
+
+
+@pytest.fixture
+def dask(tmp_path: Path) -> Iterator[_Dask]:
+    place = tmp_path / "dask"
+    place.mkdir()
+    started = _Dask(place)
+    yield started
+    started.end()
+
+
+def test_workers_execute_and_this_side_seals(
+    ada, batch: Callable, folder: Path, holds, logged, dask
+) -> None:
+    write(
+        folder / "in.ipynb",
+        "seed = 0",
+        "import os, jupyter_mlo\nprint(os.environ['HOME'], 'MLO_MANDATE' in os.environ)",
+        "jupyter_mlo.record({'auc': seed / 10}); jupyter_mlo.current()",
+        "from IPython.display import display\nh = display(1, display_id='x')",
+        "h.update(seed)",
+        tags={0: ["parameters"]},
+    )
+    write(folder / "fails.ipynb", "1/0")
+    file = ada.mandate(folder / "in.ipynb", parameters={"seed": "*"})
+    other = ada.mandate(folder / "fails.ipynb", file="other.mandate")
+    dask.worker("one")
+    dask.worker("two")
+    dask.registered(2)
+    jobs = [Job(n, "in.ipynb", f"{n}.ipynb", {"seed": n}) for n in range(1, 5)]
+    jobs.append(Job(5, "fails.ipynb", "5.ipynb", {}))
+    results = batch(
+        jobs,
+        manner=Manner(workers=2, keep_going=True),
+        mandates=(str(file), str(other)),
+        place=Cluster(dask.address),
+    )
+    assert [result.status for result in results] == ["succeeded"] * 4 + ["failed"], results
+    assert [result.metrics.get("auc") for result in results[:4]] == [0.1, 0.2, 0.3, 0.4]
+    homes = set()
+    for n in range(1, 5):
+        report = holds(f"{n}.ipynb")
+        assert len(stamped(report)) == 6
+        nb = nbformat.read(f"{n}.ipynb", as_version=4)
+        home, mandated = nb.cells[2].outputs[0].text.split()
+        homes.add(home)
+        assert mandated == "False"
+        assert ada.mlo in str(nb.cells[3].outputs)
+        assert nb.cells[4].outputs[0].data["text/plain"] == str(n)
+    assert len(homes) == 2
+    holds("5.ipynb")
+    runs = logged(types.PROVENANCE)
+    assert len(runs) == 5
+    packages = runs[0].predicate.build_definition.internal_parameters["packages"]
+    assert packages["count"] > 10
+    assert len(logged(types.EVIDENCE)) == 4
+    for home in homes:
+        assert not (Path(home) / "mlo").exists() or not list((Path(home) / "mlo").glob("ledger*"))
+
+
+def test_a_killed_worker_is_made_up_for_elsewhere(ada, batch, folder, holds, logged, dask) -> None:
+    ada.login()
+    write(
+        folder / "in.ipynb",
+        "import os, time",
+        f"open('{folder}/pid', 'a').write(f'{{os.getppid()}}\\n')\n"
+        f"n = len(open('{folder}/pid').readlines())",
+        "time.sleep(60 if n == 1 else 0)",
+    )
+    one = dask.worker("one")
+
+    class Killing(Seen):
+        """Kills the only worker while it executes, and starts another."""
+
+        def begun(self, result):
+            super().begun(result)
+            if len(self.events) == 1:
+                threading.Thread(target=self._kill, daemon=True).start()
+
+        def _kill(self) -> None:
+            while not (folder / "pid").exists():
+                time.sleep(0.05)
+            one.send_signal(signal.SIGKILL)
+            dask.worker("two")
+
+    (result,) = batch(
+        [Job(1, "in.ipynb", "out.ipynb", {})], place=Cluster(dask.address), show=Killing()
+    )
+    assert result.status == "succeeded", result
+    assert [each.outcome for each in result.attempts] == ["failed", "succeeded"]
+    assert result.attempts[0].reason == "the worker was lost"
+    holds("out.ipynb")
+    said = {run.predicate.mlo_run: run.predicate.mlo_outcome for run in logged(types.PROVENANCE)}
+    assert said == {each.run_id: each.outcome for each in result.attempts}
+
+
+@pytest.mark.parametrize(
+    "alter",
+    [
+        lambda nb: nb["cells"][0].update(source="other"),
+        lambda nb: nb["cells"].pop(),
+        lambda nb: nb["cells"].append(dict(nb["cells"][0])),
+        lambda nb: nb["cells"][0].update(cell_type="raw"),
+    ],
+)
+def test_another_notebook_than_was_sent_is_refused(alter):
+    sent = {"cells": [{"cell_type": "code", "source": "1", "id": "a", "outputs": []}]}
+    back = json.loads(json.dumps(sent))
+    back["cells"][0]["outputs"] = [{"output_type": "stream", "name": "stdout", "text": "1"}]
+    _same_code(sent, back)
+    alter(back)
+    with pytest.raises(Refused, match="another notebook"):
+        _same_code(sent, back)
+
+
+def test_a_scheduler_that_is_not_there_is_said(ada, batch, folder):
+    write(folder / "in.ipynb", "1")
+    with pytest.raises(NotFound, match="no Dask scheduler answers"):
+        batch([Job(1, "in.ipynb", "out.ipynb", {})], place=Cluster("tcp://127.0.0.1:9", patience=1))
+    assert not (folder / "out.ipynb").exists()
