@@ -10,6 +10,7 @@ from pathlib import Path
 from jupyter_mlo.config import Settings
 from jupyter_mlo.errors import KeyFileError
 from jupyter_mlo.identity.private_files import read_private, sync_folder, write_private
+from jupyter_mlo.ledger.address import ledger_folder
 from jupyter_mlo.ledger.checkpoint import Checkpoint
 from jupyter_mlo.ledger.last_seen import FILE_NAME
 from jupyter_mlo.ledger.merkle import EMPTY_ROOT
@@ -19,7 +20,7 @@ from jupyter_mlo.ledger.rows import Rows
 
 def key_file(settings: Settings) -> Path:
     """The checkpoint key of this home's ledger, mode 0600."""
-    return settings.ledger / "checkpoint.key"
+    return ledger_folder(settings) / "checkpoint.key"
 
 
 def was_here(settings: Settings) -> Path | None:
@@ -27,7 +28,7 @@ def was_here(settings: Settings) -> Path | None:
 
     The key gets its name only after the database of its log is on disk.
     """
-    for path in (key_file(settings), settings.ledger / FILE_NAME):
+    for path in (key_file(settings), ledger_folder(settings) / FILE_NAME):
         if path.exists():
             return path
     return None
@@ -56,7 +57,7 @@ def take_key(settings: Settings, log: NoteVerifier) -> None:
         text = read_private(new, what="checkpoint key").decode("ascii", "replace")
         if NoteSigner.from_text(text.strip()).verifier == log:
             os.replace(new, key_file(settings))
-            sync_folder(settings.ledger)
+            sync_folder(key_file(settings).parent)
 
 
 def _new_key_file(settings: Settings) -> Path:

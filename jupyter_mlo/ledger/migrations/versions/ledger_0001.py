@@ -1,4 +1,4 @@
-"""The first tables: log, entries, contents, checkpoints."""
+"""The first tables: log, entries, contents, checkpoints; and PostgreSQL's inbox."""
 
 from __future__ import annotations
 
@@ -68,3 +68,15 @@ def upgrade() -> None:
         sa.Column("note", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("size"),
     )
+    if op.get_bind().dialect.name == "postgresql":
+        op.create_table(
+            "inbox",
+            sa.Column("id", sa.BigInteger(), sa.Identity(always=True)),
+            sa.Column("envelope", sa.LargeBinary(), nullable=False),
+            sa.Column(
+                "digest", sa.LargeBinary(), sa.Computed("sha256(envelope)", persisted=True)
+            ),
+            sa.Column("writer", sa.Text(), server_default=sa.text("SESSION_USER"), nullable=False),
+            sa.PrimaryKeyConstraint("id"),
+            sa.UniqueConstraint("digest", name="uq_inbox_digest"),
+        )
