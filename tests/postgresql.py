@@ -38,7 +38,8 @@ def _program(name: str) -> str:
 class Server:
     """One PostgreSQL server on a Unix socket and a free port of the loopback interface."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, durable: bool) -> None:
+        """Make one in ``folder``; it outlives the machine's crash only if it is ``durable``."""
         self._folder = folder
         self._data = folder / "data"
         self._account = self._unprivileged()
@@ -55,7 +56,7 @@ class Server:
             config.write(
                 f"port = {self.port}\nlisten_addresses = '127.0.0.1'\n"
                 f"unix_socket_directories = '{folder}'\nmax_connections = 60\n"
-                "shared_buffers = 64MB\nlogging_collector = off\n"
+                f"shared_buffers = 64MB\nfsync = {'on' if durable else 'off'}\n"
             )
 
     def url(self, name: str, user: str = _OWNER, *, host: str | None = None) -> str:
@@ -123,13 +124,17 @@ class Server:
 
 
 @contextlib.contextmanager
-def running() -> Iterator[Server]:
-    """A server that is gone afterwards; in a short path, because those of sockets are short."""
+def running(*, durable: bool = False) -> Iterator[Server]:
+    """A server that is gone afterwards; in a short path, because those of sockets are short.
+
+    Without ``durable`` it leaves to the operating system when it writes to the disk: what a
+    process has committed outlives every process, which is all that most tests ask.
+    """
     for name in ("initdb", "pg_ctl", "psql"):
         _program(name)
     folder = Path(tempfile.mkdtemp(prefix="mlo-pg-", dir="/tmp"))
     folder.chmod(0o755)
-    server = Server(folder)
+    server = Server(folder, durable=durable)
     try:
         server.start()
         yield server

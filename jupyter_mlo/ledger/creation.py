@@ -8,7 +8,7 @@ import secrets
 from pathlib import Path
 
 from jupyter_mlo.config import Settings
-from jupyter_mlo.errors import KeyFileError
+from jupyter_mlo.errors import KeyFileError, LedgerError
 from jupyter_mlo.identity.private_files import read_private, sync_folder, write_private
 from jupyter_mlo.ledger.address import ledger_folder
 from jupyter_mlo.ledger.checkpoint import Checkpoint
@@ -45,6 +45,17 @@ def create_log(rows: Rows, settings: Settings) -> None:
     write_private(_new_key_file(settings), signer.to_text().encode() + b"\n")
     rows.add_log(signer.verifier.name, signer.verifier.public)
     rows.add_checkpoint(0, Checkpoint(signer.verifier.name, 0, EMPTY_ROOT).sign(signer))
+
+
+def log_in(rows: Rows) -> NoteVerifier:
+    """Which log a database holds; raises :class:`LedgerError` where it does not say so."""
+    log = rows.log()
+    if len(log) != 1 or not isinstance(log[0][0], str) or not isinstance(log[0][1], bytes):
+        raise LedgerError(
+            "the ledger does not say which log it is: its table log is damaged",
+            hint="restore the ledger from a backup",
+        )
+    return NoteVerifier(*log[0])
 
 
 def take_key(settings: Settings, log: NoteVerifier) -> None:

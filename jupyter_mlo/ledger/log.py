@@ -17,11 +17,12 @@ from jupyter_mlo.errors import KeyFileError, LedgerError, NotFound
 from jupyter_mlo.identity.private_files import read_private
 from jupyter_mlo.ledger.checkpoint import Checkpoint, read_checkpoint
 from jupyter_mlo.ledger.content import Content, content_of
+from jupyter_mlo.ledger.creation import log_in
 from jupyter_mlo.ledger.database import Database
 from jupyter_mlo.ledger.labels import Labels, read_labels
 from jupyter_mlo.ledger.last_seen import FILE_NAME, departure, keep_seen, read_seen
 from jupyter_mlo.ledger.merkle import consistency_proof, inclusion_proof
-from jupyter_mlo.ledger.note_keys import NoteSigner, NoteVerifier
+from jupyter_mlo.ledger.note_keys import NoteSigner
 from jupyter_mlo.ledger.places import Places
 from jupyter_mlo.ledger.proofs import TlogProof
 from jupyter_mlo.ledger.report import LedgerReport
@@ -57,13 +58,7 @@ class Ledger:
         self._unkept = False
         self._kept_at = 0.0
         self._sequencer: Sequencer | None = None
-        log = self._rows.log()
-        if len(log) != 1 or not isinstance(log[0][0], str) or not isinstance(log[0][1], bytes):
-            raise LedgerError(
-                "the ledger does not say which log it is: its table log is damaged",
-                hint="restore the ledger from a backup",
-            )
-        self.verifier = NoteVerifier(*log[0])
+        self.verifier = log_in(self._rows)
         self._places = Places(self._rows, self.verifier)
 
     def __enter__(self) -> Self:
@@ -142,6 +137,10 @@ class Ledger:
                 raise
         with self.transaction():
             return sequencer.append(contents)
+
+    def check_key(self) -> None:
+        """Raise what :meth:`append` would, where this home may not append."""
+        self._sequencing()
 
     def entries(self, wanted: Filter | None = None) -> Iterator[Entry]:
         """Matching entries in the order of the log, newest last."""

@@ -110,7 +110,13 @@ class PostgresDatabase:
 
     def commit(self) -> None:
         """End the transaction; what it wrote is on disk on return."""
-        self.execute("COMMIT")
+        with self._named():
+            done = self._connection.execute("COMMIT").statusmessage if self.in_transaction else ""
+        if done != "COMMIT":  # PostgreSQL answers with ROLLBACK where something failed before
+            raise LedgerUnreachable(
+                f"nothing was written to the ledger {self.shown}: its transaction had failed",
+                hint=_WAITING,
+            )
 
     def rollback(self) -> None:
         """End the transaction, with nothing changed; a lost connection has ended it before."""

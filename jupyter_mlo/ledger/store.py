@@ -12,14 +12,16 @@ from jupyter_mlo.config import Settings
 from jupyter_mlo.errors import InvalidInput, LedgerError, NotFound
 from jupyter_mlo.identity.private_files import locked
 from jupyter_mlo.ledger.address import SCHEME, Address, address_of, ledger_folder
-from jupyter_mlo.ledger.creation import create_log, key_file, take_key, was_here
+from jupyter_mlo.ledger.creation import create_log, key_file, log_in, take_key, was_here
 from jupyter_mlo.ledger.database import Database, SqliteDatabase
+from jupyter_mlo.ledger.last_seen import FILE_NAME
 from jupyter_mlo.ledger.log import Ledger
 from jupyter_mlo.ledger.rows import Entry, Filter, Rows
 from jupyter_mlo.ledger.schema import is_current
 from jupyter_mlo.ledger.sequencer import Receipt
 
 if TYPE_CHECKING:
+    from jupyter_mlo.ledger.inbox import Writer
     from jupyter_mlo.ledger.postgres import PostgresDatabase
 
 __all__ = [
@@ -31,6 +33,7 @@ __all__ = [
     "connect",
     "database_path",
     "open_ledger",
+    "open_writer",
     "upgrade",
 ]
 
@@ -63,7 +66,7 @@ def open_ledger(
     """
     address = address_of(settings)
     if address.path is None:
-        return _open_shared(settings, address, patience, clock)
+        return Ledger(_ready(settings, address, patience), key_file(settings), clock)
     path = address.path
     if not _begun(path):  # seen before SQLite makes a database of an empty file
         _not_lost(settings, path, lambda: _begun(path))
@@ -81,6 +84,27 @@ def open_ledger(
         ledger = Ledger(database, key_file(settings), clock)
         take_key(settings, ledger.verifier)
         return ledger
+    except BaseException:
+        database.close()
+        raise
+
+
+def open_writer(settings: Settings, *, patience: float = PATIENCE) -> Writer:
+    """The ledger for somebody who publishes: the embedded one itself, or a team's inbox.
+
+    Raises:
+        As :func:`open_ledger`.
+    """
+    address = address_of(settings)
+    if address.path is not None:
+        return open_ledger(settings, patience=patience)
+    from jupyter_mlo.ledger.inbox import Inbox
+
+    database = _ready(settings, address, patience)
+    try:
+        log = log_in(Rows(database))
+        seen = ledger_folder(settings) / FILE_NAME
+        return Inbox(database, log, seen, patience=patience)
     except BaseException:
         database.close()
         raise
@@ -132,10 +156,11 @@ def upgrade(settings: Settings, *, patience: float = PATIENCE, begin_log: bool =
         database.close()
 
 
-def _open_shared(
-    settings: Settings, address: Address, patience: float, clock: Callable[[], float]
-) -> Ledger:
-    """A ledger in PostgreSQL: whoever only uses it neither makes nor changes its tables."""
+def _ready(settings: Settings, address: Address, patience: float) -> PostgresDatabase:
+    """A connection to a ledger in PostgreSQL that can be used as it is.
+
+    Whoever only uses it neither makes nor changes its tables.
+    """
     database = connect(settings, patience=patience)
     try:
         revision = database.revision()
@@ -150,7 +175,7 @@ def _open_shared(
                 f"the ledger {address.shown} has an older schema than this version needs",
                 hint="whoever keeps it brings it up to date: jupyter mlo ledger upgrade",
             )
-        return Ledger(database, key_file(settings), clock)
+        return database
     except BaseException:
         database.close()
         raise

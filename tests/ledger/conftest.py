@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import secrets
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from jupyter_mlo.config import Settings
 from jupyter_mlo.identity.keys import SigningKey
-from jupyter_mlo.ledger.store import Ledger, database_path, open_ledger
+from jupyter_mlo.ledger.address import ledger_folder
+from jupyter_mlo.ledger.store import Ledger, database_path, open_ledger, upgrade
 from jupyter_mlo.statements.envelope import Envelope, sign, statement_json
 from jupyter_mlo.statements.predicates import types
+from tests.postgresql import Server, running
 
 KEY = SigningKey.generate()
 MakeEnvelope = Callable[..., Envelope]
@@ -78,11 +82,85 @@ class BackEnd:
         finally:
             connection.close()
 
+    @property
+    def key(self) -> Path:
+        """The log's key."""
+        return ledger_folder(self.settings) / "checkpoint.key"
 
-@pytest.fixture(params=["sqlite"])
-def backend(request: pytest.FixtureRequest, settings: Settings) -> BackEnd:
-    """Every database that the store's contract holds for."""
+    def another(self, home: Path) -> BackEnd:
+        """A home with a ledger of its own, in the same kind of database."""
+        return BackEnd(
+            replace(self.settings, home=home, ledger_url=f"sqlite:///{home / 'l.sqlite3'}")
+        )
+
+
+@dataclass(frozen=True)
+class PostgresBackEnd(BackEnd):
+    """A database of its own in a PostgreSQL server."""
+
+    server: Server
+    name: str
+
+    @classmethod
+    def of(cls, settings: Settings, server: Server) -> PostgresBackEnd:
+        """A new database, to which the home's ``ledger.url`` points."""
+        name = f"mlo_{secrets.token_hex(4)}"
+        server.sql("postgres", f"CREATE DATABASE {name}")
+        return cls(replace(settings, ledger_url=server.url(name)), server, name)
+
+    def open(self, **options: Any) -> Ledger:
+        """Open the ledger; made before, where it is to be made."""
+        if options.get("create", True):
+            upgrade(self.settings)
+        return super().open(**options)
+
+    def attack(self, sql: str, parameters: Sequence[Any] = ()) -> int:
+        """Change rows behind the ledger's back; how many were changed."""
+        import psycopg
+
+        with psycopg.connect(self.server.conninfo(self.name)) as connection:
+            # Whoever owns the database is not kept by foreign keys.
+            connection.execute("SET session_replication_role = replica")
+            return connection.execute(sql.replace("?", "%s"), parameters).rowcount
+
+    def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """What a query gives, behind the ledger's back."""
+        import psycopg
+
+        with psycopg.connect(self.server.conninfo(self.name)) as connection:
+            return connection.execute(sql.replace("?", "%s"), parameters).fetchall()
+
+    def another(self, home: Path) -> BackEnd:
+        """A home with a ledger of its own, in the same server."""
+        return PostgresBackEnd.of(replace(self.settings, home=home), self.server)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Server]:
+    """A PostgreSQL server for all tests that leave it running."""
+    with running() as server:
+        yield server
+
+
+@pytest.fixture
+def backend(settings: Settings) -> BackEnd:
+    """The embedded ledger."""
     return BackEnd(settings)
+
+
+@pytest.fixture
+def team(settings: Settings, postgres: Server) -> PostgresBackEnd:
+    """A ledger in PostgreSQL."""
+    return PostgresBackEnd.of(settings, postgres)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def any_backend(request: pytest.FixtureRequest) -> BackEnd:
+    """Every database that the store's contract holds for."""
+    found: BackEnd = request.getfixturevalue(
+        {"sqlite": "backend", "postgresql": "team"}[request.param]
+    )
+    return found
 
 
 @pytest.fixture
