@@ -72,7 +72,10 @@ def address_of(settings: Settings) -> Address:
         )
     query = parse_qsl(found["query"] or "", keep_blank_values=True)
     hidden = [value for name, value in query if _SECRET.search(name)]
-    secrets = [*hidden, *([found["password"], unquote(found["password"])] if found["password"] else [])]
+    secrets = [
+        *hidden,
+        *([found["password"], unquote(found["password"])] if found["password"] else []),
+    ]
     if secrets:
         _check_that_nobody_else_reads(settings.home / "mlo.toml")
     user = f"{found['user']}@" if found["user"] else ""

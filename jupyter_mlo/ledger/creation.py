@@ -6,6 +6,7 @@ import contextlib
 import os
 import secrets
 from pathlib import Path
+from typing import Final
 
 from jupyter_mlo.config import Settings
 from jupyter_mlo.errors import KeyFileError, LedgerError
@@ -16,6 +17,9 @@ from jupyter_mlo.ledger.last_seen import FILE_NAME
 from jupyter_mlo.ledger.merkle import EMPTY_ROOT
 from jupyter_mlo.ledger.note_keys import NoteSigner, NoteVerifier
 from jupyter_mlo.ledger.rows import Rows
+
+#: Beside the file of a ledger that has moved: where it is now.
+MOVED: Final = "moved-to"
 
 
 def key_file(settings: Settings) -> Path:
@@ -32,6 +36,20 @@ def was_here(settings: Settings) -> Path | None:
         if path.exists():
             return path
     return None
+
+
+def no_key(key: Path) -> KeyFileError:
+    """The error of a ledger whose key is not here: it has moved, is somebody else's, or lost."""
+    with contextlib.suppress(OSError, UnicodeDecodeError):
+        where = key.with_name(MOVED).read_text("utf-8").strip()
+        return KeyFileError(
+            f"this ledger is closed: it has moved to {where}, and goes on there",
+            hint=f'write [ledger] url = "{where}" into mlo.toml',
+        )
+    return KeyFileError(
+        f"the checkpoint key {key} is missing: the ledger can be read, not appended to",
+        hint="restore it from a backup; or move the ledger's folder away, and a new ledger is begun",
+    )
 
 
 def create_log(rows: Rows, settings: Settings) -> None:

@@ -323,7 +323,7 @@ class Rows:
 
 
 class Nodes:
-    """A reader of nodes that fetches the rows of neighbouring entries at once, and each row once."""
+    """Reads nodes; fetches the rows of neighbouring entries at once, and each row once."""
 
     def __init__(self, rows: Rows, first: int, last: int) -> None:
         """Read through ``rows``; entries from ``first`` to ``last`` will be asked for."""
@@ -338,9 +338,7 @@ class Nodes:
         start = (level - 1) * HASH_SIZE
         found = row[1][start : start + HASH_SIZE] if level else row[0]
         if len(found) != HASH_SIZE:
-            raise LookupError(
-                f"the hash of the subtree at level {level}, index {index} is missing"
-            )
+            raise LookupError(f"the hash of the subtree at level {level}, index {index} is missing")
         return found
 
 

@@ -155,4 +155,3 @@ class Service:
             self._say(f"{self._taken} statements came; the ledger has {ledger.size} entries")
             self._total += self._taken
             self._taken, self._said_at = 0, now
-

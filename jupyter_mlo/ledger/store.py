@@ -130,7 +130,7 @@ def connect(settings: Settings, *, patience: float = PATIENCE) -> PostgresDataba
 
 
 def upgrade(settings: Settings, *, patience: float = PATIENCE, begin_log: bool = True) -> bool:
-    """Bring the ledger's tables to the current schema; make them, and the log, where there are none.
+    """Bring the ledger's tables to the current schema; make what is missing, the log as well.
 
     Args:
         begin_log: False where another log is about to move in.

@@ -330,7 +330,7 @@ def test_appending_to_a_read_only_ledger_says_that_it_is_read_only(
         "with open_ledger(settings) as ledger:\n"
         "    try:\n"
         "        with ledger.transaction():\n"
-        "            ledger._rows.add_checkpoint(9, b'')\n"
+        "            ledger.rows.add_checkpoint(9, b'')\n"
         "    except LedgerUnreachable as error:\n"
         "        print('is read-only here' in error.message)\n"
     )

@@ -262,7 +262,9 @@ def test_two_connections_see_each_other_s_entries_and_continue_one_tree(
         assert one.verify().holds
 
 
-def test_what_was_rolled_back_is_not_built_on(any_backend: BackEnd, envelopes: list[Envelope]) -> None:
+def test_what_was_rolled_back_is_not_built_on(
+    any_backend: BackEnd, envelopes: list[Envelope]
+) -> None:
     class Stop(Exception):
         pass
 

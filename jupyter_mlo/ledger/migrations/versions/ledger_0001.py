@@ -73,9 +73,7 @@ def upgrade() -> None:
             "inbox",
             sa.Column("id", sa.BigInteger(), sa.Identity(always=True)),
             sa.Column("envelope", sa.LargeBinary(), nullable=False),
-            sa.Column(
-                "digest", sa.LargeBinary(), sa.Computed("sha256(envelope)", persisted=True)
-            ),
+            sa.Column("digest", sa.LargeBinary(), sa.Computed("sha256(envelope)", persisted=True)),
             sa.Column("writer", sa.Text(), server_default=sa.text("SESSION_USER"), nullable=False),
             sa.PrimaryKeyConstraint("id"),
             sa.UniqueConstraint("digest", name="uq_inbox_digest"),
