@@ -8,8 +8,9 @@ checkpoint continues the last one that this home saw. Until then the statement i
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Protocol, Self
 
@@ -19,7 +20,7 @@ from jupyter_mlo.ledger.content import Content, content_of
 from jupyter_mlo.ledger.database import LedgerUnreachable, Row
 from jupyter_mlo.ledger.last_seen import Continuity
 from jupyter_mlo.ledger.leaf import entry_hash
-from jupyter_mlo.ledger.merkle import inclusion_holds, inclusion_proof
+from jupyter_mlo.ledger.merkle import Proven
 from jupyter_mlo.ledger.places import Places
 from jupyter_mlo.ledger.rows import Nodes, Rows
 from jupyter_mlo.ledger.sequencer import Receipt
@@ -81,7 +82,7 @@ class Inbox:
         self._patience = patience
         make_private_folder(seen.parent)
         self._continuity = Continuity(seen, log, self._rows)
-        database.execute(f"LISTEN {CHANNEL}")
+        self._listens = False
 
     def __enter__(self) -> Self:
         return self
@@ -110,9 +111,20 @@ class Inbox:
         if not contents:
             return []
         places = self._places(contents)
-        if len(places) < len({content.statement_id for content in contents}):
-            self.hand_in([one for one in contents if one.statement_id not in places])
-            places = self._wait(contents)
+        new = [content for content in contents if content.statement_id not in places]
+        if new:
+            self.hand_in(new)
+        return self.receipts(contents, places)
+
+    def receipts(
+        self, contents: Sequence[Content], known: Mapping[bytes, Row] | None = None
+    ) -> list[Receipt]:
+        """Wait until what was handed in stands under a checkpoint of the log; as :meth:`append`.
+
+        Args:
+            known: (index, salt) of those that are there already.
+        """
+        places = self._wait(contents, dict(known or {}))
         self._check(contents, places)
         return [
             Receipt(places[content.statement_id][0], content.statement_id.hex())
@@ -134,20 +146,22 @@ class Inbox:
         """The newest checkpoint as statements quote it, once it is shown to continue the last."""
         return self._continuity.newest().quoted()
 
-    def _wait(self, contents: Sequence[Content]) -> dict[bytes, Row]:
+    def _wait(self, contents: Sequence[Content], found: dict[bytes, Row]) -> dict[bytes, Row]:
         """(index, salt) of each statement, when the ledger has them all."""
         until = time.monotonic() + self._patience
-        found: dict[bytes, Row] = {}
-        missing = contents
-        while True:
-            heard = time.monotonic()
-            self._database.wait_for(CHANNEL, min(_LOOK, max(0.001, until - heard)))
-            found.update(self._places(missing))
-            missing = [one for one in missing if one.statement_id not in found]
-            if not missing:
-                return found
-            waits = time.monotonic() - heard >= _LOOK
-            if waits and not self._database.has_sequencer():
+        missing = [one for one in contents if one.statement_id not in found]
+        if missing and not self._listens:
+            self._database.execute(f"LISTEN {CHANNEL}")
+            self._listens = True
+        while missing:
+            # They are taken in order: until the last of them is there, nobody asks for the others.
+            if self._places(missing[-1:]):
+                found.update(self._places(missing))
+                missing = [one for one in missing if one.statement_id not in found]
+                continue
+            now = time.monotonic()
+            self._database.wait_for(CHANNEL, min(_LOOK, max(0.001, until - now)))
+            if time.monotonic() - now >= _LOOK and not self._database.has_sequencer():
                 raise LedgerUnreachable(
                     f"no sequencer runs for the ledger {self._database.shown}: what was handed "
                     "in waits there",
@@ -159,6 +173,7 @@ class Inbox:
                     f"handed in within {self._patience:g} s",
                     hint="it says itself what keeps it; what was handed in waits there",
                 )
+        return found
 
     def _places(self, contents: Sequence[Content]) -> dict[bytes, Row]:
         return self._rows.salts([content.statement_id for content in contents])
@@ -173,15 +188,14 @@ class Inbox:
         indexes = [index for index, _ in places.values()]
         nodes = Nodes(self._rows, min(indexes), max(indexes))
         others = Places(self._rows, self._log)
+        proven: Proven | None = None
+        with contextlib.suppress(LookupError, ValueError):
+            proven = Proven(head.size, head.root, nodes)
         for content in contents:
             index, salt = places[content.statement_id]
-            try:
-                leaf = entry_hash(salt, content.envelope)
-                proof = inclusion_proof(index, head.size, nodes)
-                if inclusion_holds(leaf, index, head.size, proof, head.root):
+            with contextlib.suppress(LookupError, ValueError):
+                if proven is not None and proven.holds(index, entry_hash(salt, content.envelope)):
                     continue
-            except (LookupError, ValueError, TypeError):
-                pass
             # Another envelope of the same statement may have come first.
             if why := others.flaw(index, content.statement_id.hex()):
                 raise LedgerError(

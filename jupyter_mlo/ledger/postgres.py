@@ -203,7 +203,7 @@ def _connect(address: Address, patience: float) -> tuple[type[Exception], Connec
             hint='pip install "jupyter-mlo[postgres]"',
         ) from None
 
-    longest = patience + _ANSWER if patience < _LONG else None
+    longest = patience + _ANSWER
 
     class Patient(psycopg.Connection[Row]):
         """A connection that somebody waits for: a server that went silent is one that is down."""
@@ -217,7 +217,9 @@ def _connect(address: Address, patience: float) -> tuple[type[Exception], Connec
                 raise
 
     try:
-        connection = Patient.connect(
+        # Where somebody has time, a question may take as long as it takes.
+        kind = Patient if patience < _LONG else psycopg.Connection[Row]
+        connection = kind.connect(
             address.conninfo,
             autocommit=True,
             prepare_threshold=2,
