@@ -26,7 +26,7 @@ from jupyter_mlo.ledger.publish import publish
 from jupyter_mlo.ledger.store import open_ledger, open_writer, upgrade
 from tests.postgresql import running
 
-WRITERS, EACH, ROUNDS = 16, 250, 3
+WRITERS, EACH, ROUNDS = 16, 250, 5
 WAITED = 20
 WAITING = 10_000
 _fork = multiprocessing.get_context("fork")

@@ -113,12 +113,12 @@ class Server:
         not_here("PostgreSQL does not run as root, and there is no account postgres or nobody")
 
     def _run(self, *command: str) -> None:
-        options = {} if self._account is None else {"user": self._account, "extra_groups": []}
         log = self._folder / "commands"
         with log.open("ab") as said:
             done = subprocess.run(
                 command, stdout=said, stderr=said, stdin=subprocess.DEVNULL, cwd="/", timeout=120,
-                env=os.environ | {"LC_ALL": "C"}, check=False, **options,
+                env=os.environ | {"LC_ALL": "C"}, check=False, user=self._account,
+                extra_groups=None if self._account is None else [],
             )  # fmt: skip
         assert done.returncode == 0, log.read_text(errors="replace")[-2000:]
 

@@ -48,7 +48,8 @@ def no_key(key: Path) -> KeyFileError:
         )
     return KeyFileError(
         f"the checkpoint key {key} is missing: the ledger can be read, not appended to",
-        hint="restore it from a backup; or move the ledger's folder away, and a new ledger is begun",
+        hint="restore it from a backup; or move the ledger's folder away, and a new ledger is "
+        "begun",
     )
 
 

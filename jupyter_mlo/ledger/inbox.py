@@ -21,8 +21,9 @@ from jupyter_mlo.ledger.database import LedgerUnreachable, Row
 from jupyter_mlo.ledger.last_seen import Continuity
 from jupyter_mlo.ledger.leaf import entry_hash
 from jupyter_mlo.ledger.merkle import Proven
+from jupyter_mlo.ledger.nodes import Nodes
 from jupyter_mlo.ledger.places import Places
-from jupyter_mlo.ledger.rows import Nodes, Rows
+from jupyter_mlo.ledger.rows import Rows
 from jupyter_mlo.ledger.sequencer import Receipt
 from jupyter_mlo.statements.envelope import Envelope
 
@@ -186,7 +187,7 @@ class Inbox:
         """
         head = self._continuity.newest()
         indexes = [index for index, _ in places.values()]
-        nodes = Nodes(self._rows, min(indexes), max(indexes))
+        nodes = Nodes(self._database, min(indexes), max(indexes))
         others = Places(self._rows, self._log)
         proven: Proven | None = None
         with contextlib.suppress(LookupError, ValueError):

@@ -196,7 +196,7 @@ def consistency_holds(
 
 
 class Proven:
-    """Leaves held against one root, many at a time: what one path has proven, the next builds on."""
+    """Leaves held against one root, many of them: what one path has proven, the next builds on."""
 
     def __init__(self, size: int, root: bytes, node: Node) -> None:
         """Hold leaves against ``root``, over nodes that nobody vouches for.

@@ -30,6 +30,7 @@ from jupyter_mlo.ledger.verification import Progress
 if TYPE_CHECKING:
     from jupyter_mlo.ledger.postgres import PostgresDatabase
 
+_ANY: Final = "SELECT 1 FROM entries LIMIT 1"
 #: Rows read at once.
 _PAGE: Final = 1000
 _COLUMNS: Final = {
@@ -134,7 +135,7 @@ def _already(old: Ledger, target: Rows, shown: str) -> int | None:
     last = target.last_checkpoint()
     why = ""
     if not target.log():
-        if last is None and not target.tree(0, 0) and not target.count():
+        if last is None and not target.count() and not target.database.query(_ANY):
             return None
         why = "its tables are not empty"
     elif log_in(target) != old.verifier:

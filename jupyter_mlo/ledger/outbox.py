@@ -23,7 +23,7 @@ from jupyter_mlo.statements.envelope import MAX_ENVELOPE
 
 _SUFFIX: Final = ".json"
 #: Statements that go to the ledger in one transaction.
-_BATCH: Final = 500
+_BATCH: Final = 1000
 #: From so many files on, threads remove them.
 _FEW: Final = 8
 _THREADS: Final = 16

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import lru_cache
 from typing import Any, Final
 
 from jupyter_mlo.ledger.content import Content, Facts, from_microseconds, to_microseconds
@@ -22,8 +21,6 @@ from jupyter_mlo.statements.predicates import types
 _AT_ONCE: Final = 500
 #: Entries fetched in one query when reading many.
 _PAGE: Final = 200
-#: Rows of the tree kept at once.
-_KEPT: Final = 8192
 #: Checkpoints fetched in one query: mostly the first is the one that was looked for.
 _NOTES: Final = 16
 #: More than any ledger holds, and a number that every database takes.
@@ -190,14 +187,6 @@ class Rows:
                 return found
         raise LookupError(f"the hash of the subtree at level {level}, index {index} is missing")
 
-    def tree(self, first: int, last: int) -> dict[int, tuple[bytes, bytes]]:
-        """Index → (leaf hash, completed) of the entries from ``first`` to ``last``."""
-        rows = self._query(
-            "SELECT leaf_index, leaf_hash, completed FROM entries WHERE leaf_index BETWEEN ? AND ?",
-            (first, last),
-        )
-        return {index: (_bytes(leaf), _bytes(completed)) for index, leaf, completed in rows}
-
     def indexes(self, statement_ids: Sequence[bytes]) -> dict[bytes, int]:
         """The index of each statement that the ledger holds already."""
         found: dict[bytes, int] = {}
@@ -320,26 +309,6 @@ class Rows:
             if len(rows) < _PAGE:
                 return
             wanted = replace(wanted, first=rows[-1][0] + 1)
-
-
-class Nodes:
-    """Reads nodes; fetches the rows of neighbouring entries at once, and each row once."""
-
-    def __init__(self, rows: Rows, first: int, last: int) -> None:
-        """Read through ``rows``; entries from ``first`` to ``last`` will be asked for."""
-        self._node = lru_cache(_KEPT)(rows.node)
-        self._near = rows.tree(first, last) if last - first < _KEPT else {}
-
-    def __call__(self, level: int, index: int) -> bytes:
-        """As :meth:`Rows.node`."""
-        row = self._near.get(last_leaf(level, index))
-        if row is None:
-            return self._node(level, index)
-        start = (level - 1) * HASH_SIZE
-        found = row[1][start : start + HASH_SIZE] if level else row[0]
-        if len(found) != HASH_SIZE:
-            raise LookupError(f"the hash of the subtree at level {level}, index {index} is missing")
-        return found
 
 
 def content_row(index: int, salt: bytes, content: Content) -> Row:

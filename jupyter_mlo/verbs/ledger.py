@@ -13,9 +13,9 @@ nothing before it was changed or taken away. `prove` writes the receipt of an en
 tlog-proof), with its statement in a file beside; `check` checks one where there is no such ledger,
 under the ledger's key that you trust (`jupyter mlo trust add --ledger VKEY`) or name.
 
-A team's ledger is in PostgreSQL (`[ledger] url` in `mlo.toml`). Whoever keeps it makes its tables with
-`upgrade` and runs its sequencer, the only one who holds the log's key, with `serve`; `move` takes this
-home's own ledger there, with every entry, root and receipt, and closes it here.
+A team's ledger is in PostgreSQL (`[ledger] url` in `mlo.toml`). Whoever keeps it makes its tables
+with `upgrade`, and runs its sequencer, which alone holds the log's key, with `serve`; `move` takes
+this home's own ledger there, with every entry, root and receipt, and closes it here.
 
 Examples:
   jupyter mlo ledger verify
