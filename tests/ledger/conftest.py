@@ -5,8 +5,10 @@ from __future__ import annotations
 import secrets
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -14,10 +16,11 @@ import pytest
 from jupyter_mlo.config import Settings
 from jupyter_mlo.identity.keys import SigningKey
 from jupyter_mlo.ledger.address import ledger_folder
+from jupyter_mlo.ledger.serving import Service
 from jupyter_mlo.ledger.store import Ledger, database_path, open_ledger, upgrade
 from jupyter_mlo.statements.envelope import Envelope, sign, statement_json
 from jupyter_mlo.statements.predicates import types
-from tests.postgresql import Server, running
+from tests.postgresql import Server, running, wait_until
 
 KEY = SigningKey.generate()
 MakeEnvelope = Callable[..., Envelope]
@@ -168,3 +171,37 @@ def ledger(backend: BackEnd) -> Iterator[Ledger]:
     """A new ledger."""
     with backend.open() as opened:
         yield opened
+
+
+@contextmanager
+def served(settings: Settings, *, stand_by: bool = False) -> Iterator[list[str]]:
+    """The sequencer in a thread, from when it serves (or stands by); what it has said so far."""
+    said: list[str] = []
+    errors: list[BaseException] = []
+    service = Service(settings, said.append, stand_by=stand_by)
+
+    def run() -> None:
+        try:
+            service.run()
+        except BaseException as error:  # raised again in the thread that asked
+            errors.append(error)
+
+    thread = Thread(target=run)
+    thread.start()
+    try:
+        wait_until(lambda: said or errors, what="the start of the sequencer")
+        if errors:
+            raise errors[0]
+        yield said
+    finally:
+        service.stop()
+        thread.join(60)
+    if errors:
+        raise errors[0]
+
+
+@pytest.fixture
+def writer(team: PostgresBackEnd, tmp_path: Path) -> Settings:
+    """A home of somebody in the team: without the log's key. The team's tables are made."""
+    upgrade(team.settings)
+    return replace(team.settings, home=tmp_path / "writer")
