@@ -254,8 +254,9 @@ def _unreachable(error: Exception, address: Address) -> LedgerUnreachable:
             return LedgerUnreachable(f"the ledger {address.shown} {what}", hint=hint)
     # Its first line: what follows repeats the question, or tries of other addresses.
     first = next(iter(str(error).strip().splitlines()), "")
-    said = address.without_secrets(first)[:300]
-    what = f"cannot be used: {said}" if state else f"does not answer: {said}"
+    said = address.without_secrets(first.removeprefix("connection failed: "))[:300]
+    # Without a state it is the connection: not made, refused, or lost.
+    what = f"cannot be used: {said}" if state else f"cannot be reached: {said}"
     return LedgerUnreachable(f"the ledger {address.shown} {what}", hint=_WAITING)
 
 
@@ -264,11 +265,8 @@ _RESTORE = "have its administrator look at it; jupyter mlo ledger verify says wh
 _CAUSES: Final = (
     (("55P03", "57014", "40001", "40P01"), "is locked by another process", "try again in a moment"),
     (("53100",), "cannot grow: the disk is full", _WAITING),
-    (("53300",), "has no connection left", _WAITING),
-    (("57P01", "57P02", "57P03"), "is being stopped or started", _WAITING),
+    (("57P01", "57P02"), "is being stopped", _WAITING),
     (("25006",), "is read-only here", "name the primary server in ledger.url, not a copy of it"),
-    (("28",), "does not let this role in", "user in ledger.url, password there or in PGPASSFILE"),
-    (("3D",), "is not there: no such database", "createdb, or mend ledger.url"),
     (("42501",), "does not permit this to your role", "docs/ledger-postgresql.md lists the GRANTs"),
     (("23",), "has rows beyond its last checkpoint", _RESTORE),
     (("XX001", "XX002"), "is damaged", _RESTORE),
