@@ -20,7 +20,7 @@ from jupyter_mlo.ledger.serving import Service
 from jupyter_mlo.ledger.store import Ledger, database_path, open_ledger, upgrade
 from jupyter_mlo.statements.envelope import Envelope, sign, statement_json
 from jupyter_mlo.statements.predicates import types
-from tests.postgresql import Server, running, wait_until
+from tests.postgresql import Server, wait_until
 
 KEY = SigningKey.generate()
 MakeEnvelope = Callable[..., Envelope]
@@ -136,13 +136,6 @@ class PostgresBackEnd(BackEnd):
     def another(self, home: Path) -> BackEnd:
         """A home with a ledger of its own, in the same server."""
         return PostgresBackEnd.of(replace(self.settings, home=home), self.server)
-
-
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[Server]:
-    """A PostgreSQL server for all tests that leave it running."""
-    with running() as server:
-        yield server
 
 
 @pytest.fixture

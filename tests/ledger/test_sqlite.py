@@ -99,7 +99,7 @@ def test_without_a_ledger_reading_says_so_and_makes_none(settings: Settings) -> 
 
 
 @pytest.mark.parametrize(
-    "url", ["postgresql+psycopg://ada:secret@db/mlo", "sqlite://", "sqlite:///", "ledger", ""]
+    "url", ["postgresql://ada:secret@db/mlo", "sqlite://", "sqlite:///", "ledger", ""]
 )
 def test_an_address_that_is_no_embedded_ledger_is_refused_without_its_password(
     settings: Settings, url: str
