@@ -67,7 +67,7 @@ def publish(
     except (MloError, OSError) as error:
         why = str(error)
         try:
-            outbox.put(contents)
+            outbox.put(contents, why)
             return Published(0, outbox.waiting(), why, flushed=flushed.count)
         except OSError as second:
             raise LedgerError(

@@ -167,25 +167,23 @@ def _ledger(context: Context, warnings: list[str]) -> dict[str, Any]:
 
     size: int | None = None
     inbox: int | None = None
-    why = "they follow with the next that is published"
+    why = ""
     try:
         with open_ledger(context.settings, create=False, patience=2) as ledger:
             size = ledger.size
             if rolled_back := ledger.rolled_back():
                 warnings.append(f"{rolled_back}; jupyter mlo ledger verify")
         inbox = _inbox(context, warnings)
-    except NotFound as error:
-        size, why = 0, error.message
+    except NotFound:
+        size = 0
     except MloError as error:
         warnings.append(str(error))
         why = error.message
-    waiting = Outbox(context.settings).waiting()
-    return {
-        "entries": size,
-        "waiting": waiting,
-        "why": why if waiting else "",
-        "inbox": inbox,
-    }
+    outbox = Outbox(context.settings)
+    waiting = outbox.waiting()
+    # What keeps them now, or kept them when they came: they follow with the next that is published.
+    why = (why or outbox.why().partition("\n")[0]) if waiting else ""
+    return {"entries": size, "waiting": waiting, "why": why, "inbox": inbox}
 
 
 def _inbox(context: Context, warnings: list[str]) -> int | None:
