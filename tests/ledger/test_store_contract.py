@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -260,6 +261,21 @@ def test_two_connections_see_each_other_s_entries_and_continue_one_tree(
         assert one.append([envelopes[1]])[0].index == 1
         assert one.checkpoint() == two.checkpoint()
         assert one.verify().holds
+
+
+def test_two_who_append_at_once_wait_for_one_another(any_backend: BackEnd) -> None:
+    any_backend.open().close()
+
+    def append(first: int) -> list[int]:
+        with any_backend.open() as ledger:
+            made = [make_envelope(n) for n in range(first, first + 40)]
+            return [ledger.append([envelope])[0].index for envelope in made]
+
+    with ThreadPoolExecutor(2) as threads:
+        indexes = [*threads.map(append, (0, 100))]
+    assert sorted(indexes[0] + indexes[1]) == list(range(80))
+    with any_backend.open() as ledger:
+        assert ledger.verify().holds
 
 
 def test_what_was_rolled_back_is_not_built_on(
