@@ -131,7 +131,7 @@ def _million(home: Path) -> tuple[float, float, float]:
     with open_ledger(settings) as ledger:
         _grow(ledger, NoteSigner.from_text(key_file(settings).read_text().strip()))
         chance = random.Random(1)
-        rows = ledger._rows
+        rows = ledger.rows
         return (
             _typical(lambda: merkle.root(ENTRIES, rows.node)),
             _typical(lambda: ledger.inclusion(chance.randrange(ENTRIES))),
@@ -151,7 +151,7 @@ def _grow(ledger: Ledger, signer: NoteSigner) -> None:
             ),
         )
         head = Checkpoint(ledger.origin, ENTRIES, frontier.root())
-        ledger._rows.add_checkpoint(ENTRIES, head.sign(signer))
+        ledger.rows.add_checkpoint(ENTRIES, head.sign(signer))
 
 
 def _records(home: Path) -> float:

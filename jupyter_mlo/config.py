@@ -54,7 +54,8 @@ class Settings:
     #: Sessions: emptied by the operating system or at logout, never part of a backup.
     runtime: Path
     policy: Policy
-    ledger_url: str
+    #: May hold a password, so it is in nothing that is shown (``ledger/address.py``).
+    ledger_url: str = field(repr=False)
 
     @property
     def identities(self) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from jupyter_mlo.config import Settings, load_settings
+from tests.postgresql import Server, running
 from tests.tally import TALLY, Tally
 
 
@@ -66,3 +68,10 @@ def home_env(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
 def settings(home_env: dict[str, str]) -> Settings:
     """Settings of the throw-away home."""
     return load_settings(home_env)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Server]:
+    """A PostgreSQL server for all tests that leave it running."""
+    with running() as server:
+        yield server

@@ -1,8 +1,8 @@
-"""The one place that knows which database it is: connection, durability, locks, faults.
+"""What the store needs of a database, and SQLite: connection, durability, locks, faults.
 
 The store speaks plain SQL with ``?`` for parameters through :class:`Database`. SQLite is
 driven by its own driver, without SQLAlchemy, whose import alone costs more than a hundred
-appends (docs/adr/0006).
+appends (docs/adr/0006); ``postgres.py`` is the other one.
 """
 
 from __future__ import annotations
@@ -152,7 +152,7 @@ class SqliteDatabase:
         from jupyter_mlo.ledger.schema import migrate
 
         with self._named():
-            migrate(self._connection)
+            migrate(self._connection, "sqlite://")
 
     def faults(self) -> list[str]:
         """What SQLite finds wrong with the file's pages and indexes."""

@@ -19,7 +19,7 @@ from typing import Final
 
 from jupyter_mlo.errors import LedgerError
 from jupyter_mlo.ledger.checkpoint import Checkpoint, read_checkpoint
-from jupyter_mlo.ledger.merkle import Frontier
+from jupyter_mlo.ledger.merkle import Frontier, consistency_holds, consistency_proof
 from jupyter_mlo.ledger.note import Note
 from jupyter_mlo.ledger.note_keys import NoteVerifier
 from jupyter_mlo.ledger.rows import Rows
@@ -100,6 +100,62 @@ def departure(note: bytes, log: NoteVerifier, rows: Rows) -> str:
         except LookupError as error:
             why = str(error)
     return f"{why}: {_shown(seen)} was seen, and here is {_head(log, rows)}"
+
+
+class Continuity:
+    """Follows a log that somebody else keeps: each checkpoint must continue the one seen before.
+
+    The first one that a home sees it believes; whoever wants more keeps the log's key beforehand.
+    """
+
+    def __init__(self, path: Path, log: NoteVerifier, rows: Rows) -> None:
+        """Follow ``log``; what was seen last is kept in the file ``path``."""
+        self._path = path
+        self._log = log
+        self._rows = rows
+        self._note = read_seen(path)
+        self._head: Checkpoint | None = None
+        self._new = False
+
+    def newest(self) -> Checkpoint:
+        """The newest checkpoint.
+
+        Raises:
+            LedgerError: it is not signed by the log, or does not continue what was seen.
+        """
+        last = self._rows.last_checkpoint()
+        if last is None:
+            raise _not_continued("it has no checkpoint")
+        note = last[1]
+        if self._head is not None and note == self._note:
+            return self._head
+        head = read_checkpoint(note, self._log)
+        if self._note and not self._continues(head):
+            why = departure(self._note, self._log, self._rows)
+            raise _not_continued(why or "what it shows does not prove that its tree continues")
+        self._head, self._note, self._new = head, note, True
+        return head
+
+    def keep(self) -> None:
+        """Keep what was seen for the next time, where it can be written."""
+        if self._new:
+            with contextlib.suppress(OSError, LedgerError):
+                keep_seen(self._path, self._note)
+
+    def _continues(self, head: Checkpoint) -> bool:
+        try:
+            seen = self._head or read_checkpoint(self._note, self._log)
+            proof = consistency_proof(seen.size, head.size, self._rows.node)
+        except (LedgerError, LookupError, ValueError):
+            return False
+        return consistency_holds(seen.size, head.size, proof, seen.root, head.root)
+
+
+def _not_continued(why: str) -> LedgerError:
+    return LedgerError(
+        f"the ledger is not believed, because it does not continue what was seen here: {why}",
+        hint="tell whoever keeps it; what you sign waits in the outbox",
+    )
 
 
 def _signed(note: bytes, log: NoteVerifier) -> bool:

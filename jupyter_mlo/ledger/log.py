@@ -17,11 +17,12 @@ from jupyter_mlo.errors import KeyFileError, LedgerError, NotFound
 from jupyter_mlo.identity.private_files import read_private
 from jupyter_mlo.ledger.checkpoint import Checkpoint, read_checkpoint
 from jupyter_mlo.ledger.content import Content, content_of
+from jupyter_mlo.ledger.creation import log_in, no_key
 from jupyter_mlo.ledger.database import Database
 from jupyter_mlo.ledger.labels import Labels, read_labels
 from jupyter_mlo.ledger.last_seen import FILE_NAME, departure, keep_seen, read_seen
 from jupyter_mlo.ledger.merkle import consistency_proof, inclusion_proof
-from jupyter_mlo.ledger.note_keys import NoteSigner, NoteVerifier
+from jupyter_mlo.ledger.note_keys import NoteSigner
 from jupyter_mlo.ledger.places import Places
 from jupyter_mlo.ledger.proofs import TlogProof
 from jupyter_mlo.ledger.report import LedgerReport
@@ -51,20 +52,15 @@ class Ledger:
         """
         self._database = database
         self._clock = clock
-        self._rows = Rows(database)
+        #: The rows as they are stored.
+        self.rows = Rows(database)
         self._key = key
         self._seen = key.with_name(FILE_NAME)
         self._unkept = False
         self._kept_at = 0.0
         self._sequencer: Sequencer | None = None
-        log = self._rows.log()
-        if len(log) != 1 or not isinstance(log[0][0], str) or not isinstance(log[0][1], bytes):
-            raise LedgerError(
-                "the ledger does not say which log it is: its table log is damaged",
-                hint="restore the ledger from a backup",
-            )
-        self.verifier = NoteVerifier(*log[0])
-        self._places = Places(self._rows, self.verifier)
+        self.verifier = log_in(self.rows)
+        self._places = Places(self.rows, self.verifier)
 
     def __enter__(self) -> Self:
         return self
@@ -143,23 +139,27 @@ class Ledger:
         with self.transaction():
             return sequencer.append(contents)
 
+    def check_key(self) -> None:
+        """Raise what :meth:`append` would, where this home may not append."""
+        self._sequencing()
+
     def entries(self, wanted: Filter | None = None) -> Iterator[Entry]:
         """Matching entries in the order of the log, newest last."""
-        return self._rows.entries(wanted or Filter())
+        return self.rows.entries(wanted or Filter())
 
     def stored_from(
         self, first: int, end: int | None = None
     ) -> Iterator[tuple[int, str | None, bytes]]:
         """(index, predicate type, envelope) of entries, and nothing else of them."""
-        return self._rows.envelopes(first, end)
+        return self.rows.envelopes(first, end)
 
     def labels(self, kept: Path | None) -> Labels:
         """Which entries are of which predicate (:func:`~jupyter_mlo.ledger.labels.read_labels`)."""
-        return read_labels(self._rows, self.verifier, kept)
+        return read_labels(self.rows, self.verifier, kept)
 
     def at(self, indexes: Sequence[int]) -> Iterator[Entry]:
         """The entries that have these indexes, in order; those without content are left out."""
-        return self._rows.at(indexes)
+        return self.rows.at(indexes)
 
     def envelope(self, which: int | str) -> Envelope:
         """The envelope at an index, or with a statement ID; raises :class:`NotFound`."""
@@ -186,7 +186,7 @@ class Ledger:
         """
         wanted = list(map(_statement_id, statement_ids))
         found: dict[str, int] = {}
-        for key, index in self._rows.indexes(wanted).items():
+        for key, index in self.rows.indexes(wanted).items():
             if why := self._places.flaw(index, key.hex()):
                 if damaged is not None:
                     damaged(f"entry {index} is damaged: {why}")
@@ -204,7 +204,7 @@ class Ledger:
 
     def times(self, clock: Clock | None = None) -> ProvenTimes:
         """Since when entries have been here, by ``clock``; by default the ledger's own."""
-        return ProvenTimes(self._rows, self.verifier, clock or Clock.of_log(self.verifier))
+        return ProvenTimes(self.rows, self.verifier, clock or Clock.of_log(self.verifier))
 
     def head(self) -> Checkpoint:
         """The newest checkpoint, read; raises :class:`LedgerError` if its signature is broken."""
@@ -248,11 +248,11 @@ class Ledger:
         Whose the statements' signatures are is not looked at; ``since`` and ``erased`` as in
         :func:`~jupyter_mlo.ledger.verification.verify_rows`.
         """
-        return verify_rows(self._rows, self.verifier, progress, since=since, erased=erased)
+        return verify_rows(self.rows, self.verifier, progress, since=since, erased=erased)
 
     def cosigned_by(self, vkeys: Iterable[str]) -> int:
         """The size of the newest checkpoint that one of these witnesses cosigned; 0 if none."""
-        return newest_cosigned(self._rows, self.size, vkeys)
+        return newest_cosigned(self.rows, self.size, vkeys)
 
     def add_cosignatures(
         self, lines: Iterable[bytes], vkeys: Iterable[str]
@@ -265,11 +265,11 @@ class Ledger:
             the witness's name, and the size of the checkpoint, for each that was found.
         """
         with self.transaction():
-            return add_cosignatures(self._rows, self.size, lines, vkeys)
+            return add_cosignatures(self.rows, self.size, lines, vkeys)
 
     def departure(self, note: bytes) -> str:
         """Why this ledger does not continue a checkpoint kept elsewhere; empty if it does."""
-        return departure(note, self.verifier, self._rows)
+        return departure(note, self.verifier, self.rows)
 
     def rolled_back(self) -> str:
         """Why this is not the ledger that was seen here last; empty if it is, or goes on from it.
@@ -287,11 +287,11 @@ class Ledger:
     def missing(self) -> int:
         """How many entries, of those under the newest checkpoint, have no content here."""
         size = self.size
-        return max(0, size - self._rows.count())
+        return max(0, size - self.rows.count())
 
     def holes(self) -> dict[int, bytes]:
         """Index → stored leaf hash of the entries that have no content here; reads every row."""
-        return self._rows.holes()
+        return self.rows.holes()
 
     def flaw(self, entry: Entry) -> str:
         """Why an entry is not what the newest checkpoint covers; empty if it is."""
@@ -332,7 +332,7 @@ class Ledger:
 
     def _content(self, which: int | str) -> Any:
         key = which if isinstance(which, int) else _statement_id(which)
-        row = None if isinstance(key, int) and not 0 <= key < _NO_INDEX else self._rows.content(key)
+        row = None if isinstance(key, int) and not 0 <= key < _NO_INDEX else self.rows.content(key)
         if row is None:
             raise NotFound(
                 f"the ledger holds no entry {which}", hint="jupyter mlo log lists what it holds"
@@ -340,7 +340,7 @@ class Ledger:
         return row
 
     def _last(self) -> Any:
-        row = self._rows.last_checkpoint()
+        row = self.rows.last_checkpoint()
         if row is None:
             raise LedgerError(
                 "the ledger has no checkpoint: its table checkpoints is damaged",
@@ -354,7 +354,7 @@ class Ledger:
         try:
             if at[1] > self.size:
                 raise ValueError(f"the ledger has {self.size} entries, not {at[1]}")
-            return prove(at[0], at[1], self._rows.node)
+            return prove(at[0], at[1], self.rows.node)
         except ValueError as error:
             raise NotFound(f"there is no such proof: {error}", hint="jupyter mlo log") from None
         except LookupError as error:
@@ -365,12 +365,7 @@ class Ledger:
             try:
                 text = read_private(self._key, what="checkpoint key")
             except FileNotFoundError:
-                raise KeyFileError(
-                    f"the checkpoint key {self._key} is missing: the ledger can be read, not "
-                    "appended to",
-                    hint="restore it from a backup; or move the ledger's folder away, and a new "
-                    "ledger is begun",
-                ) from None
+                raise no_key(self._key) from None
             signer = NoteSigner.from_text(text.decode("ascii", "replace").strip())
             if signer.verifier != self.verifier:
                 raise KeyFileError(
@@ -385,7 +380,7 @@ class Ledger:
                     f"{self._key.parent} away to begin a new ledger; what you sign waits in the "
                     "outbox",
                 )
-            self._sequencer = Sequencer(self._rows, signer, self._clock)
+            self._sequencer = Sequencer(self.rows, signer, self._clock)
         return self._sequencer
 
 

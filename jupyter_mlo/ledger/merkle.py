@@ -205,6 +205,39 @@ def consistency_holds(
     return last == 0 and first_top == first_root and second_top == second_root
 
 
+class Proven:
+    """Leaves held against one root, many of them: what one path has proven, the next builds on."""
+
+    def __init__(self, size: int, root: bytes, node: Node) -> None:
+        """Hold leaves against ``root``, over nodes that nobody vouches for.
+
+        Raises:
+            ValueError: the nodes have another root.
+        """
+        self._size = size
+        self._node = node
+        self._proven = {place: node(*place) for place in peaks(size)}
+        if _folded(list(self._proven.values())) != root:
+            raise ValueError(f"the nodes of the tree of {size} leaves do not give its root")
+
+    def holds(self, index: int, leaf: bytes) -> bool:
+        """Whether the leaf hash stands at ``index`` under the root."""
+        if not 0 <= index < self._size:
+            return False
+        path: dict[tuple[int, int], bytes] = {}
+        level, top = 0, leaf
+        while (level, index) not in self._proven:
+            beside = (level, index ^ 1)
+            sibling = self._proven.get(beside) or self._node(*beside)
+            path[level, index], path[beside] = top, sibling
+            top = node_hash(sibling, top) if index & 1 else node_hash(top, sibling)
+            level, index = level + 1, index >> 1
+        if self._proven[level, index] != top:
+            return False
+        self._proven.update(path)
+        return True
+
+
 def tree_of(leaves: Iterable[bytes]) -> Node:
     """All complete subtrees over leaf hashes held in memory, as a reader of nodes."""
     levels = [list(leaves)]

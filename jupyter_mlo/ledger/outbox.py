@@ -7,6 +7,7 @@ point neither loses nor doubles one. They go in the order in which they came.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import time
@@ -22,8 +23,11 @@ from jupyter_mlo.ledger.content import Content, content_of
 from jupyter_mlo.statements.envelope import MAX_ENVELOPE
 
 _SUFFIX: Final = ".json"
+#: The file that says why they wait.
+_WHY: Final = ".why"
+_LONGEST: Final = 4096
 #: Statements that go to the ledger in one transaction.
-_BATCH: Final = 500
+_BATCH: Final = 1000
 #: From so many files on, threads remove them.
 _FEW: Final = 8
 _THREADS: Final = 16
@@ -43,13 +47,20 @@ class Outbox:
     def __init__(self, settings: Settings) -> None:
         self._folder = settings.outbox
 
-    def put(self, contents: Iterable[Content]) -> None:
+    def put(self, contents: Iterable[Content], why: str = "") -> None:
         """Keep statements until the ledger can be reached; on disk on return.
+
+        Args:
+            why: why they wait, for whoever asks.
 
         Raises:
             OSError: the outbox cannot be written; nobody may be told that they are kept.
         """
         self.begin(contents)()
+        if why:
+            place = self._folder / _WHY
+            with contextlib.suppress(OSError):  # the statements are kept, and that is what counts
+                self._finish([(place, *self._write(place, why.encode("utf-8", "replace"), 0))])
 
     def begin(self, contents: Iterable[Content]) -> Callable[[], None]:
         """Write statements, and leave the waiting for the disk to whoever calls what is returned.
@@ -84,6 +95,16 @@ class Outbox:
             sync_folder(self._folder)
         finally:
             _forget(written)
+
+    def why(self) -> str:
+        """Why what waits does so, as it was said last; empty where nothing waits or was said."""
+        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        try:
+            with os.fdopen(os.open(self._folder / _WHY, flags), "rb") as file:
+                said = file.read(_LONGEST).decode("utf-8", "replace")
+        except OSError:
+            return ""
+        return said if self.waiting() else ""
 
     def waiting(self) -> int:
         """How many statements wait."""

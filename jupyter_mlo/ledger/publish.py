@@ -15,7 +15,7 @@ from jupyter_mlo.errors import LedgerError, MloError
 from jupyter_mlo.ledger.content import content_of
 from jupyter_mlo.ledger.outbox import Flushed, Outbox
 from jupyter_mlo.ledger.sequencer import Receipt
-from jupyter_mlo.ledger.store import open_ledger
+from jupyter_mlo.ledger.store import open_writer
 from jupyter_mlo.statements.envelope import Envelope
 
 #: Seconds to wait for other writers: somebody is waiting for us.
@@ -60,14 +60,14 @@ def publish(
     outbox = Outbox(settings)
     flushed = Flushed(0)
     try:
-        with open_ledger(settings, patience=patience) as ledger:
+        with open_writer(settings, patience=patience) as ledger:
             flushed = outbox.flush(ledger.append)
             receipts = ledger.append(contents)
             checkpoint = ledger.quoted()
     except (MloError, OSError) as error:
         why = str(error)
         try:
-            outbox.put(contents)
+            outbox.put(contents, why)
             return Published(0, outbox.waiting(), why, flushed=flushed.count)
         except OSError as second:
             raise LedgerError(

@@ -202,6 +202,20 @@ class Rows:
             )
         return found
 
+    def salts(self, statement_ids: Sequence[bytes]) -> dict[bytes, Row]:
+        """(index, salt) of each statement that the ledger holds already."""
+        found: dict[bytes, Row] = {}
+        for start in range(0, len(statement_ids), _AT_ONCE):
+            some = statement_ids[start : start + _AT_ONCE]
+            marks = ", ".join("?" * len(some))
+            rows = self._query(
+                f"SELECT statement_id, leaf_index, salt FROM contents "
+                f"WHERE statement_id IN ({marks})",
+                some,
+            )
+            found.update((name, (index, _bytes(salt))) for name, index, salt in rows)
+        return found
+
     def add_entries(
         self, entries: Sequence[tuple[int, bytes, bytes]], contents: Sequence[Row]
     ) -> None:

@@ -5,7 +5,6 @@ Knowing costs one row; only a ledger that has to be changed imports Alembic and 
 
 from __future__ import annotations
 
-import sqlite3
 from typing import Any, Final
 
 from jupyter_mlo.errors import LedgerError
@@ -30,14 +29,16 @@ def is_current(revision: str | None) -> bool:
     return revision == CURRENT
 
 
-def migrate(connection: sqlite3.Connection) -> None:
+def migrate(connection: Any, dialect: str) -> None:
     """Bring a ledger to the current schema, inside the transaction that the caller has begun.
 
     Args:
-        connection: in a transaction, and still in the same one afterwards.
+        connection: the driver's; in a transaction, and still in the same one afterwards.
+        dialect: the driver as SQLAlchemy names it, such as ``sqlite://``.
 
     Raises:
-        sqlite3.Error: the database refuses; the transaction is to be rolled back.
+        Exception: the driver's own, where the database refuses; the transaction is to be rolled
+            back.
     """
     from alembic import command
     from alembic.config import Config
@@ -45,7 +46,11 @@ def migrate(connection: sqlite3.Connection) -> None:
     from sqlalchemy.exc import DBAPIError
     from sqlalchemy.pool import StaticPool
 
-    engine = create_engine("sqlite://", creator=lambda: _Lent(connection), poolclass=StaticPool)
+    # SQLAlchemy would look for PostgreSQL's type hstore, which is none of ours.
+    options = {"use_native_hstore": False} if dialect.startswith("postgresql") else {}
+    engine = create_engine(
+        dialect, creator=lambda: _Lent(connection), poolclass=StaticPool, **options
+    )
     config = Config()
     config.set_main_option("script_location", "jupyter_mlo.ledger:migrations")
     try:
@@ -59,7 +64,7 @@ def migrate(connection: sqlite3.Connection) -> None:
 class _Lent:
     """A connection whose transaction ends only by its owner's hand."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: Any) -> None:
         self._connection = connection
 
     def __getattr__(self, name: str) -> Any:

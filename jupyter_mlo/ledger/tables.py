@@ -11,7 +11,9 @@ from sqlalchemy import (
     BigInteger,
     CheckConstraint,
     Column,
+    Computed,
     ForeignKey,
+    Identity,
     Index,
     Integer,
     LargeBinary,
@@ -19,6 +21,7 @@ from sqlalchemy import (
     Table,
     Text,
     or_,
+    text,
 )
 
 from jupyter_mlo.statements.predicates import types
@@ -95,4 +98,18 @@ checkpoints = Table(
     metadata,
     Column("size", _Count, primary_key=True, autoincrement=False),
     Column("note", LargeBinary, nullable=False),
+)
+
+#: Tables that only PostgreSQL has.
+shared = MetaData(naming_convention=metadata.naming_convention)
+
+#: What writers have handed over and the sequencer has not taken yet, as it was handed over. One
+#: that comes again while it waits is there once; ``writer`` is the role that brought it.
+inbox = Table(
+    "inbox",
+    shared,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("envelope", LargeBinary, nullable=False),
+    Column("digest", LargeBinary, Computed("sha256(envelope)", persisted=True), unique=True),
+    Column("writer", Text, server_default=text("SESSION_USER"), nullable=False),
 )

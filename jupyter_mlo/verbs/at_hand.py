@@ -266,11 +266,12 @@ def _unexplained(ledger: Ledger, trust: Trust, now: datetime, others: Iterable[E
 
 def _ledger(settings: Settings, trust: Trust, problems: list[str]) -> LedgerAtHand | None:
     """The ledger; None, silently, only where there is none."""
+    from jupyter_mlo.ledger.address import address_of
     from jupyter_mlo.ledger.store import open_ledger
     from jupyter_mlo.ledger.witnesses import clock_of
 
     try:
-        if not settings.ledger.is_dir():
+        if address_of(settings).path is not None and not settings.ledger.is_dir():
             return None
         ledger = open_ledger(settings, create=False, patience=_PATIENCE)
     except NotFound:

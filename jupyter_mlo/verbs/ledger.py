@@ -1,4 +1,4 @@
-"""Verify the ledger; show its checkpoint; write and check receipts.
+"""Verify the ledger; show its checkpoint; write and check receipts; keep a team's ledger.
 
 `verify` computes everything again: each entry against its leaf, the whole tree, the root
 under every checkpoint that was ever signed, and each statement's signature and chain. It
@@ -13,6 +13,10 @@ nothing before it was changed or taken away. `prove` writes the receipt of an en
 tlog-proof), with its statement in a file beside; `check` checks one where there is no such ledger,
 under the ledger's key that you trust (`jupyter mlo trust add --ledger VKEY`) or name.
 
+A team's ledger is in PostgreSQL (`[ledger] url` in `mlo.toml`). Whoever keeps it makes its tables
+with `upgrade`, and runs its sequencer, which alone holds the log's key, with `serve`; `move` takes
+this home's own ledger there, with every entry, root and receipt, and closes it here.
+
 Examples:
   jupyter mlo ledger verify
   jupyter mlo ledger verify --json
@@ -22,6 +26,9 @@ Examples:
   jupyter mlo ledger verify --since checkpoint-2026-11-22.txt
   jupyter mlo ledger prove 7 --out seal.tlog-proof
   jupyter mlo ledger check seal.tlog-proof
+  jupyter mlo ledger upgrade
+  jupyter mlo ledger move
+  jupyter mlo ledger serve
 """
 
 from __future__ import annotations
@@ -47,7 +54,7 @@ if TYPE_CHECKING:
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     actions = parser.add_subparsers(
-        dest="action", required=True, metavar="verify|checkpoint|prove|check"
+        dest="action", required=True, metavar="verify|checkpoint|prove|check|upgrade|serve|move"
     )
     verify = actions.add_parser(
         "verify", allow_abbrev=False, help="compute everything again, and name what differs"
@@ -80,12 +87,34 @@ def configure(parser: argparse.ArgumentParser) -> None:
     check.add_argument("--statement", metavar="FILE", help="its statement, if it is elsewhere")
     check.add_argument("--vkey", metavar="VKEY", help="the ledger's key, if it is not trusted here")
     check.add_argument("--json", action="store_true", help="as JSON")
+    actions.add_parser(
+        "upgrade", allow_abbrev=False, help="make a team ledger's tables, or bring them up to date"
+    )
+    serve = actions.add_parser(
+        "serve", allow_abbrev=False, help="run the sequencer of a team's ledger"
+    )
+    serve.add_argument(
+        "--stand-by", action="store_true", help="wait while another sequencer runs, then take over"
+    )
+    move = actions.add_parser(
+        "move", allow_abbrev=False, help="move this home's own ledger to the team's database"
+    )
+    move.add_argument(
+        "file", metavar="FILE", nargs="?", help="its SQLite file, where it is not the usual one"
+    )
 
 
 def run(arguments: argparse.Namespace, context: Context) -> int:
-    """Verify, show, prove or check."""
+    """Verify, show, prove or check; keep a team's ledger."""
     from jupyter_mlo.ledger.store import open_ledger
-    from jupyter_mlo.verbs import ledger_receipts
+    from jupyter_mlo.verbs import ledger_receipts, ledger_team
+
+    if arguments.action == "upgrade":
+        return ledger_team.upgrade(context)
+    if arguments.action == "serve":
+        return ledger_team.serve(context, stand_by=arguments.stand_by)
+    if arguments.action == "move":
+        return ledger_team.move(context, arguments.file)
 
     if arguments.action == "check":
         return ledger_receipts.check(

@@ -166,16 +166,44 @@ def _ledger(context: Context, warnings: list[str]) -> dict[str, Any]:
     from jupyter_mlo.ledger.store import open_ledger
 
     size: int | None = None
+    inbox: int | None = None
+    why = ""
     try:
         with open_ledger(context.settings, create=False, patience=2) as ledger:
             size = ledger.size
             if rolled_back := ledger.rolled_back():
                 warnings.append(f"{rolled_back}; jupyter mlo ledger verify")
+        inbox = _inbox(context, warnings)
     except NotFound:
         size = 0
     except MloError as error:
         warnings.append(str(error))
-    return {"entries": size, "waiting": Outbox(context.settings).waiting()}
+        why = error.message
+    outbox = Outbox(context.settings)
+    waiting = outbox.waiting()
+    # What keeps them now, or kept them when they came: they follow with the next that is published.
+    why = (why or outbox.why().partition("\n")[0]) if waiting else ""
+    return {"entries": size, "waiting": waiting, "why": why, "inbox": inbox}
+
+
+def _inbox(context: Context, warnings: list[str]) -> int | None:
+    """How many statements a team's sequencer has yet to take; None where there is no inbox."""
+    from jupyter_mlo.ledger.address import address_of
+    from jupyter_mlo.ledger.inbox import waiting
+    from jupyter_mlo.ledger.store import connect
+
+    if address_of(context.settings).path is not None:
+        return None
+    database = connect(context.settings, patience=2)
+    try:
+        if not database.has_sequencer():
+            warnings.append(
+                f"no sequencer runs for the ledger {database.shown}: whoever keeps it starts it, "
+                "jupyter mlo ledger serve"
+            )
+        return waiting(database)
+    finally:
+        database.close()
 
 
 def show(found: dict[str, Any], context: Context) -> None:
@@ -212,6 +240,10 @@ def show(found: dict[str, Any], context: Context) -> None:
     entries = "cannot be read" if ledger["entries"] is None else _counted(ledger["entries"])
     waiting = f", {ledger['waiting']} statements wait for it" if ledger["waiting"] else ""
     context.say(f"ledger             {entries}{waiting}")
+    if ledger["waiting"]:
+        context.say(f"  why they wait    {terminal_safe(ledger['why'], limit=300)}")
+    if ledger["inbox"]:
+        context.say(f"  in its inbox     {ledger['inbox']} statements")
     kernels = "every kernel of this environment" if found["autoload"] else "with %load_ext"
     context.say(f"loaded             {kernels}: jupyter mlo autoload")
     if found["identityRequired"]:

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import secrets
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
 
 from jupyter_mlo.config import Settings
 from jupyter_mlo.identity.keys import SigningKey
-from jupyter_mlo.ledger.store import Ledger, database_path, open_ledger
+from jupyter_mlo.ledger.address import ledger_folder
+from jupyter_mlo.ledger.serving import Service
+from jupyter_mlo.ledger.store import Ledger, database_path, open_ledger, upgrade
 from jupyter_mlo.statements.envelope import Envelope, sign, statement_json
 from jupyter_mlo.statements.predicates import types
+from tests.postgresql import Server, wait_until
 
 KEY = SigningKey.generate()
 MakeEnvelope = Callable[..., Envelope]
@@ -78,11 +85,78 @@ class BackEnd:
         finally:
             connection.close()
 
+    @property
+    def key(self) -> Path:
+        """The log's key."""
+        return ledger_folder(self.settings) / "checkpoint.key"
 
-@pytest.fixture(params=["sqlite"])
-def backend(request: pytest.FixtureRequest, settings: Settings) -> BackEnd:
-    """Every database that the store's contract holds for."""
+    def another(self, home: Path) -> BackEnd:
+        """A home with a ledger of its own, in the same kind of database."""
+        return BackEnd(
+            replace(self.settings, home=home, ledger_url=f"sqlite:///{home / 'l.sqlite3'}")
+        )
+
+
+@dataclass(frozen=True)
+class PostgresBackEnd(BackEnd):
+    """A database of its own in a PostgreSQL server."""
+
+    server: Server
+    name: str
+
+    @classmethod
+    def of(cls, settings: Settings, server: Server) -> PostgresBackEnd:
+        """A new database, to which the home's ``ledger.url`` points."""
+        name = f"mlo_{secrets.token_hex(4)}"
+        server.sql("postgres", f"CREATE DATABASE {name}")
+        return cls(replace(settings, ledger_url=server.url(name)), server, name)
+
+    def open(self, **options: Any) -> Ledger:
+        """Open the ledger; made before, where it is to be made."""
+        if options.get("create", True):
+            upgrade(self.settings)
+        return super().open(**options)
+
+    def attack(self, sql: str, parameters: Sequence[Any] = ()) -> int:
+        """Change rows behind the ledger's back; how many were changed."""
+        import psycopg
+
+        with psycopg.connect(self.server.conninfo(self.name)) as connection:
+            # Whoever owns the database is not kept by foreign keys.
+            connection.execute("SET session_replication_role = replica")
+            return connection.execute(sql.replace("?", "%s"), parameters).rowcount
+
+    def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """What a query gives, behind the ledger's back."""
+        import psycopg
+
+        with psycopg.connect(self.server.conninfo(self.name)) as connection:
+            return connection.execute(sql.replace("?", "%s"), parameters).fetchall()
+
+    def another(self, home: Path) -> BackEnd:
+        """A home with a ledger of its own, in the same server."""
+        return PostgresBackEnd.of(replace(self.settings, home=home), self.server)
+
+
+@pytest.fixture
+def backend(settings: Settings) -> BackEnd:
+    """The embedded ledger."""
     return BackEnd(settings)
+
+
+@pytest.fixture
+def team(settings: Settings, postgres: Server) -> PostgresBackEnd:
+    """A ledger in PostgreSQL."""
+    return PostgresBackEnd.of(settings, postgres)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def any_backend(request: pytest.FixtureRequest) -> BackEnd:
+    """Every database that the store's contract holds for."""
+    found: BackEnd = request.getfixturevalue(
+        {"sqlite": "backend", "postgresql": "team"}[request.param]
+    )
+    return found
 
 
 @pytest.fixture
@@ -90,3 +164,37 @@ def ledger(backend: BackEnd) -> Iterator[Ledger]:
     """A new ledger."""
     with backend.open() as opened:
         yield opened
+
+
+@contextmanager
+def served(settings: Settings, *, stand_by: bool = False) -> Iterator[list[str]]:
+    """The sequencer in a thread, from when it serves (or stands by); what it has said so far."""
+    said: list[str] = []
+    errors: list[BaseException] = []
+    service = Service(settings, said.append, stand_by=stand_by)
+
+    def run() -> None:
+        try:
+            service.run()
+        except BaseException as error:  # raised again in the thread that asked
+            errors.append(error)
+
+    thread = Thread(target=run)
+    thread.start()
+    try:
+        wait_until(lambda: said or errors, what="the start of the sequencer")
+        if errors:
+            raise errors[0]
+        yield said
+    finally:
+        service.stop()
+        thread.join(60)
+    if errors:
+        raise errors[0]
+
+
+@pytest.fixture
+def writer(team: PostgresBackEnd, tmp_path: Path) -> Settings:
+    """A home of somebody in the team: without the log's key. The team's tables are made."""
+    upgrade(team.settings)
+    return replace(team.settings, home=tmp_path / "writer")

@@ -183,3 +183,19 @@ def test_a_proof_reads_few_nodes_however_large_the_tree() -> None:
     read.clear()
     merkle.consistency_proof(123_457, 999_999, node)
     assert len(read) <= 3 * 20
+
+
+@given(leaves=st.lists(st.binary(min_size=32, max_size=32), min_size=1, max_size=70), at=st.data())
+@settings(deadline=None, max_examples=40)
+def test_many_leaves_are_held_against_one_root(leaves: list[bytes], at: st.DataObject) -> None:
+    nodes = merkle.tree_of(leaves)
+    proven = merkle.Proven(len(leaves), merkle.root_of(leaves), nodes)
+    for index in at.draw(st.permutations(range(len(leaves)))):
+        other = bytes([leaves[index][0] ^ 1]) + leaves[index][1:]
+        assert not proven.holds(index, other)
+        assert proven.holds(index, leaves[index])
+        assert not proven.holds(index, other)
+    assert not proven.holds(len(leaves), leaves[0])
+    assert not proven.holds(-1, leaves[-1])
+    with pytest.raises(ValueError, match="do not give its root"):
+        merkle.Proven(len(leaves), b"no root", nodes)

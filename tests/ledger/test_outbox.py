@@ -108,7 +108,10 @@ def test_a_statement_stays_until_the_ledger_has_it(
     assert taken.all == contents(envelopes[:3])
 
 
-def test_many_statements_go_in_batches_and_a_failure_keeps_the_rest(outbox: Outbox) -> None:
+def test_many_statements_go_in_batches_and_a_failure_keeps_the_rest(
+    outbox: Outbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jupyter_mlo.ledger.outbox._BATCH", 500)
     many = contents([make_envelope(n) for n in range(1100)])
     outbox.put(many)
     taken = Taken()

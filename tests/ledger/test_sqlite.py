@@ -99,7 +99,7 @@ def test_without_a_ledger_reading_says_so_and_makes_none(settings: Settings) -> 
 
 
 @pytest.mark.parametrize(
-    "url", ["postgresql+psycopg://ada:secret@db/mlo", "sqlite://", "sqlite:///", "ledger", ""]
+    "url", ["postgresql://ada:secret@db/mlo", "sqlite://", "sqlite:///", "ledger", ""]
 )
 def test_an_address_that_is_no_embedded_ledger_is_refused_without_its_password(
     settings: Settings, url: str
@@ -330,7 +330,7 @@ def test_appending_to_a_read_only_ledger_says_that_it_is_read_only(
         "with open_ledger(settings) as ledger:\n"
         "    try:\n"
         "        with ledger.transaction():\n"
-        "            ledger._rows.add_checkpoint(9, b'')\n"
+        "            ledger.rows.add_checkpoint(9, b'')\n"
         "    except LedgerUnreachable as error:\n"
         "        print('is read-only here' in error.message)\n"
     )

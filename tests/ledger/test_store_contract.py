@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -22,9 +24,16 @@ from jupyter_mlo.statements.predicates import types
 from tests.ledger.conftest import BackEnd, make_envelope
 
 
-def leaves(backend: BackEnd) -> list[bytes]:
+@pytest.fixture
+def ledger(any_backend: BackEnd) -> Iterator[Ledger]:
+    """A new ledger."""
+    with any_backend.open() as opened:
+        yield opened
+
+
+def leaves(any_backend: BackEnd) -> list[bytes]:
     """The leaf hashes as salts and envelopes give them, in order."""
-    rows = backend.rows("SELECT salt, envelope FROM contents ORDER BY leaf_index")
+    rows = any_backend.rows("SELECT salt, envelope FROM contents ORDER BY leaf_index")
     return [entry_hash(salt, envelope) for salt, envelope in rows]
 
 
@@ -39,19 +48,13 @@ def test_a_new_ledger_is_empty_and_has_a_checkpoint_that_says_so(ledger: Ledger)
 
 
 def test_every_ledger_has_an_origin_and_a_key_of_its_own_for_ever(
-    backend: BackEnd, tmp_path: Path
+    any_backend: BackEnd, tmp_path: Path
 ) -> None:
-    from dataclasses import replace
-
-    with backend.open() as ledger:
+    with any_backend.open() as ledger:
         first = ledger.verifier
-    with backend.open() as ledger:
+    with any_backend.open() as ledger:
         assert ledger.verifier == first
-    other_home = tmp_path / "other"
-    other = replace(
-        backend.settings, home=other_home, ledger_url=f"sqlite:///{other_home}/ledger.sqlite3"
-    )
-    with BackEnd(other).open() as ledger:
+    with any_backend.another(tmp_path / "other").open() as ledger:
         assert ledger.origin != first.name
         assert ledger.verifier.public != first.public
 
@@ -88,19 +91,19 @@ def test_another_signature_on_the_same_statement_is_the_same_statement(ledger: L
 
 
 def test_what_was_appended_is_there_when_the_ledger_is_opened_again(
-    backend: BackEnd, envelopes: list[Envelope]
+    any_backend: BackEnd, envelopes: list[Envelope]
 ) -> None:
-    with backend.open() as ledger:
+    with any_backend.open() as ledger:
         ledger.append(envelopes[:5])
         checkpoint = ledger.checkpoint()
-    with backend.open() as ledger:
+    with any_backend.open() as ledger:
         assert ledger.checkpoint() == checkpoint
         assert [entry.envelope for entry in ledger.entries()] == envelopes[:5]
         assert ledger.append(envelopes[5:6])[0].index == 5
         assert ledger.verify().holds
 
 
-def test_envelopes_come_back_byte_for_byte(backend: BackEnd, ledger: Ledger) -> None:
+def test_envelopes_come_back_byte_for_byte(any_backend: BackEnd, ledger: Ledger) -> None:
     canonical = make_envelope(1)
     odd = make_envelope(2).to_bytes().replace(b'"payload":', b' "payload" :\t')
     ledger.append([canonical, odd])
@@ -125,32 +128,29 @@ def test_what_is_no_envelope_is_refused_and_nothing_is_appended(
 
 
 def test_the_tree_is_the_one_that_salts_and_envelopes_give(
-    backend: BackEnd, ledger: Ledger, envelopes: list[Envelope]
+    any_backend: BackEnd, ledger: Ledger, envelopes: list[Envelope]
 ) -> None:
     for size, envelope in enumerate(envelopes, 1):
         ledger.append([envelope])
         head = read_checkpoint(ledger.checkpoint(), ledger.verifier)
-        assert (head.size, head.root) == (size, root_of(leaves(backend)))
+        assert (head.size, head.root) == (size, root_of(leaves(any_backend)))
 
 
-def test_salts_are_random(backend: BackEnd, ledger: Ledger, envelopes: list[Envelope]) -> None:
+def test_salts_are_random(any_backend: BackEnd, ledger: Ledger, envelopes: list[Envelope]) -> None:
     ledger.append(envelopes)
-    salts = [salt for (salt,) in backend.rows("SELECT salt FROM contents")]
+    salts = [salt for (salt,) in any_backend.rows("SELECT salt FROM contents")]
     assert len(set(salts)) == len(envelopes)
     assert {len(salt) for salt in salts} == {32}
 
 
 @hypothesis_settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(batches=st.lists(st.integers(1, 9), min_size=1, max_size=8))
 def test_however_it_was_batched_every_proof_holds(
-    tmp_path_factory: pytest.TempPathFactory, backend: BackEnd, batches: list[int]
+    tmp_path_factory: pytest.TempPathFactory, any_backend: BackEnd, batches: list[int]
 ) -> None:
-    from dataclasses import replace
-
-    home = tmp_path_factory.mktemp("home")
-    fresh = BackEnd(replace(backend.settings, home=home, ledger_url=f"sqlite:///{home}/l.sqlite3"))
+    fresh = any_backend.another(tmp_path_factory.mktemp("home"))
     statements = iter([make_envelope(n) for n in range(sum(batches))])
     heads = []
     with fresh.open() as ledger:
@@ -229,13 +229,14 @@ def test_a_transaction_keeps_all_or_nothing(ledger: Ledger, envelopes: list[Enve
 
 
 def test_half_an_append_is_never_committed_even_if_the_caller_goes_on(
-    backend: BackEnd, ledger: Ledger, envelopes: list[Envelope]
+    any_backend: BackEnd, ledger: Ledger, envelopes: list[Envelope]
 ) -> None:
     ledger.append(envelopes[:2])
     # A row beyond the last checkpoint, as a damaged ledger may have one.
-    backend.attack(
-        "INSERT INTO contents SELECT 3, x'00', '', '', '', '', '', 0, salt, envelope "
-        "FROM contents WHERE leaf_index = 0"
+    any_backend.attack(
+        "INSERT INTO contents SELECT 3, ?, '', '', '', '', '', 0, salt, envelope "
+        "FROM contents WHERE leaf_index = 0",
+        (b"\0",),
     )
 
     def go_on_after_a_failure() -> None:
@@ -247,13 +248,13 @@ def test_half_an_append_is_never_committed_even_if_the_caller_goes_on(
 
     with pytest.raises(LedgerUnreachable):
         go_on_after_a_failure()
-    assert backend.rows("SELECT count(*) FROM entries") == [(2,)]
+    assert any_backend.rows("SELECT count(*) FROM entries") == [(2,)]
 
 
 def test_two_connections_see_each_other_s_entries_and_continue_one_tree(
-    backend: BackEnd, envelopes: list[Envelope]
+    any_backend: BackEnd, envelopes: list[Envelope]
 ) -> None:
-    with backend.open() as one, backend.open() as two:
+    with any_backend.open() as one, any_backend.open() as two:
         for n in range(0, 20, 2):
             assert one.append([envelopes[n]])[0].index == n
             assert two.append([envelopes[n + 1]])[0].index == n + 1
@@ -262,11 +263,28 @@ def test_two_connections_see_each_other_s_entries_and_continue_one_tree(
         assert one.verify().holds
 
 
-def test_what_was_rolled_back_is_not_built_on(backend: BackEnd, envelopes: list[Envelope]) -> None:
+def test_two_who_append_at_once_wait_for_one_another(any_backend: BackEnd) -> None:
+    any_backend.open().close()
+
+    def append(first: int) -> list[int]:
+        with any_backend.open() as ledger:
+            made = [make_envelope(n) for n in range(first, first + 40)]
+            return [ledger.append([envelope])[0].index for envelope in made]
+
+    with ThreadPoolExecutor(2) as threads:
+        indexes = [*threads.map(append, (0, 100))]
+    assert sorted(indexes[0] + indexes[1]) == list(range(80))
+    with any_backend.open() as ledger:
+        assert ledger.verify().holds
+
+
+def test_what_was_rolled_back_is_not_built_on(
+    any_backend: BackEnd, envelopes: list[Envelope]
+) -> None:
     class Stop(Exception):
         pass
 
-    with backend.open() as one, backend.open() as two:
+    with any_backend.open() as one, any_backend.open() as two:
         one.append(envelopes[:1])
 
         def roll_back() -> None:
@@ -283,9 +301,9 @@ def test_what_was_rolled_back_is_not_built_on(backend: BackEnd, envelopes: list[
 
 
 def test_a_reader_sees_one_moment_while_others_append(
-    backend: BackEnd, envelopes: list[Envelope]
+    any_backend: BackEnd, envelopes: list[Envelope]
 ) -> None:
-    with backend.open() as writer, backend.open() as reader:
+    with any_backend.open() as writer, any_backend.open() as reader:
         writer.append(envelopes[:4])
         seen = []
 
@@ -301,9 +319,9 @@ def test_a_reader_sees_one_moment_while_others_append(
 
 
 def test_a_ledger_that_is_locked_for_too_long_says_so(
-    backend: BackEnd, envelopes: list[Envelope]
+    any_backend: BackEnd, envelopes: list[Envelope]
 ) -> None:
-    with backend.open() as holder, backend.open(patience=0.05) as waiter:
+    with any_backend.open() as holder, any_backend.open(patience=0.05) as waiter:
         with holder.transaction():
             holder.append(envelopes[:1])
             with pytest.raises(LedgerUnreachable, match="locked"):
@@ -371,13 +389,13 @@ def test_an_entry_says_what_its_statement_says(ledger: Ledger) -> None:
 
 
 def test_without_its_key_a_ledger_can_be_read_but_not_appended_to(
-    backend: BackEnd, envelopes: list[Envelope]
+    any_backend: BackEnd, envelopes: list[Envelope]
 ) -> None:
-    with backend.open() as ledger:
+    with any_backend.open() as ledger:
         ledger.append(envelopes[:1])
-    key = backend.settings.ledger / "checkpoint.key"
+    key = any_backend.key
     away = key.rename(key.with_name("away"))
-    with backend.open() as ledger:
+    with any_backend.open() as ledger:
         assert ledger.verify().holds
         with pytest.raises(KeyFileError, match="is missing"):
             ledger.append(envelopes[1:2])
@@ -386,10 +404,10 @@ def test_without_its_key_a_ledger_can_be_read_but_not_appended_to(
 
 
 def test_a_key_that_others_may_read_is_not_used(
-    backend: BackEnd, envelopes: list[Envelope]
+    any_backend: BackEnd, envelopes: list[Envelope]
 ) -> None:
-    with backend.open() as ledger:
-        key = backend.settings.ledger / "checkpoint.key"
+    with any_backend.open() as ledger:
+        key = any_backend.key
         key.chmod(0o640)
         with pytest.raises(KeyFileError, match="chmod 600"):
             ledger.append(envelopes[:1])
@@ -397,12 +415,12 @@ def test_a_key_that_others_may_read_is_not_used(
 
 
 def test_another_ledger_s_key_is_refused(
-    backend: BackEnd, envelopes: list[Envelope], tmp_path: Path
+    any_backend: BackEnd, envelopes: list[Envelope], tmp_path: Path
 ) -> None:
     from jupyter_mlo.ledger.note_keys import NoteSigner
 
-    with backend.open() as ledger:
-        key = backend.settings.ledger / "checkpoint.key"
+    with any_backend.open() as ledger:
+        key = any_backend.key
         key.write_text(NoteSigner.generate(ledger.origin).to_text())
         with pytest.raises(KeyFileError, match="is the key of"):
             ledger.append(envelopes[:1])
@@ -412,27 +430,27 @@ def test_another_ledger_s_key_is_refused(
 
 
 @pytest.mark.parametrize(
-    "sql",
+    ("sql", "parameters"),
     [
-        "UPDATE entries SET leaf_hash = zeroblob(32) WHERE leaf_index = 6",
-        "UPDATE entries SET completed = zeroblob(64) WHERE leaf_index = 3",
-        "UPDATE entries SET completed = x'' WHERE leaf_index = 3",
-        "UPDATE checkpoints SET note = x'00' WHERE size = 7",
-        "UPDATE checkpoints SET size = 8 WHERE size = 7",
-        "DELETE FROM entries WHERE leaf_index = 6",
-        "DELETE FROM checkpoints",
-        "UPDATE log SET origin = 'jupyter-mlo.local/another'",
-        "UPDATE log SET public_key = zeroblob(32)",
+        ("UPDATE entries SET leaf_hash = ? WHERE leaf_index = 6", (bytes(32),)),
+        ("UPDATE entries SET completed = ? WHERE leaf_index = 3", (bytes(64),)),
+        ("UPDATE entries SET completed = ? WHERE leaf_index = 3", (b"",)),
+        ("UPDATE checkpoints SET note = ? WHERE size = 7", (b"\0",)),
+        ("UPDATE checkpoints SET size = 8 WHERE size = 7", ()),
+        ("DELETE FROM entries WHERE leaf_index = ?", (6,)),
+        ("DELETE FROM checkpoints", ()),
+        ("UPDATE log SET origin = ?", ("jupyter-mlo.local/another",)),
+        ("UPDATE log SET public_key = ?", (bytes(32),)),
     ],
 )
 def test_nothing_is_appended_to_a_tree_that_its_last_checkpoint_does_not_name(
-    backend: BackEnd, envelopes: list[Envelope], sql: str
+    any_backend: BackEnd, envelopes: list[Envelope], sql: str, parameters: Sequence[object]
 ) -> None:
-    with backend.open() as ledger:
+    with any_backend.open() as ledger:
         for envelope in envelopes[:7]:
             ledger.append([envelope])
-    assert backend.attack(sql)
-    before = backend.rows("SELECT count(*) FROM contents")
-    with backend.open() as ledger, pytest.raises((LedgerError, KeyFileError)):
+    assert any_backend.attack(sql, parameters)
+    before = any_backend.rows("SELECT count(*) FROM contents")
+    with any_backend.open() as ledger, pytest.raises((LedgerError, KeyFileError)):
         ledger.append(envelopes[7:8])
-    assert backend.rows("SELECT count(*) FROM contents") == before
+    assert any_backend.rows("SELECT count(*) FROM contents") == before

@@ -175,7 +175,7 @@ def test_a_home_that_cannot_be_written_is_named(cli, secret, home_env) -> None:
 
 def test_the_enrolment_is_in_the_ledger(cli, ada) -> None:
     found = json.loads(cli("status", "--json").out)
-    assert found["ledger"] == {"entries": 1, "waiting": 0}
+    assert found["ledger"] == {"entries": 1, "waiting": 0, "why": "", "inbox": None}
 
 
 # Handing over

@@ -27,7 +27,7 @@ def test_in_an_empty_home(cli, home_env) -> None:
     assert os.listdir(home_env["MLO_HOME"]) == []
     found = json.loads(cli("status", "--json").out)
     assert (found["session"], found["identities"]) == (None, [])
-    assert found["ledger"] == {"entries": 0, "waiting": 0}
+    assert found["ledger"] == {"entries": 0, "waiting": 0, "why": "", "inbox": None}
 
 
 def test_logged_in(cli, ada, secret, home_env) -> None:

@@ -1,6 +1,8 @@
-"""The first tables: log, entries, contents, checkpoints."""
+"""The first tables: log, entries, contents, checkpoints; and PostgreSQL's inbox."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import sqlalchemy as sa
 from alembic import op
@@ -9,6 +11,10 @@ revision = "0001"
 down_revision = None
 branch_labels = None
 depends_on = None
+
+#: An envelope of 2 kB stays in its row as it is: PostgreSQL would compress it, which costs more
+#: than writing it.
+_IN_ITS_ROW: dict[str, Any] = {"postgresql_with": {"toast_tuple_target": 8160}}
 
 
 def upgrade() -> None:
@@ -43,6 +49,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("leaf_index"),
         sa.ForeignKeyConstraint(["leaf_index"], ["entries.leaf_index"]),
         sa.UniqueConstraint("statement_id", name="uq_contents_statement_id"),
+        **_IN_ITS_ROW,
     )
     own = "https://jupyter-mlo.github.io/"
     identity = sa.text(
@@ -68,3 +75,14 @@ def upgrade() -> None:
         sa.Column("note", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("size"),
     )
+    if op.get_bind().dialect.name == "postgresql":
+        op.create_table(
+            "inbox",
+            sa.Column("id", sa.BigInteger(), sa.Identity(always=True)),
+            sa.Column("envelope", sa.LargeBinary(), nullable=False),
+            sa.Column("digest", sa.LargeBinary(), sa.Computed("sha256(envelope)", persisted=True)),
+            sa.Column("writer", sa.Text(), server_default=sa.text("SESSION_USER"), nullable=False),
+            sa.PrimaryKeyConstraint("id"),
+            sa.UniqueConstraint("digest", name="uq_inbox_digest"),
+            **_IN_ITS_ROW,
+        )
