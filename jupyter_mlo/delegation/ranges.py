@@ -49,9 +49,7 @@ class Range:
         assert isinstance(value, int | float)
         if self.integers and value != math.floor(value):
             return False
-        return (self.low is None or self.low <= value) and (
-            self.high is None or value <= self.high
-        )
+        return (self.low is None or self.low <= value) and (self.high is None or value <= self.high)
 
     def common(self, other: Range) -> Range | None:
         """The numbers in both; None where it is plain that there are none."""

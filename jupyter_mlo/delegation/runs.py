@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Final
 
 from jupyter_mlo.delegation.roles import Role, signable
 from jupyter_mlo.delegation.scope import EVERYTHING, Scope, intersect
@@ -20,6 +21,9 @@ from jupyter_mlo.statements.predicates import types
 from jupyter_mlo.statements.strict_json import read_json
 from jupyter_mlo.statements.subjects import key_subject
 from jupyter_mlo.statements.times import from_text
+
+#: The key in a run's kernel ends after this, whatever else it depends on.
+LONGEST: Final = timedelta(days=7)
 
 
 def delegate_run(

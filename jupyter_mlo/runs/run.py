@@ -11,15 +11,15 @@ import contextlib
 import uuid
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from papermill.log import logger
 
 from jupyter_mlo.config import Settings
-from jupyter_mlo.delegation.runs import delegate_run
+from jupyter_mlo.delegation.runs import LONGEST, delegate_run
 from jupyter_mlo.errors import MloError, escaped_lines
 from jupyter_mlo.identity.safe_text import terminal_safe
 from jupyter_mlo.notebook.layout import MEMBER, VERSION, read_notebook_entries
@@ -34,9 +34,6 @@ from jupyter_mlo.statements.times import to_text
 if TYPE_CHECKING:
     from jupyter_mlo.ledger.records import RecordStore
     from jupyter_mlo.runs.stamping import CellStamps
-
-#: The key in a run's kernel ends after this, whatever else it depends on.
-LONGEST: Final = timedelta(days=7)
 
 
 def utc_now() -> datetime:
@@ -85,8 +82,9 @@ class NotebookRun:
         self.request = request
         self.settings = settings
         self.now = now
-        self.run_id = f"urn:uuid:{uuid.uuid4()}"
-        self.notebook_id = f"urn:uuid:{uuid.uuid4()}"
+        reserved = acting.reserved.run if acting.reserved is not None else None
+        self.run_id = reserved["id"] if reserved else f"urn:uuid:{uuid.uuid4()}"
+        self.notebook_id = reserved["notebook"] if reserved else f"urn:uuid:{uuid.uuid4()}"
         self.parent = read_notebook_entries(nb.metadata).notebook
         self.started = now()
         self.finished: datetime | None = None
@@ -184,8 +182,10 @@ class NotebookRun:
     def _make_key(self) -> RunKey:
         signer = self.acting.signer
         assert signer is not None
-        acting = signer.acting(self.acting.activity, self.acting.model)
-        leaf = delegate_run(acting, self.run_id, self.notebook_id, self.now(), LONGEST)
+        leaf = self.acting.reserved
+        if leaf is None:
+            acting = signer.acting(self.acting.activity, self.acting.model)
+            leaf = delegate_run(acting, self.run_id, self.notebook_id, self.now(), LONGEST)
         key = RunKey(leaf, self.folder, self.request.code)
         key.write()
         return key

@@ -178,7 +178,9 @@ acts = st.fixed_dictionaries(
         "activity": st.sampled_from(ACTIVITIES),
         "model": st.sampled_from(MODELS),
         "code": st.sampled_from(CODES),
-        "parameters": st.dictionaries(st.sampled_from(NAMES), st.sampled_from([1, 1.5, 2, True, "1"])),
+        "parameters": st.dictionaries(
+            st.sampled_from(NAMES), st.sampled_from([1, 1.5, 2, True, "1"])
+        ),
         "delegate": st.sampled_from(["run", "session"]),
         "at": st.sampled_from(MOMENTS),
     },
