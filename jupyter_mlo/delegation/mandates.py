@@ -62,7 +62,8 @@ class MandateFile(BaseModel):
 
     def to_bytes(self) -> bytes:
         """The file's content."""
-        return self.model_dump_json(indent=2).encode() + b"\n"
+        left_out = set() if self.runner else {"runner"}
+        return self.model_dump_json(indent=2, exclude=left_out).encode() + b"\n"
 
     def without_key(self) -> Self:
         """The public part."""

@@ -32,9 +32,8 @@ def runner_key(settings: Settings) -> SigningKey | None:
     """
     path = settings.runner / _FILE
     try:
-        return SigningKey.from_pkcs8(
-            base64.b64decode(read_private(path, what="runner's key"), validate=True)
-        )
+        text = read_private(path, what="runner's key").strip()
+        return SigningKey.from_pkcs8(base64.b64decode(text, validate=True))
     except FileNotFoundError:
         return None
     except (binascii.Error, ValueError):

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from jupyter_mlo.delegation.mandates import Mandate
     from jupyter_mlo.statements.envelope import Envelope
 
+#: `status` speaks of mandates that end within this time.
+SOON: Final = timedelta(days=3)
 _IN_FORCE: Final = "in force"
 
 
