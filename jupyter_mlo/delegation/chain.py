@@ -250,8 +250,10 @@ def _timeliness(
 
 
 def _check_assistant(statement: Statement, link: Link, where: str) -> None:
-    refused = "" if link.assistant is None else assistant_refusal(statement.activity)
-    if refused:
+    if link.assistant is None:
+        return
+    meaning = getattr(statement.predicate, "meaning", None)
+    if refused := assistant_refusal(statement.activity, meaning):
         raise Refused(
             f"{where} is out of what a grant can cover: {refused} (activities)",
             hint="whoever granted it does that himself",

@@ -60,8 +60,14 @@ ISSUES: Final[Mapping[Role, frozenset[Role]]] = {
 PERSONS_OWN: Final = frozenset({"review", "deployment"})
 
 
-def assistant_refusal(activity: str | None) -> str:
-    """Why an assistant may not act for this; empty where nothing speaks against it."""
+#: What a seal says when somebody has judged the notebook.
+JUDGED: Final = frozenset({"reviewed", "approved"})
+
+
+def assistant_refusal(activity: object, meaning: object = None) -> str:
+    """Why an assistant may not act for this, or seal so; empty where nothing speaks against it."""
+    if meaning in JUDGED:
+        return f"an assistant seals nothing as {meaning}: that is a person's own act"
     if activity not in PERSONS_OWN:
         return ""
     return f"an assistant does nothing for the activity {activity!r}: that is a person's own act"

@@ -184,15 +184,16 @@ class Signer:
         )
         if predicate_type == types.DELEGATION:
             self._check_delegation(predicate["kind"])
-        elif act not in self._permitted:
+            return
+        if self.assisting and (why := assistant_refusal(act[1], predicate.get("meaning"))):
+            self._require(Permission("activities", why), predicate_type)
+        if act not in self._permitted:
             if not may_sign(Role(self.kind), predicate_type):
                 raise Refused(
                     f"a key of role {self.kind!r} may not sign {types.short_name(predicate_type)} "
                     "statements",
                     hint="docs/formats.md, 'Predicates', says which key may sign what",
                 )
-            if self.assisting and (why := assistant_refusal(act[1])):
-                self._require(Permission("activities", why), predicate_type)
             if scope is not None:
                 self._require(
                     scope.permits(predicate=act[0], activity=act[1], model=act[2]), predicate_type
