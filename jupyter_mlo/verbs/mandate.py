@@ -22,7 +22,10 @@ Examples:
   jupyter mlo mandate create notebooks/ --for 7d --activity training --parameters seed=1..20
   MLO_MANDATE=train.mandate papermill --engine mlo train.ipynb out.ipynb -p seed 7
   jupyter mlo mandate create train.ipynb --for 7d --activity training --uses 20 --to runner.pub
+  jupyter mlo mandate key
+  jupyter mlo mandate lease train.mandate --uses 5
   jupyter mlo mandate list --expiring 3d
+  jupyter mlo mandate show train.mandate
   jupyter mlo mandate renew 4fd1c0 --for 30d
   jupyter mlo mandate split 4fd1c0 --by uses --parts 2
   jupyter mlo mandate revoke 4fd1c0 --reason ended

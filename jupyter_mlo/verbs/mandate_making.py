@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import shlex
 from collections.abc import Sequence
 from functools import partial
@@ -76,7 +77,7 @@ def create(arguments: argparse.Namespace, context: Context) -> int:
         context.note(f"  {line}")
     own = _own(store, identity, arguments.passphrase_fd, context)
     if arguments.uses is not None:
-        _check_counted(own)
+        own = _counted(own, context)
     file = create_mandate(own, notebook=named, to=to, **terms)
     mandate = _hand_out(file, out, context)
     context.say(f"made the mandate {mandate.mandate_id[:12]}")
@@ -109,7 +110,7 @@ def renew_mandate(arguments: argparse.Namespace, context: Context) -> int:
             hint="make a new one: jupyter mlo mandate create",
         )
     to = read_runner_key(arguments.to) if arguments.to else old.link.key if old.runner else None
-    out = _free(arguments.out, f"{Path(old.notebook).stem}-renewed")
+    out = _free(arguments.out, f"{_stem(old)}-renewed")
     store = IdentityStore(context.settings)
     identity = store.find(old.mlo)
     context.note(f"{identity.label} renews, for {arguments.duration} from now:")
@@ -117,7 +118,7 @@ def renew_mandate(arguments: argparse.Namespace, context: Context) -> int:
         context.note(f"  {line}")
     own = _own(store, identity, arguments.passphrase_fd, context)
     if old.scope.uses != "*":
-        _check_counted(own)
+        own = _counted(own, context)
     file = renew(own, old, now=context.now(), lasts=lasts, to=to)
     mandate = _hand_out(file, out, context)
     context.say(f"made the mandate {mandate.mandate_id[:12]} in place of {old.mandate_id[:12]}")
@@ -145,7 +146,7 @@ def split(arguments: argparse.Namespace, context: Context) -> int:
         )
     parts = partial(divided, old.scope, arguments.by, arguments.parts)
     parts(_spent(old, context))
-    prefix = arguments.out or Path(old.notebook).stem
+    prefix = arguments.out or _stem(old)
     outs = [_free(f"{prefix}-{at}.mandate", "") for at in range(1, arguments.parts + 1)]
     store = IdentityStore(context.settings)
     identity = store.find(old.mlo)
@@ -189,12 +190,25 @@ def _own(store: IdentityStore, identity: Identity, fd: int | None, context: Cont
     return Signer.own(identity.mlo, key, kept_enrolments(store, identity), last_checkpoint(context))
 
 
-def _check_counted(own: Signer) -> None:
+def _counted(own: Signer, context: Context) -> Signer:
+    """This signer, quoting the ledger that counts uses; raises :class:`MloError` without one."""
+    from jupyter_mlo.verbs.publishing import last_checkpoint, publish
+
+    if own.checkpoint is None:  # perhaps there is none yet
+        publish(context, own.chain)
+        own = own.quoting(last_checkpoint(context))
     if own.checkpoint is None:
         raise MloError(
             "uses are counted in the ledger, and it cannot be asked now",
             hint="jupyter mlo status says why; try again when it can",
         )
+    return own
+
+
+def _stem(mandate: Mandate) -> str:
+    """What files of mandates for the same notebooks begin with."""
+    found = re.match(r"[\w-][\w.-]*", mandate.notebook)
+    return Path(found[0]).stem if found else "mandate"
 
 
 def _hand_out(file: MandateFile, out: Path, context: Context) -> Mandate:

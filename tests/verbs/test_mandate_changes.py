@@ -69,6 +69,16 @@ def test_a_folder_is_every_notebook_in_it_as_it_is_now(create) -> None:
     assert (done.status, done.told("there is no notebook in empty")) == (2, True)
 
 
+def test_the_first_thing_in_a_home_may_be_a_mandate_that_counts(cli, secret, home_env) -> None:
+    """Enrolling makes no ledger yet; what counts uses has to quote one."""
+    cli("enroll", "--name", "Ada Sample", MLO_PASSPHRASE_FILE=secret)
+    notebook(Path("train.ipynb"))
+    create = ["mandate", "create", "train.ipynb", "--for", "1d", "--activity", "training"]
+    done = cli(*create, "--uses", "1", MLO_PASSPHRASE_FILE=secret)
+    assert done.status == 0, done.err
+    assert read_mandate(Path("train.mandate")).counted_in
+
+
 @pytest.mark.parametrize("bad", ["seed=20..1", "seed=1..20,seed=3", "seed=1..99999999999999999999"])
 def test_a_range_without_numbers_is_refused(create, bad: str) -> None:
     assert create("--parameters", bad).status == 2
