@@ -65,7 +65,7 @@ class Me(_Answer):
 class Assistant(_Answer):
     """An assistant that this server lets in with a token of its own."""
 
-    #: Its name as a user of this server.
+    #: Under which it is known on this server.
     username: str
     assistant: Somebody | None
     #: Who granted it.

@@ -36,7 +36,14 @@ _MOST: Final = 1000
 
 @dataclass
 class AssistantUser(User):
-    """An assistant, as the server's handlers see who asks."""
+    """An assistant, as the server's handlers see who asks.
+
+    Its name is that of the user who let it in, so that it may do here what that one may, and no
+    authoriser takes it for a stranger; whose acts they are, ``grant`` says.
+    """
+
+    #: Under which its sessions and tokens are known here.
+    grant: str = ""
 
 
 @dataclass(frozen=True)
@@ -66,8 +73,11 @@ class Assistants:
         self._lock = threading.Lock()
         self._asked: datetime | None = None
 
-    def admit(self, grant: object) -> tuple[str, Admitted]:
+    def admit(self, grant: object, user: User) -> tuple[str, Admitted]:
         """A token for whoever holds this grant (the content of the file).
+
+        Args:
+            user: who lets it in.
 
         Raises:
             MloError: it is none, has ended, or was revoked.
@@ -88,7 +98,7 @@ class Assistants:
         name = _PREFIX + str(signer.delegation)[:16]
         shown = f"{signer.named['assistant']} for {signer.mlo}"
         found = Admitted(
-            AssistantUser(username=name, name=shown, display_name=shown),
+            AssistantUser(user.username, name=shown, display_name=shown, grant=name),
             Person(name, shown, shared=False, assistant=True),
             signer,
         )
@@ -98,20 +108,18 @@ class Assistants:
                 raise Refused("too many assistants were let in", hint="restart the server")
             # One token for one grant: the last one that was issued.
             self._admitted = {
-                digest: one for digest, one in self._admitted.items() if one.user.username != name
+                digest: one for digest, one in self._admitted.items() if one.user.grant != name
             }
             self._admitted[_digest(token)] = found
         self._sessions.open(found.person, signer)
         return token, found
 
-    def dismiss(self, username: str) -> bool:
+    def dismiss(self, name: str) -> bool:
         """End an assistant's token and session; whether there was one."""
         with self._lock:
-            ended = [one for one in self._admitted.values() if one.user.username == username]
+            ended = [one for one in self._admitted.values() if one.user.grant == name]
             self._admitted = {
-                digest: one
-                for digest, one in self._admitted.items()
-                if one.user.username != username
+                digest: one for digest, one in self._admitted.items() if one.user.grant != name
             }
         for one in ended:
             self._sessions.close(one.person)
@@ -144,7 +152,7 @@ class Assistants:
         """End the tokens whose grants were revoked. Blocks: call it in a worker thread."""
         held = {str(one.signer.delegation): one for one in self.all()}
         for signer, why in self._revoked([one.signer for one in held.values()]):
-            self.dismiss(held[str(signer.delegation)].user.username)
+            self.dismiss(held[str(signer.delegation)].user.grant)
             self._log.warning("jupyter-mlo: an assistant was dismissed: %s", why)
 
     def _revoked(self, signers: list[Signer]) -> list[tuple[Signer, str]]:

@@ -128,7 +128,7 @@ def person_of(user: Any, *, named: bool) -> Person:
 
     username = str(user.username)
     if isinstance(user, AssistantUser):
-        return Person(username, str(user.name), shared=False, assistant=True)
+        return Person(user.grant, str(user.name), shared=False, assistant=True)
     return Person(username, str(user.display_name or user.name or username), shared=not named)
 
 

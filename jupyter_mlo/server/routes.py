@@ -140,13 +140,13 @@ class AssistantsHandler(_Who):
     @authorized
     async def post(self) -> None:
         """A token for an assistant, shown once."""
-        person = self.person
+        person, user = self.person, self.current_user
 
         async def work() -> Any:
             refuse_assistant(person)
             grant = self.read_body(Admitting).grant
-            token, admitted = await self.mlo.in_worker(lambda: self._admitted.admit(grant))
-            self.mlo.act("assistant", mlo=admitted.signer.mlo, detail=admitted.user.username)
+            token, admitted = await self.mlo.in_worker(lambda: self._admitted.admit(grant, user))
+            self.mlo.act("assistant", mlo=admitted.signer.mlo, detail=admitted.user.grant)
             return await self._at_desk(lambda desk: desk.token(token, admitted))
 
         await self.answer(work)

@@ -327,7 +327,7 @@ def refuse_assistant(person: Person) -> None:
 def _assistant(admitted: Admitted, people: People) -> Assistant:
     signer, scope = admitted.signer, admitted.signer.scope
     return Assistant(
-        username=admitted.user.username,
+        username=admitted.user.grant,
         assistant=people.maybe(signer.named.get("assistant")),
         mlo=people.somebody(signer.mlo),
         activities=[] if scope is None else sorted(scope.activities),

@@ -108,6 +108,27 @@ def test_a_token_is_shown_once_and_nothing_of_it_is_on_disk(start: Start) -> Non
     assert owner.ask("DELETE", f"{ROUTE}/{told['username']}").status_code == 404
 
 
+def test_an_agent_may_do_what_the_user_may_who_let_it_in(start: Start) -> None:
+    """An authoriser that knows its users by name must not meet a stranger in it."""
+    config = """
+from jupyter_server.auth.authorizer import Authorizer
+
+class Names(Authorizer):
+    def is_authorized(self, handler, user, action, resource):
+        return user.username != "blind" or resource == "mlo"
+
+c.ServerApp.authorizer_class = Names
+"""
+    server = start("ada", "blind", config=config)
+    server.user("ada").enrol("Ada Sample")
+    content = grant(server)
+    agent, _ = admitted(server.user("blind"), content)
+    assert agent.get("/jupyter-mlo/me")["session"]["assistant"]
+    assert agent.ask("GET", "/api/contents").status_code == 403
+    agent, _ = admitted(server.user("ada"), content)
+    assert agent.ask("GET", "/api/contents").ok
+
+
 def test_an_agent_does_nothing_that_is_a_persons_own(start: Start) -> None:
     server = start()
     owner = server.user()
