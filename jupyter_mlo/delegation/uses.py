@@ -9,14 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from jupyter_mlo.delegation.scope import Everything
 from jupyter_mlo.errors import StatementError
 from jupyter_mlo.identity.keys import PublicKey
 from jupyter_mlo.statements.envelope import Envelope
 from jupyter_mlo.statements.predicates.identity import Delegation
-from jupyter_mlo.statements.statement import Statement, read_statement
+from jupyter_mlo.statements.statement import read_statement
+
+_MOST_KNOWN: Final = 20_000
+#: (statement ID, signature, mandate, key) → the use that it is; None where it is none.
+_known: dict[tuple[str, bytes, str, str], Use | None] = {}
 
 
 @dataclass(frozen=True)
@@ -41,19 +45,27 @@ def uses_of(mandate_id: str, key: PublicKey, delegations: Iterable[Envelope]) ->
     for envelope in delegations:
         if named not in envelope.payload or envelope.statement_id in found:
             continue
-        try:
-            statement = read_statement(envelope)
-        except StatementError:
-            continue
-        use = _use(statement, mandate_id)
-        if use is not None and envelope.holds_under(key):
+        # A fact of these bytes: who asks before each of a thousand runs checks each use once.
+        fact = (envelope.statement_id, envelope.signature, mandate_id, key.key_id)
+        if fact not in _known:
+            if len(_known) >= _MOST_KNOWN:
+                _known.clear()
+            _known[fact] = _use(envelope, mandate_id, key)
+        use = _known[fact]
+        if use is not None:
             found[use.statement_id] = use
     return list(found.values())
 
 
-def _use(statement: Statement, mandate_id: str) -> Use | None:
+def _use(envelope: Envelope, mandate_id: str, key: PublicKey) -> Use | None:
+    try:
+        statement = read_statement(envelope)
+    except StatementError:
+        return None
     predicate: Any = statement.predicate
     if not isinstance(predicate, Delegation) or statement.delegation != mandate_id:
+        return None
+    if not envelope.holds_under(key):
         return None
     run = predicate.run
     if run is None:

@@ -117,11 +117,15 @@ def judge_standing(
     return Standing("uses", f"it permits {permitted} runs, and so many have been started", 0)
 
 
-def spent_uses(ledger: Ledger, mandate: Mandate) -> list[Use]:
-    """The uses of a mandate in a ledger, in its order; none where there is no limit."""
+def spent_uses(ledger: Ledger, mandate: Mandate, first: int = 0) -> list[Use]:
+    """The uses of a mandate in a ledger, in its order; none where there is no limit.
+
+    Args:
+        first: entries before this index are left out.
+    """
     if mandate.scope.uses == "*":
         return []
-    wanted = Filter(predicate_type=types.DELEGATION, mlo=mandate.mlo)
+    wanted = Filter(predicate_type=types.DELEGATION, mlo=mandate.mlo, first=first)
     delegations = (entry.envelope for entry in ledger.entries(wanted))
     return uses_of(mandate.mandate_id, mandate.link.key, delegations)
 
@@ -148,11 +152,14 @@ def reserve_uses(settings: Settings, mandate: Mandate, delegations: Sequence[Env
                 "jupyter mlo mandate lease --help",
             )
         Outbox(settings).flush(ledger.append)
-        spent = len(spent_uses(ledger, mandate))
-        if spent + len(delegations) > permitted:
-            raise _exhausted(mandate, spent, len(delegations))
+        size = ledger.size
+        before = spent_uses(ledger, mandate)
+        if len(before) + len(delegations) > permitted:
+            raise _exhausted(mandate, len(before), len(delegations))
         ledger.append([*mandate.chain, *delegations])
-        uses = spent_uses(ledger, mandate)
+        # What came in since, ours among it; an entry that was counted already keeps its place.
+        since = spent_uses(ledger, mandate, first=size)
+        uses = list({use.statement_id: use for use in (*before, *since)}.values())
     ours = {envelope.statement_id for envelope in delegations}
     for use in uses:
         if use.statement_id in ours and use_refusal(uses, permitted, use.notebook):

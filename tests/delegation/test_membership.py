@@ -200,6 +200,13 @@ def test_no_grant_covers_what_is_a_persons_own(activity: str) -> None:
     with pytest.raises(Refused, match="that is a person's own act"):
         signer.sign(types.STAMP, subject, said | {"activity": activity}, NOW)
     signer.sign(types.STAMP, subject, said, NOW)
+    subject, said = CONTENTS[types.SEAL]
+    for meaning in ("reviewed", "approved"):
+        with pytest.raises(Refused, match="seals nothing as"):
+            signer.sign(types.SEAL, subject, said | {"meaning": meaning}, NOW)
+        with pytest.raises(Refused, match="seals nothing as"):
+            answered(hand.says(types.SEAL, meaning=meaning), hand.chain, pinned(ada))
+    assert answered(hand.says(types.SEAL), hand.chain, pinned(ada)).assistant == HELPER
     session = signer_of(ada.delegates("session"))
     assert session.permits(activity, None)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import jupyter_mlo
+import jupyter_mlo.ledger.mandate_standing as mandate_standing_module
 from jupyter_mlo.config import Settings, load_settings
 from jupyter_mlo.delegation.leases import LeaseStore
 from jupyter_mlo.delegation.mandates import read_mandate
@@ -25,10 +26,10 @@ from jupyter_mlo.ledger.store import open_ledger
 from jupyter_mlo.notebook.reading import read_notebook
 from jupyter_mlo.notebook.verification import verify_notebook
 from jupyter_mlo.runs.identity import Request, decide
-from jupyter_mlo.statements.envelope import sign
+from jupyter_mlo.statements.envelope import Envelope, sign
 from jupyter_mlo.statements.predicates import types
 from jupyter_mlo.verbs.at_hand import at_hand
-from tests.runs.conftest import Person, write
+from tests.runs.conftest import write
 
 #: Reserves one use as the engine does before a kernel starts, and says whether it may go on.
 RUNNER = """
@@ -142,7 +143,9 @@ def test_runners_who_start_at_one_moment_cannot_exceed_a_mandate(ada, job, setti
     assert sorted(first) == sorted(runs)
 
 
-def test_one_who_does_not_ask_first_is_refused_by_where_he_came_to_stand(ada, job, settings):
+def test_one_who_does_not_ask_first_is_refused_by_where_he_came_to_stand(
+    ada, job, settings, monkeypatch
+):
     """Two read the same count; the ledger's order decides."""
     file = ada.mandate(job, uses=1)
     mandate = read_mandate(file)
@@ -151,12 +154,20 @@ def test_one_who_does_not_ask_first_is_refused_by_where_he_came_to_stand(ada, jo
         delegate_run(signer, f"urn:uuid:{n}", f"urn:uuid:{n}", datetime.now(UTC), LONGEST)
         for n in ("1" * 8 + "-1111-4111-8111-" + "1" * 12, "2" * 8 + "-2222-4222-8222-" + "2" * 12)
     )
-    reserve_uses(settings, mandate, one.chain[-1:])
-    with open_ledger(settings) as ledger:
-        ledger.append(other.chain[-1:])
-        assert len(spent_uses(ledger, mandate)) == 2
-    with pytest.raises(Refused, match="uses"):
+    real, counted = mandate_standing_module.spent_uses, []
+
+    def overtaken(ledger, named, first=0):
+        """The other one comes in when this one has counted."""
+        counted.append(real(ledger, named, first))
+        if len(counted) == 1:
+            with open_ledger(settings) as another:
+                another.append(one.chain[-1:])
+        return counted[-1]
+
+    monkeypatch.setattr(mandate_standing_module, "spent_uses", overtaken)
+    with pytest.raises(Refused, match=r"permits 1 runs, and so many have been started \(uses\)"):
         reserve_uses(settings, mandate, other.chain[-1:])
+    assert [len(found) for found in counted] == [0, 2]
 
 
 def test_a_use_stays_spent_when_the_runner_dies_between_reservation_and_start(
@@ -269,16 +280,23 @@ def test_strangers_cannot_spend_uses(ada, job, settings):
     """Whoever may append to the ledger can name a mandate; only its key spends."""
     file = ada.mandate(job, uses=1)
     mandate = read_mandate(file)
-    other = Person(settings, ada.mlo, make_runner_key(settings), ada.enrolment)
-    forged = delegate_run(
-        mandate.signer(datetime.now(UTC)), "urn:uuid:" + "1" * 8 + "-1111-4111-8111-" + "1" * 12,
-        "urn:uuid:" + "1" * 8 + "-1111-4111-8111-" + "1" * 12, datetime.now(UTC), LONGEST,
-    ).chain[-1]  # fmt: skip
-    envelope = sign(json.loads(forged.payload), other.key)
-    assert mandate.mandate_id in envelope.payload.decode()
+    name = "urn:uuid:" + "1" * 8 + "-1111-4111-8111-" + "1" * 12
+    signer = mandate.signer(datetime.now(UTC))
+    one, two = (
+        delegate_run(signer, name, name, datetime.now(UTC), LONGEST).chain[-1] for _ in range(2)
+    )
+    stranger = make_runner_key(settings)
+    said = json.loads(one.payload)
+    said["predicate"]["keyId"] = stranger.key_id
+    forgeries = [
+        sign(said, stranger),  # in his own name
+        Envelope.from_json(one.to_json() | {"signatures": two.to_json()["signatures"]}),
+    ]
     with open_ledger(settings) as ledger:
-        ledger.append([envelope])
+        ledger.append(forgeries)
         assert spent_uses(ledger, mandate) == []
+        ledger.append([two])
+        assert len(spent_uses(ledger, mandate)) == 1
 
 
 def test_a_standing_names_what_ends_a_mandate(ada, job, settings):
