@@ -34,16 +34,22 @@ class Use:
     #: When it was reserved, by its runner's clock.
     time: str
 
+    @property
+    def place(self) -> tuple[str, str]:
+        """What makes it one use: the run, and the notebook that it writes."""
+        return self.run, self.notebook
+
 
 def uses_of(mandate_id: str, key: PublicKey, delegations: Iterable[Envelope]) -> list[Use]:
     """The uses among delegations in ledger order, that the mandate's own key has signed.
 
-    Anybody may append what names a mandate; without its key that spends nothing.
+    Anybody may append what names a mandate; without its key that spends nothing. Further
+    delegations for the same run and notebook, as to the key of a worker, are the same use.
     """
     named = mandate_id.encode()
-    found: dict[str, Use] = {}
+    found: dict[tuple[str, str], Use] = {}
     for envelope in delegations:
-        if named not in envelope.payload or envelope.statement_id in found:
+        if named not in envelope.payload:
             continue
         # A fact of these bytes: who asks before each of a thousand runs checks each use once.
         fact = (envelope.statement_id, envelope.signature, mandate_id, key.key_id)
@@ -53,7 +59,7 @@ def uses_of(mandate_id: str, key: PublicKey, delegations: Iterable[Envelope]) ->
             _known[fact] = _use(envelope, mandate_id, key)
         use = _known[fact]
         if use is not None:
-            found[use.statement_id] = use
+            found.setdefault(use.place, use)
     return list(found.values())
 
 

@@ -134,7 +134,7 @@ def reserve_uses(settings: Settings, mandate: Mandate, delegations: Sequence[Env
     """Have the run delegations in the ledger before anything is run under them.
 
     Args:
-        delegations: of kind run, signed by the mandate's key; each is one use.
+        delegations: of kind run, signed by the mandate's key; each run of them is one use.
 
     Raises:
         Refused: the mandate's uses are counted in another ledger, or do not suffice. Of several
@@ -144,6 +144,7 @@ def reserve_uses(settings: Settings, mandate: Mandate, delegations: Sequence[Env
     permitted = mandate.scope.uses
     if isinstance(permitted, str):
         return
+    ours = uses_of(mandate.mandate_id, mandate.link.key, delegations)
     with open_ledger(settings, patience=_RESERVING) as ledger:
         if ledger.origin != mandate.counted_in:
             raise Refused(
@@ -154,16 +155,16 @@ def reserve_uses(settings: Settings, mandate: Mandate, delegations: Sequence[Env
         Outbox(settings).flush(ledger.append)
         size = ledger.size
         before = spent_uses(ledger, mandate)
-        if len(before) + len(delegations) > permitted:
-            raise _exhausted(mandate, len(before), len(delegations))
+        known = {use.place for use in before}
+        new = [use for use in ours if use.place not in known]
+        if len(before) + len(new) > permitted:
+            raise _exhausted(mandate, len(before), len(new))
         ledger.append([*mandate.chain, *delegations])
         # What came in since, ours among it; an entry that was counted already keeps its place.
         since = spent_uses(ledger, mandate, first=size)
-        uses = list({use.statement_id: use for use in (*before, *since)}.values())
-    ours = {envelope.statement_id for envelope in delegations}
-    for use in uses:
-        if use.statement_id in ours and use_refusal(uses, permitted, use.notebook):
-            raise _exhausted(mandate, permitted, len(delegations))
+        uses = [*before, *(use for use in since if use.place not in known)]
+    if any(use_refusal(uses, permitted, use.notebook) for use in ours):
+        raise _exhausted(mandate, permitted, len(new))
 
 
 def _elsewhere(mandate: Mandate) -> str:

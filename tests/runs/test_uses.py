@@ -170,6 +170,20 @@ def test_one_who_does_not_ask_first_is_refused_by_where_he_came_to_stand(
     assert [len(found) for found in counted] == [0, 2]
 
 
+def test_a_second_key_for_the_same_run_is_the_same_use(ada, job, settings):
+    """As where a run is handed on to a worker, which has a key of its own."""
+    mandate = read_mandate(ada.mandate(job, uses=1))
+    signer, now = mandate.signer(datetime.now(UTC)), datetime.now(UTC)
+    name = "urn:uuid:" + "1" * 8 + "-1111-4111-8111-" + "1" * 12
+    other = name.replace("1111-4111", "2222-4222")
+    for _ in range(2):
+        reserve_uses(settings, mandate, delegate_run(signer, name, name, now, LONGEST).chain[-1:])
+    with open_ledger(settings) as ledger:
+        assert len(spent_uses(ledger, mandate)) == 1
+    with pytest.raises(Refused, match="uses"):
+        reserve_uses(settings, mandate, delegate_run(signer, name, other, now, LONGEST).chain[-1:])
+
+
 def test_a_use_stays_spent_when_the_runner_dies_between_reservation_and_start(
     ada, job, settings, environ, verb
 ):
