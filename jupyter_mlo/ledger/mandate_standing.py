@@ -19,7 +19,7 @@ from jupyter_mlo.delegation.revocation import Revocations
 from jupyter_mlo.delegation.trust import TrustStore
 from jupyter_mlo.delegation.uses import Use, use_refusal, uses_of
 from jupyter_mlo.errors import MloError, NotFound, Refused
-from jupyter_mlo.ledger.outbox import Outbox
+from jupyter_mlo.ledger.publish import append_now
 from jupyter_mlo.ledger.store import Filter, Ledger, open_ledger
 from jupyter_mlo.statements.envelope import Envelope
 from jupyter_mlo.statements.predicates import types
@@ -145,26 +145,32 @@ def reserve_uses(settings: Settings, mandate: Mandate, delegations: Sequence[Env
     if isinstance(permitted, str):
         return
     ours = uses_of(mandate.mandate_id, mandate.link.key, delegations)
-    with open_ledger(settings, patience=_RESERVING) as ledger:
-        if ledger.origin != mandate.counted_in:
-            raise Refused(
-                f"{mandate.label} cannot be used with this ledger: {_elsewhere(mandate)} (uses)",
-                hint="set ledger.url to that ledger, or have uses leased there: "
-                "jupyter mlo mandate lease --help",
-            )
-        Outbox(settings).flush(ledger.append)
-        size = ledger.size
-        before = spent_uses(ledger, mandate)
-        known = {use.place for use in before}
-        new = [use for use in ours if use.place not in known]
-        if len(before) + len(new) > permitted:
-            raise _exhausted(mandate, len(before), len(new))
-        ledger.append([*mandate.chain, *delegations])
-        # What came in since, ours among it; an entry that was counted already keeps its place.
-        since = spent_uses(ledger, mandate, first=size)
-        uses = [*before, *(use for use in since if use.place not in known)]
+    size, before = _counted(settings, mandate)
+    known = {use.place for use in before}
+    new = [use for use in ours if use.place not in known]
+    if len(before) + len(new) > permitted:
+        raise _exhausted(mandate, len(before), len(new))
+    append_now(settings, [*mandate.chain, *delegations], patience=_RESERVING)
+    # What came in since, ours among it; an entry that was counted already keeps its place.
+    _, since = _counted(settings, mandate, first=size)
+    uses = [*before, *(use for use in since if use.place not in known)]
     if any(use_refusal(uses, permitted, use.notebook) for use in ours):
         raise _exhausted(mandate, permitted, len(new))
+
+
+def _counted(settings: Settings, mandate: Mandate, first: int = 0) -> tuple[int, list[Use]]:
+    """The size of the ledger that counts a mandate's uses, and then those from an index on."""
+    try:
+        with open_ledger(settings, create=False, patience=_RESERVING) as ledger:
+            if ledger.origin == mandate.counted_in:
+                return ledger.size, spent_uses(ledger, mandate, first)
+    except NotFound:
+        pass
+    raise Refused(
+        f"{mandate.label} cannot be used with this ledger: {_elsewhere(mandate)} (uses)",
+        hint="set ledger.url to that ledger, or have uses leased there: "
+        "jupyter mlo mandate lease --help",
+    )
 
 
 def _elsewhere(mandate: Mandate) -> str:
