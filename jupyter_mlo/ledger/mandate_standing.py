@@ -164,10 +164,11 @@ def _counted(settings: Settings, mandate: Mandate, first: int = 0) -> tuple[int,
         with open_ledger(settings, create=False, patience=_RESERVING) as ledger:
             if ledger.origin == mandate.counted_in:
                 return ledger.size, spent_uses(ledger, mandate, first)
+        why = "cannot be used with this ledger"
     except NotFound:
-        pass
+        why = "counts its runs, and the ledger that counts them cannot be reached: none is here"
     raise Refused(
-        f"{mandate.label} cannot be used with this ledger: {_elsewhere(mandate)} (uses)",
+        f"{mandate.label} {why}; {_elsewhere(mandate)} (uses)",
         hint="set ledger.url to that ledger, or have uses leased there: "
         "jupyter mlo mandate lease --help",
     )
