@@ -31,6 +31,9 @@ _OPERATIONS: Final[dict[str, tuple[type[BaseModel] | None, list[Any], type[BaseM
     "post /jupyter-mlo/enroll": (forms.Enrolling, [], answers.Me),
     "post /jupyter-mlo/key/backup": (forms.KeyBackup, [], answers.BackupFile),
     "patch /jupyter-mlo/session": (forms.Acting, [], answers.Me),
+    "get /jupyter-mlo/assistants": (None, [], answers.Assistants),
+    "post /jupyter-mlo/assistants": (forms.Admitting, [], answers.Token),
+    "delete /jupyter-mlo/assistants/{username}": (None, [], answers.Assistants),
     "get /jupyter-mlo/notebook": (None, [_PATH], answers.NotebookVerdict),
     "get /jupyter-mlo/notebook/changes": (None, [_PATH], answers.Changes),
     "get /jupyter-mlo/notebook/history": (

@@ -93,6 +93,16 @@ class Settings:
         return self.home / "mandates"
 
     @property
+    def leases(self) -> Path:
+        """Uses of mandates that were set aside for runs on this machine."""
+        return self.home / "leases"
+
+    @property
+    def runner(self) -> Path:
+        """The key of this home as a runner, to which mandates are made over."""
+        return self.home / "runner"
+
+    @property
     def outbox(self) -> Path:
         """Statements that wait for the ledger."""
         return self.home / "outbox"

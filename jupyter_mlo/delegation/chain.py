@@ -17,7 +17,7 @@ from jupyter_mlo.delegation.in_time import Outcome, Timeliness, after_expiry, wo
 from jupyter_mlo.delegation.links import MAX_DEPTH, KeyCache, Link, delegate, require, signing_key
 from jupyter_mlo.delegation.pool import Pool
 from jupyter_mlo.delegation.revocation import Links, Revocations, refusal
-from jupyter_mlo.delegation.roles import Role, may_sign
+from jupyter_mlo.delegation.roles import Role, assistant_refusal, may_sign
 from jupyter_mlo.delegation.scope import FUTURE_TOLERANCE, Scope
 from jupyter_mlo.errors import MloError, Refused
 from jupyter_mlo.statements.predicates import types
@@ -190,6 +190,7 @@ def _judge(statement: Statement, link: Link, standings: Standings, now: datetime
             ),
             where,
         )
+        _check_assistant(statement, link, where)
         _check_run(statement, link, where)
     links = Links(link.mlo, link.own_key_id, link.key_ids, link.delegation_ids)
     # What ended with whom: each of them can answer anew for their own part only.
@@ -246,6 +247,17 @@ def _timeliness(
     logged = revocations.logged.get(statement.statement_id)
     expired = after_expiry(logged=logged, ended=link.scope.not_after, grace=standings.trust.grace)
     return worst(found, expired)
+
+
+def _check_assistant(statement: Statement, link: Link, where: str) -> None:
+    if link.assistant is None:
+        return
+    meaning = getattr(statement.predicate, "meaning", None)
+    if refused := assistant_refusal(statement.activity, meaning):
+        raise Refused(
+            f"{where} is out of what a grant can cover: {refused} (activities)",
+            hint="whoever granted it does that himself",
+        )
 
 
 def _check_run(statement: Statement, link: Link, where: str) -> None:

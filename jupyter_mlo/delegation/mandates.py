@@ -19,15 +19,17 @@ from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
+from jupyter_mlo.config import open_plain
 from jupyter_mlo.delegation.links import KeyCache, Link
 from jupyter_mlo.delegation.pool import Pool
-from jupyter_mlo.delegation.revocation import Links, Revocations
+from jupyter_mlo.delegation.ranges import Range
+from jupyter_mlo.delegation.revocation import Links
 from jupyter_mlo.delegation.roles import Role
-from jupyter_mlo.delegation.scope import Everything, Names, Scope
+from jupyter_mlo.delegation.scope import EVERYTHING, Everything, Names, Scope
 from jupyter_mlo.delegation.signer import Signer
 from jupyter_mlo.errors import InvalidInput, KeyFileError, MloError, Refused
-from jupyter_mlo.identity.keys import SigningKey
-from jupyter_mlo.identity.private_files import read_mounted
+from jupyter_mlo.identity.keys import PublicKey, SigningKey
+from jupyter_mlo.identity.private_files import MAX_SIZE, read_mounted
 from jupyter_mlo.identity.safe_text import terminal_safe
 from jupyter_mlo.statements.canonical import canonical_bytes
 from jupyter_mlo.statements.envelope import Envelope
@@ -39,8 +41,8 @@ from jupyter_mlo.statements.times import to_text
 #: What runs for longer should be looked at by a person now and then.
 LONGEST: Final = timedelta(days=366)
 
-#: Parameter name → its permitted values, or ``"*"`` for any.
-Permitted = Mapping[str, Sequence[Any] | Everything]
+#: Parameter name → its permitted values, a range of numbers, or ``"*"`` for any.
+Permitted = Mapping[str, Sequence[Any] | Range | Everything]
 
 
 class MandateFile(BaseModel):
@@ -55,10 +57,13 @@ class MandateFile(BaseModel):
     chain: list[dict[str, Any]]
     #: PKCS#8, base64.
     key: str | None = None
+    #: It is made over to the key of a runner; nobody else was handed one.
+    runner: bool = False
 
     def to_bytes(self) -> bytes:
         """The file's content."""
-        return self.model_dump_json(indent=2).encode() + b"\n"
+        left_out = set() if self.runner else {"runner"}
+        return self.model_dump_json(indent=2, exclude=left_out).encode() + b"\n"
 
     def without_key(self) -> Self:
         """The public part."""
@@ -72,8 +77,12 @@ class Mandate:
     notebook: str
     chain: tuple[Envelope, ...]
     link: Link
-    #: None in the public part that its maker keeps.
+    #: None in the public part that its maker keeps, and where it is made over to a runner's key.
     key: SigningKey | None
+    #: It is made over to the key of a runner.
+    runner: bool = False
+    #: What is to be known of where it was read.
+    notes: tuple[str, ...] = ()
 
     @property
     def mandate_id(self) -> str:
@@ -90,6 +99,22 @@ class Mandate:
         """What it permits."""
         assert self.link.scope is not None
         return self.link.scope
+
+    @cached_property
+    def _said(self) -> Mapping[str, Any]:
+        said: Mapping[str, Any] = read_json(self.chain[-1].payload)["predicate"]
+        return said
+
+    @property
+    def counted_in(self) -> str | None:
+        """The ledger in which its uses are counted: the one whose checkpoint it quotes."""
+        checkpoint = self._said.get("checkpoint")
+        return str(checkpoint["origin"]) if checkpoint else None
+
+    @property
+    def replaces(self) -> str | None:
+        """The mandate that it renews, or is a part of."""
+        return self._said.get("replaces")
 
     @property
     def label(self) -> str:
@@ -112,10 +137,11 @@ class Mandate:
         """
         if self.key is None:
             raise KeyFileError(
-                f"{self.label} was handed out; here is only its public part",
-                hint="name the file that jupyter mlo mandate create wrote",
+                f"the key of {self.label} is not here",
+                hint="name the file that jupyter mlo mandate create wrote; one that was made over "
+                "with --to is used where that runner's key is",
             )
-        self._require_time(now)
+        self.require_time(now)
         return Signer(
             mlo=self.mlo,
             key=self.key,
@@ -129,7 +155,8 @@ class Mandate:
             checkpoint=checkpoint,
         )
 
-    def _require_time(self, now: datetime) -> None:
+    def require_time(self, now: datetime) -> None:
+        """Raise :class:`Refused` unless it is in force ``now``."""
         permission = self.scope.permits(at=now)
         if not permission:
             began = permission.element == "notAfter"
@@ -154,52 +181,93 @@ def create_mandate(
     signer: Signer,
     *,
     notebook: str,
-    code: str,
+    code: str | Sequence[str],
     activities: Sequence[str],
     models: Sequence[str],
     parameters: Permitted | Everything,
     now: datetime,
     lasts: timedelta,
+    uses: int | Everything = EVERYTHING,
+    to: PublicKey | None = None,
 ) -> MandateFile:
-    """Delegate to a new key for one notebook.
+    """Delegate to a new key, or to a runner's, for one notebook or for those of a folder.
 
     Args:
         signer: the MLO's own key.
-        notebook: the file's name, for people.
-        code: ``mloCodeV1`` of the notebook, hex.
+        notebook: the file's name, or what several are called, for people.
+        code: ``mloCodeV1`` of the notebook, or of each, hex.
         parameters: what a run may inject; nothing where empty.
         lasts: from ``now``; at most :data:`LONGEST`.
+        uses: how many runs may start.
+        to: the runner's key; the file holds no secret then.
 
     Raises:
         InvalidInput: ``lasts`` is not positive or too long.
     """
     check_lasts(lasts)
-    key = SigningKey.generate()
     scope = {
         "activities": list(activities),
         "models": list(models),
         "predicates": sorted(types.RECORDING),
-        "code": [code],
+        "code": [code] if isinstance(code, str) else sorted(set(code)),
         "parameters": _texts(parameters),
-        "uses": "*",
+        "uses": uses,
         "delegate": [Role.RUN.value],
         "notBefore": to_text(now),
         "notAfter": to_text(now + lasts),
     }
-    delegation = signer.sign(
-        types.DELEGATION,
-        [key_subject(key.key_id)],
-        {"kind": "mandate", "publicKey": key.public.to_text(), "scope": scope},
-        now,
-    )
+    return issue(signer, notebook=notebook, scope=scope, now=now, to=to)
+
+
+def issue(
+    signer: Signer,
+    *,
+    notebook: str,
+    scope: Mapping[str, Any],
+    now: datetime,
+    to: PublicKey | None = None,
+    replaces: str | None = None,
+) -> MandateFile:
+    """Sign a mandate with this scope, as it stands in a delegation.
+
+    Args:
+        to: the runner's key; a new one by default, which the file then holds.
+        replaces: the mandate that it renews, or is a part of.
+    """
+    key = SigningKey.generate() if to is None else None
+    public = key.public if key is not None else to
+    assert public is not None
+    said = {"kind": "mandate", "publicKey": public.to_text(), "scope": scope}
+    if replaces is not None:
+        said["replaces"] = replaces
+    delegation = signer.sign(types.DELEGATION, [key_subject(public.key_id)], said, now)
     return MandateFile(
         notebook=notebook,
         chain=[envelope.to_json() for envelope in (*signer.chain, delegation)],
-        key=base64.b64encode(key.to_pkcs8()).decode(),
+        key=None if key is None else base64.b64encode(key.to_pkcs8()).decode(),
+        runner=to is not None,
     )
 
 
 def read_mandate(value: str | Path) -> Mandate:
+    """:func:`read_any`, and its key must be there.
+
+    Raises:
+        KeyFileError: as :func:`read_any`; or the file has no private key.
+    """
+    mandate = read_any(value)
+    if mandate.key is None:
+        text = _content_of(value) if isinstance(value, str) else None
+        named = f"file {value}" if text is None else "that was given as a value"
+        raise KeyFileError(
+            f"the mandate {named} has no private key",
+            hint="it is the public part that its maker keeps, or is made over to the key of a "
+            "runner; name the file that was handed out, there where it is to be used",
+        )
+    return mandate
+
+
+def read_any(value: str | Path) -> Mandate:
     """Read a mandate from a file, or from its text (JSON, or base64 of it, as in a secret).
 
     Raises:
@@ -210,58 +278,30 @@ def read_mandate(value: str | Path) -> Mandate:
     if text is not None:
         return read_content(text, "the mandate that was given as a value")
     path = Path(os.path.expanduser(value))
+    where = f"the mandate file {path}"
     try:
-        content = read_mounted(path, what="mandate file")
+        return read_content(read_mounted(path, what="mandate file"), where)
     except FileNotFoundError:
         raise KeyFileError(
-            f"the mandate file {path} does not exist",
+            f"{where} does not exist",
             hint="MLO_MANDATE names the file that jupyter mlo mandate create wrote, or holds "
             "its content",
         ) from None
-    mandate = read_content(content, f"the mandate file {path}")
-    if mandate.key is None:
-        raise KeyFileError(
-            f"the mandate file {path} has no private key",
-            hint="it is the public part that its maker keeps; name the file that was handed out",
-        )
-    return mandate
+    except KeyFileError:
+        # Others may read what holds no key: one that was made over to a runner's.
+        public = _without_key(path, where)
+        if public is None:
+            raise
+        return public
 
 
-def check_run(
-    mandate: Mandate,
-    *,
-    code: str,
-    parameters: Mapping[str, Any],
-    activity: str | None,
-    model: str | None,
-    now: datetime,
-    revocations: Revocations | None = None,
-) -> None:
-    """Raise :class:`Refused`, naming the element, unless this run may start.
-
-    Args:
-        code: ``mloCodeV1`` of the notebook about to run, hex.
-        parameters: what is to be injected, name → JSON value.
-        activity, model: what the run says it is for.
-        revocations: those known here, see ``MandateStore.revocations_for``.
-    """
-    if revocations is not None:
-        revocations.check_in_force(mandate.links, mandate.label)
-    mandate._require_time(now)
-    permission = mandate.scope.permits(
-        code=code, activity=activity, model=model, parameters=parameters
-    )
-    if permission:
-        return
-    if permission.element == "code":
-        message = f"the notebook was changed, or is another: {permission.reason}"
-        hint = "run it as it was, or make a new mandate for it as it is: jupyter mlo mandate create"
-    else:
-        message = permission.reason
-        hint = f"see what it permits: jupyter mlo mandate show {mandate.mandate_id[:12]}"
-    raise Refused(
-        f"{mandate.label} does not permit this run: {message} ({permission.element})", hint=hint
-    )
+def _without_key(path: Path, where: str) -> Mandate | None:
+    try:
+        with open_plain(path) as file:
+            mandate = read_content(file.read(MAX_SIZE), where)
+    except (MloError, OSError):
+        return None
+    return mandate if mandate.key is None else None
 
 
 def _content_of(text: str) -> bytes | None:
@@ -322,18 +362,21 @@ def verified(file: MandateFile, where: str) -> Mandate:
                 f"the key in {where} is not the one that the MLO's own key delegated to",
                 hint="its parts come from two mandates; name the file as it was handed out",
             )
-    return Mandate(file.notebook, chain, link, key)
+    return Mandate(file.notebook, chain, link, key, file.runner)
 
 
-def _texts(parameters: Permitted | Everything) -> dict[str, list[str] | str] | str:
+def _texts(parameters: Permitted | Everything) -> dict[str, Any] | str:
     if isinstance(parameters, str):
         return parameters
-    return {
-        name: values
-        if isinstance(values, str)
-        else sorted(canonical_bytes(value).decode() for value in values)
-        for name, values in parameters.items()
-    }
+    return {name: _written(values) for name, values in parameters.items()}
+
+
+def _written(values: Sequence[Any] | Range | Everything) -> list[str] | dict[str, Any] | str:
+    if isinstance(values, Range):
+        return values.to_json()
+    if isinstance(values, str):
+        return values
+    return sorted(canonical_bytes(value).decode() for value in values)
 
 
 def _only(names: Names) -> str | None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from jupyter_mlo.delegation.roles import Role
+from jupyter_mlo.delegation.roles import Role, assistant_refusal
 from jupyter_mlo.delegation.signer import Signer
 from jupyter_mlo.errors import InvalidInput
 from jupyter_mlo.identity.keys import SigningKey
@@ -39,8 +39,13 @@ def grant(
     """A hand with which ``assistant`` acts for the person whose own key ``signer`` is.
 
     Raises:
-        InvalidInput: ``lasts`` is not positive or too long.
+        InvalidInput: ``lasts`` is not positive or too long, or an activity is a person's own.
     """
+    for activity in activities:
+        if why := assistant_refusal(activity):
+            raise InvalidInput(
+                f"it cannot be granted: {why}", hint="leave it out; review and deploy yourself"
+            )
     if not timedelta() < lasts <= LONGEST:
         raise InvalidInput(
             f"a grant of {lasts} is not made: it lasts up to {LONGEST.days} days",

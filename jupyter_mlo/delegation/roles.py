@@ -56,6 +56,23 @@ ISSUES: Final[Mapping[Role, frozenset[Role]]] = {
 }
 
 
+#: Activities that are a person's own, whatever a grant says.
+PERSONS_OWN: Final = frozenset({"review", "deployment"})
+
+
+#: What a seal says when somebody has judged the notebook.
+JUDGED: Final = frozenset({"reviewed", "approved"})
+
+
+def assistant_refusal(activity: object, meaning: object = None) -> str:
+    """Why an assistant may not act for this, or seal so; empty where nothing speaks against it."""
+    if meaning in JUDGED:
+        return f"an assistant seals nothing as {meaning}: that is a person's own act"
+    if activity not in PERSONS_OWN:
+        return ""
+    return f"an assistant does nothing for the activity {activity!r}: that is a person's own act"
+
+
 def may_sign(role: Role, predicate_type: str) -> bool:
     """True when a key in ``role`` may sign statements of this predicate type at all."""
     return role in SIGNERS.get(predicate_type, ())

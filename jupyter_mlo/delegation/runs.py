@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from jupyter_mlo.delegation.roles import Role, signable
 from jupyter_mlo.delegation.scope import EVERYTHING, Scope, intersect
@@ -24,6 +24,9 @@ from jupyter_mlo.statements.predicates import types
 from jupyter_mlo.statements.strict_json import read_json
 from jupyter_mlo.statements.subjects import key_subject
 from jupyter_mlo.statements.times import from_text
+
+#: The key in a run's kernel ends after this, whatever else it depends on.
+LONGEST: Final = timedelta(days=7)
 
 
 @dataclass(frozen=True)

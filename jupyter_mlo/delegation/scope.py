@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
+from jupyter_mlo.delegation.ranges import Range
 from jupyter_mlo.errors import StatementError
 from jupyter_mlo.identity.safe_text import terminal_safe
 from jupyter_mlo.statements.canonical import canonical_bytes
@@ -23,7 +24,8 @@ from jupyter_mlo.statements.times import from_text, to_text
 EVERYTHING: Final = "*"
 Everything = Literal["*"]
 Names = frozenset[str] | Everything
-Parameters = Mapping[str, Names] | Everything
+Values = Names | Range
+Parameters = Mapping[str, Values] | Everything
 
 #: How far two machines' clocks may differ before a time counts as outside a window.
 CLOCK_TOLERANCE: Final = timedelta(seconds=5)
@@ -61,7 +63,7 @@ class Scope:
     models: Names
     predicates: Names
     code: Names
-    #: Name → ``"*"`` or the RFC 8785 texts of the permitted values.
+    #: Name → ``"*"``, the RFC 8785 texts of the permitted values, or a range of numbers.
     parameters: Parameters
     not_before: datetime
     not_after: datetime
@@ -99,7 +101,7 @@ class Scope:
             **{name: _plain(getattr(self, name)) for name in _LISTS},
             "parameters": parameters
             if isinstance(parameters, str)
-            else {name: _plain(values) for name, values in parameters.items()},
+            else {name: _plain_values(values) for name, values in parameters.items()},
             "uses": self.uses,
             "delegate": sorted(self.delegate),
         }
@@ -169,15 +171,16 @@ class Scope:
                     f"it does not permit the parameter {name[:80]!r}, "
                     f"only {_shown(frozenset(permitted))}",
                 )
-            if not isinstance(values, str):
-                text = canonical_bytes(value).decode()
-                if text not in values:
-                    return Permission(
-                        f"parameters.{name}",
-                        f"it does not permit the value {terminal_safe(text, limit=80)} "
-                        f"of parameter {name[:80]!r}, "
-                        f"only {_shown(values)}",
-                    )
+            if isinstance(values, str) or (isinstance(values, Range) and value in values):
+                continue
+            text = canonical_bytes(value).decode()
+            if isinstance(values, Range) or text not in values:
+                only = str(values) if isinstance(values, Range) else _shown(values)
+                return Permission(
+                    f"parameters.{name}",
+                    f"it does not permit the value {terminal_safe(text, limit=80)} "
+                    f"of parameter {name[:80]!r}, only {only}",
+                )
         return PERMITTED
 
 
@@ -195,6 +198,40 @@ def intersect(parent: Scope, child: Scope) -> Scope:
         uses=min(int(count) for count in uses) if uses else EVERYTHING,
         delegate=parent.delegate & child.delegate,
     )
+
+
+def widening(parent: Scope, child: Scope) -> Permission:
+    """Where ``child`` permits more than ``parent``: the element, and how; true where nowhere."""
+    both = intersect(parent, child)
+    for member in (*_LISTS, "delegate"):
+        more = _beyond(getattr(parent, member), getattr(child, member), member)
+        if more:
+            return Permission(member, f"it would permit {_shown(more)}, which the other does not")
+    if isinstance(child.parameters, str) and not isinstance(parent.parameters, str):
+        return Permission("parameters", "it would permit any parameter, the other does not")
+    if not isinstance(child.parameters, str) and not isinstance(both.parameters, str):
+        for name, values in sorted(child.parameters.items()):
+            if name not in both.parameters or both.parameters[name] != values:
+                shown = terminal_safe(name, limit=80)
+                return Permission(
+                    f"parameters.{name}", f"it would permit more of the parameter {shown}"
+                )
+    if both.uses != child.uses:
+        return Permission("uses", f"it would permit {child.uses} uses, the other {parent.uses}")
+    if both.not_before != child.not_before:
+        return Permission("notBefore", "it would begin before the other")
+    if both.not_after != child.not_after:
+        return Permission("notAfter", "it would end after the other")
+    return PERMITTED
+
+
+def _beyond(parent: Names, child: Names, member: str) -> Names:
+    if isinstance(parent, str):
+        return frozenset()
+    if isinstance(child, str):
+        return frozenset({"everything"})
+    within = _model_within if member == "models" else _within
+    return frozenset(name for name in child if not within(parent, name))
 
 
 def _within(names: Names, name: str) -> bool:
@@ -229,7 +266,17 @@ def _common_parameters(one: Parameters, other: Parameters) -> Parameters:
         return other
     if isinstance(other, str):
         return one
-    return {name: _common(one[name], other[name]) for name in one.keys() & other.keys()}
+    return {name: _common_values(one[name], other[name]) for name in one.keys() & other.keys()}
+
+
+def _common_values(one: Values, other: Values) -> Values:
+    if isinstance(one, Range):
+        if isinstance(other, Range):
+            return one.common(other) or frozenset()
+        return one if isinstance(other, str) else one.among(other)
+    if isinstance(other, Range):
+        return other if isinstance(one, str) else other.among(one)
+    return _common(one, other)
 
 
 def _names(value: object, member: str) -> Names:
@@ -247,7 +294,16 @@ def _parameters(value: object) -> Parameters:
         return EVERYTHING
     if not isinstance(value, Mapping) or not all(isinstance(name, str) for name in value):
         raise _malformed('parameters is neither an object nor "*"')
-    return {name: _names(values, f"parameters.{name}") for name, values in value.items()}
+    return {name: _values(values, name) for name, values in value.items()}
+
+
+def _values(value: object, name: str) -> Values:
+    if isinstance(value, Mapping):
+        found = Range.from_json(value)
+        if found is None:
+            raise _malformed(f"parameters.{name[:80]} is no range of numbers")
+        return found
+    return _names(value, f"parameters.{name[:80]}")
 
 
 def _moment(value: Mapping[str, Any], member: str) -> datetime:
@@ -259,6 +315,10 @@ def _moment(value: Mapping[str, Any], member: str) -> datetime:
 
 def _plain(names: Names) -> list[str] | Everything:
     return names if isinstance(names, str) else sorted(names)
+
+
+def _plain_values(values: Values) -> list[str] | Everything | dict[str, Any]:
+    return values.to_json() if isinstance(values, Range) else _plain(values)
 
 
 def _shown(names: Names) -> str:

@@ -205,7 +205,8 @@ def set_activity(
 
     Raises:
         SessionError: nobody is logged in, or the session cannot be used.
-        InvalidInput: there is no such activity, or ``model`` is no ``name`` or ``name@version``.
+        InvalidInput: there is no such activity, ``model`` is no ``name`` or ``name@version``, or
+            the session covers them not.
     """
     check_activity(activity)
     check_model(model)
@@ -213,7 +214,14 @@ def set_activity(
         signer = load_session(settings, now)
         if signer is None:
             raise SessionError("nobody is logged in here", hint=_LOG_IN)
-        signer = signer.acting(activity or DEFAULT_ACTIVITY, model)
+        chosen = activity or DEFAULT_ACTIVITY
+        permission = signer.permits(chosen, model)
+        if not permission:
+            raise InvalidInput(
+                f"this session does not cover that: {permission.reason}",
+                hint="choose what it covers, or have a wider grant made",
+            )
+        signer = signer.acting(chosen, model)
         _write(settings, signer)
     return signer
 

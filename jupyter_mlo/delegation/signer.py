@@ -16,8 +16,8 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any, Final, Literal, cast
 
-from jupyter_mlo.delegation.roles import Role, may_issue, may_sign
-from jupyter_mlo.delegation.scope import Permission, Scope
+from jupyter_mlo.delegation.roles import Role, assistant_refusal, may_issue, may_sign
+from jupyter_mlo.delegation.scope import PERMITTED, Permission, Scope
 from jupyter_mlo.errors import KeyFileError, MloError, Refused
 from jupyter_mlo.identity.keys import SigningKey
 from jupyter_mlo.statements.envelope import Envelope, statement_json
@@ -97,6 +97,20 @@ class Signer:
         said = read_json(self.chain[-1].payload)["predicate"]
         return {name: said[name] for name in ("assistant", "onBehalfOf") if said.get(name)}
 
+    @cached_property
+    def assisting(self) -> bool:
+        """Whether an assistant acts: its grant is somewhere in the chain."""
+        delegations = (one for one in self.chain if types.DELEGATION.encode() in one.payload)
+        return any(read_json(one.payload)["predicate"].get("assistant") for one in delegations)
+
+    def permits(self, activity: str, model: str | None) -> Permission:
+        """Whether this key may act for an activity and a model at all."""
+        if self.assisting and (why := assistant_refusal(activity)):
+            return Permission("activities", why)
+        return (
+            PERMITTED if self.scope is None else self.scope.permits(activity=activity, model=model)
+        )
+
     def acting(self, activity: str | None, model: str | None) -> Signer:
         """This signer with another default activity and model."""
         return replace(self, activity=activity, model=model)
@@ -170,7 +184,10 @@ class Signer:
         )
         if predicate_type == types.DELEGATION:
             self._check_delegation(predicate["kind"])
-        elif act not in self._permitted:
+            return
+        if self.assisting and (why := assistant_refusal(act[1], predicate.get("meaning"))):
+            self._require(Permission("activities", why), predicate_type)
+        if act not in self._permitted:
             if not may_sign(Role(self.kind), predicate_type):
                 raise Refused(
                     f"a key of role {self.kind!r} may not sign {types.short_name(predicate_type)} "

@@ -48,6 +48,13 @@ def read_mounted(path: Path, *, what: str) -> bytes:
     return _read(path, what, mounted=True)
 
 
+def mounted_for_group(path: Path) -> int | None:
+    """The group that may read what root mounted at ``path``; None where it is another's file."""
+    status = os.stat(path)
+    shared = status.st_uid == _ROOT and os.geteuid() != _ROOT and status.st_mode & stat.S_IRGRP
+    return status.st_gid if shared else None
+
+
 def _read(path: Path, what: str, *, mounted: bool) -> bytes:
     flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
     links_are_roots = mounted and os.geteuid() != _ROOT and _leads_through_root(path)

@@ -82,3 +82,15 @@ def publish(
         flushed.count,
         checkpoint,
     )
+
+
+def append_now(settings: Settings, envelopes: Iterable[Envelope], *, patience: float) -> None:
+    """Append statements to the ledger, after what waits, or raise: none of them will wait.
+
+    Raises:
+        LedgerError: the ledger cannot be reached; it may have taken them all the same where its
+            answer was lost.
+    """
+    with open_writer(settings, patience=patience) as ledger:
+        Outbox(settings).flush(ledger.append)
+        ledger.append(envelopes)

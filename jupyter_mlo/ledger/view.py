@@ -13,13 +13,17 @@ from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 
+from jupyter_mlo.delegation.pool import read_key
 from jupyter_mlo.delegation.revocation import Logged
-from jupyter_mlo.errors import StatementError
+from jupyter_mlo.delegation.uses import Use, uses_of
+from jupyter_mlo.errors import MloError, StatementError
 from jupyter_mlo.ledger.log import Ledger
 from jupyter_mlo.ledger.rows import Entry, Filter
 from jupyter_mlo.ledger.times import Clock, ProvenTimes
 from jupyter_mlo.statements.envelope import Envelope
 from jupyter_mlo.statements.predicates import types
+from jupyter_mlo.statements.predicates.identity import Delegation
+from jupyter_mlo.statements.statement import read_statement
 
 _NOTEBOOK = re.compile(rb'"notebook":"(urn:uuid:[0-9a-f-]{36})"')
 
@@ -93,6 +97,30 @@ class LedgerView:
     def seals(self, notebook: str) -> Iterator[tuple[Envelope, int]]:
         """The seals of the notebook with this ID and their indexes, newest first; whole ones."""
         yield from reversed(self._seals.get(notebook, []))
+
+    def uses(self, mandate_id: str) -> list[Use] | None:
+        """The uses of a mandate, in order; None where this ledger does not count them."""
+        try:
+            statement = read_statement(self._ledger.envelope(mandate_id))
+            delegation = statement.predicate
+            if not isinstance(delegation, Delegation) or delegation.checkpoint is None:
+                return None
+            if delegation.checkpoint.origin != self._ledger.origin:
+                return None
+            key = read_key(delegation.public_key)
+        except MloError:
+            return None
+        wanted = Filter(predicate_type=types.DELEGATION, mlo=statement.mlo)
+        return uses_of(mandate_id, key, self._naming(mandate_id, wanted))
+
+    def _naming(self, statement_id: str, wanted: Filter) -> Iterator[Envelope]:
+        """Whole entries whose statements name another one."""
+        named = statement_id.encode()
+        for entry in self._ledger.entries(wanted):
+            with contextlib.suppress(StatementError):
+                envelope = entry.envelope
+                if named in envelope.payload and self._whole(entry):
+                    yield envelope
 
     def binding(self, predicate_type: str) -> Iterator[Envelope]:
         """All statements of one kind that can be read; one that is damaged is said, and counts.

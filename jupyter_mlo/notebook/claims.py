@@ -16,6 +16,7 @@ from jupyter_mlo.delegation.chain import Attribution, KeyCache, attribute_many
 from jupyter_mlo.delegation.pool import Pool
 from jupyter_mlo.delegation.revocation import Logged, Revocations
 from jupyter_mlo.delegation.trust import Trust
+from jupyter_mlo.delegation.uses import Use
 from jupyter_mlo.errors import MloError, StatementError
 from jupyter_mlo.statements.envelope import Envelope
 from jupyter_mlo.statements.predicates import types
@@ -39,6 +40,9 @@ class LedgerFacts(Protocol):
 
     def newest_seal(self, notebook: str) -> tuple[str, int] | None:
         """Statement ID and index of the newest seal of the notebook with this ID."""
+
+    def uses(self, mandate_id: str) -> Sequence[Use] | None:
+        """The uses of a mandate, in order; None where this ledger does not count them."""
 
 
 @dataclass(frozen=True)

@@ -42,6 +42,12 @@ class OutOfScope:
     seal: str = ""
     notes: tuple[str, ...] = ()
 
+    def also(self, other: OutOfScope) -> OutOfScope:
+        """What either finds; the first reason counts."""
+        return OutOfScope(
+            {**other.stamps, **self.stamps}, self.seal or other.seal, (*self.notes, *other.notes)
+        )
+
 
 def out_of_scope(
     notebook: Notebook,

@@ -24,6 +24,7 @@ from jupyter_mlo.notebook.remarks import notes_on, numbered, older_than_logged
 from jupyter_mlo.notebook.reports import CellReport, NotebookReport, SealReport
 from jupyter_mlo.notebook.sealed import Sealed, judge_seals, listed_stamps
 from jupyter_mlo.notebook.stamped import Stamped, judge_stamps, stamp_claims
+from jupyter_mlo.notebook.used import overused
 from jupyter_mlo.notebook.verdicts import CellFacts, Ruling, SealFacts, Verdict, rule
 from jupyter_mlo.notebook.vouching import RecordSource, matches_for, supersedes
 from jupyter_mlo.statements.envelope import Envelope
@@ -113,6 +114,7 @@ def examine(
         alignment = align([cell.listed for cell in cells], sealed.newest.cells)
     claimed = stamp_claims(cells, verifier)
     outside = out_of_scope(notebook, cells, claimed, sealed, alignment)
+    outside = outside.also(overused(claimed, sealed, ledger))
     stamped = judge_stamps(cells, claimed, entries, sealed, alignment, outside.stamps)
     return Examined(
         notebook=notebook,

@@ -20,7 +20,7 @@ from papermill.utils import merge_kwargs, remove_args
 from jupyter_mlo.config import load_settings
 from jupyter_mlo.errors import InvalidInput, MloError, Refused
 from jupyter_mlo.runs.client import WatchedClient
-from jupyter_mlo.runs.identity import Acting, decide
+from jupyter_mlo.runs.identity import Acting, decide, reserve
 from jupyter_mlo.runs.leftovers import forget_written, keep_until_written
 from jupyter_mlo.runs.papermill_side import PapermillSide
 from jupyter_mlo.runs.request import read_request
@@ -112,9 +112,9 @@ def _prepare(
 ) -> NotebookRun:
     settings = load_settings()
     request = read_request(nb, kernel_name, activity=activity, model=model)
-    acting = decide(
-        request, settings=settings, environ=os.environ, secrets=secrets, now=datetime.now(UTC)
-    )
+    now = datetime.now(UTC)
+    acting = decide(request, settings=settings, environ=os.environ, secrets=secrets, now=now)
+    acting = reserve(acting, settings, now)
     _warn(acting)
     if request.tampered:
         complain(f"The parameters are not in the provenance of this run: {request.tampered}")

@@ -9,18 +9,20 @@ session's, then ``exploration`` and no model.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from jupyter_mlo.config import Settings
+from jupyter_mlo.delegation.scope import EVERYTHING
 from jupyter_mlo.delegation.sessions import check_activity, check_model, load_session
 from jupyter_mlo.delegation.signer import Signer
-from jupyter_mlo.errors import MloError, NotFound, Refused
-from jupyter_mlo.statements.envelope import Envelope
-from jupyter_mlo.statements.predicates import types
-from jupyter_mlo.statements.strict_json import read_json
+from jupyter_mlo.errors import MloError, Refused
+
+if TYPE_CHECKING:
+    from jupyter_mlo.delegation.mandates import Mandate
 
 MANDATE_VARIABLE: Final = "MLO_MANDATE"
 ACTIVITY_VARIABLE: Final = "MLO_ACTIVITY"
@@ -50,8 +52,12 @@ class Acting:
     activity: str
     model: str | None
     via: Literal["mandate", "session", "nobody"]
-    #: Why nobody acts, in a sentence.
+    #: Why nobody acts, or what else is to be said, in a sentence.
     reason: str = ""
+    #: The mandate, where it counts uses: :func:`reserve` before the run starts.
+    counted: Mandate | None = None
+    #: The key of this run, for which a use is spent.
+    reserved: Signer | None = None
 
 
 def decide(
@@ -62,7 +68,7 @@ def decide(
     secrets: Mapping[str, str],
     now: datetime,
 ) -> Acting:
-    """For whom this run acts.
+    """For whom this run acts; spends nothing (:func:`reserve`).
 
     Args:
         environ: where ``MLO_ACTIVITY`` and ``MLO_MODEL`` are looked for.
@@ -112,18 +118,18 @@ def _by_mandate(
     now: datetime,
 ) -> Acting:
     # Mandates are read with pydantic; only runs that have one pay for its import.
-    from jupyter_mlo.delegation.mandate_store import MandateStore
-    from jupyter_mlo.delegation.mandates import check_run, read_mandate
-    from jupyter_mlo.delegation.trust import TrustStore
+    from jupyter_mlo.delegation.mandate_rules import check_run
+    from jupyter_mlo.delegation.runner_key import read_mandate_here
+    from jupyter_mlo.ledger.mandate_standing import ask_ledger, revocations_known
 
-    mandate = read_mandate(given)
+    mandate = read_mandate_here(settings, given)
     if request.tampered:
         raise Refused(
             f"{mandate.label} does not permit this run: {request.tampered} (parameters)",
             hint="remove the cell that is tagged injected-parameters, have the metadata name the "
             "kernel's own language, and pass the parameters to papermill",
         )
-    known = _from_ledger(settings)
+    known = ask_ledger(settings, mandate)
     signer = mandate.signer(now, known.checkpoint)
     chosen = activity or signer.activity
     if chosen is None:
@@ -135,7 +141,6 @@ def _by_mandate(
             )
         chosen = DEFAULT_ACTIVITY
     model = model or signer.model
-    trust = TrustStore(settings).load()
     check_run(
         mandate,
         code=request.code,
@@ -143,44 +148,48 @@ def _by_mandate(
         activity=chosen,
         model=model,
         now=now,
-        revocations=MandateStore(settings).revocations_for(mandate, trust, known.revocations),
+        revocations=revocations_known(settings, mandate, known),
     )
-    uses = mandate.scope.uses
-    if uses != "*" and known.runs_under(mandate.mandate_id) >= int(uses):
-        raise Refused(
-            f"{mandate.label} permits {uses} runs, and so many have been started (uses)",
-            hint="make a new one: jupyter mlo mandate create --help",
-        )
-    return Acting(signer, chosen, model, "mandate", known.note)
+    counted = None if mandate.scope.uses == EVERYTHING else mandate
+    reason = "; ".join(filter(None, [*mandate.notes, known.note]))
+    return Acting(signer, chosen, model, "mandate", reason, counted)
 
 
-@dataclass(frozen=True)
-class _Known:
-    """What the ledger says that bears on a mandate."""
+def reserve(acting: Acting, settings: Settings, now: datetime) -> Acting:
+    """The same, with a use of its mandate spent for one run, where the mandate counts them.
 
-    revocations: Sequence[Envelope] = ()
-    delegations: Sequence[Envelope] = ()
-    checkpoint: Mapping[str, Any] | None = None
-    #: Why nothing is known.
-    note: str = ""
-
-    def runs_under(self, mandate_id: str) -> int:
-        """How many runs were started under a mandate."""
-        said = (read_json(envelope.payload)["predicate"] for envelope in self.delegations)
-        return sum(one["kind"] == "run" and one["delegation"] == mandate_id for one in said)
+    Raises:
+        Refused: no use is left, or the ledger cannot be reached and none was leased here.
+    """
+    if acting.counted is None or acting.signer is None:
+        return acting
+    signer = acting.signer.acting(acting.activity, acting.model)
+    return replace(acting, reserved=_reserve(acting.counted, signer, settings, now))
 
 
-def _from_ledger(settings: Settings) -> _Known:
-    from jupyter_mlo.ledger.store import Filter, open_ledger
+def _reserve(mandate: Mandate, signer: Signer, settings: Settings, now: datetime) -> Signer:
+    """The key of a run for which a use is spent: a leased one, else one reserved now.
 
+    Raises:
+        Refused: none is left, or the ledger cannot be reached and none was leased here.
+    """
+    from jupyter_mlo.delegation.leases import LeaseStore
+    from jupyter_mlo.delegation.runs import LONGEST, delegate_run
+    from jupyter_mlo.ledger.mandate_standing import reserve_uses
+
+    leased = LeaseStore(settings).take(mandate.mandate_id, now)
+    if leased is not None:
+        return leased.acting(signer.activity, signer.model)
+    run, notebook = (f"urn:uuid:{uuid.uuid4()}" for _ in range(2))
+    leaf = delegate_run(signer, run, notebook, now, LONGEST)
     try:
-        with open_ledger(settings, create=False, patience=2.0) as ledger:
-            revocations, delegations = (
-                [entry.envelope for entry in ledger.entries(Filter(predicate_type=kind))]
-                for kind in (types.REVOCATION, types.DELEGATION)
-            )
-            return _Known(revocations, delegations, ledger.quoted())
-    except NotFound:
-        return _Known()
+        reserve_uses(settings, mandate, leaf.chain[-1:])
+    except Refused:
+        raise
     except MloError as error:
-        return _Known(note=f"the ledger cannot be asked about the mandate: {error.message}")
+        raise Refused(
+            f"{mandate.label} permits {mandate.scope.uses} runs, and the ledger that counts them "
+            f"cannot be reached: {error.message} (uses)",
+            hint="try again when it can, or lease uses beforehand: jupyter mlo mandate lease",
+        ) from None
+    return leaf

@@ -10,13 +10,13 @@ from __future__ import annotations
 import contextlib
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from jupyter_mlo.config import Settings
-from jupyter_mlo.delegation.runs import RunDelegation, delegate_run, delegate_run_to
+from jupyter_mlo.delegation.runs import LONGEST, RunDelegation, delegate_run, delegate_run_to
 from jupyter_mlo.errors import MloError
 from jupyter_mlo.identity.keys import PublicKey
 from jupyter_mlo.identity.safe_text import terminal_safe
@@ -35,9 +35,6 @@ if TYPE_CHECKING:
     from jupyter_mlo.lifecycle.resources import FileDigest
     from jupyter_mlo.runs.stamping import CellStamps
     from jupyter_mlo.statements.envelope import Envelope
-
-#: The key in a run's kernel ends after this, whatever else it depends on.
-LONGEST: Final = timedelta(days=7)
 
 
 def utc_now() -> datetime:
@@ -81,8 +78,9 @@ class NotebookRun:
         self.request = request
         self.settings = settings
         self.now = now
-        self.run_id = f"urn:uuid:{uuid.uuid4()}"
-        self.notebook_id = f"urn:uuid:{uuid.uuid4()}"
+        reserved = acting.reserved.run if acting.reserved is not None else None
+        self.run_id = reserved["id"] if reserved else f"urn:uuid:{uuid.uuid4()}"
+        self.notebook_id = reserved["notebook"] if reserved else f"urn:uuid:{uuid.uuid4()}"
         self.parent = read_notebook_entries(nb["metadata"]).notebook
         self.started = now()
         self.finished: datetime | None = None
@@ -184,8 +182,10 @@ class NotebookRun:
     def _make_key(self) -> RunKey:
         signer = self.acting.signer
         assert signer is not None
-        acting = signer.acting(self.acting.activity, self.acting.model)
-        leaf = delegate_run(acting, self.run_id, self.notebook_id, self.now(), LONGEST)
+        leaf = self.acting.reserved
+        if leaf is None:
+            acting = signer.acting(self.acting.activity, self.acting.model)
+            leaf = delegate_run(acting, self.run_id, self.notebook_id, self.now(), LONGEST)
         key = RunKey(leaf, self.folder, self.request.code)
         key.write()
         return key

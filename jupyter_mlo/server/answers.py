@@ -71,6 +71,32 @@ class BackupFile(_Answer):
     content: str
 
 
+class Assistant(_Answer):
+    """An assistant that this server lets in with a token of its own."""
+
+    #: Under which it is known on this server.
+    username: str
+    assistant: Somebody | None
+    #: Who granted it.
+    mlo: Somebody
+    activities: list[str]
+    expires: str
+    delegation: str | None
+
+
+class Assistants(_Answer):
+    """All of them."""
+
+    assistants: list[Assistant]
+
+
+class Token(_Answer):
+    """A token that is shown once, and whose it is."""
+
+    token: str
+    assistant: Assistant
+
+
 class Mark(_Answer):
     """The last execution of a cell that was asked for through this server."""
 

@@ -15,6 +15,7 @@ from typing import Any
 from jupyter_mlo.config import Settings
 from jupyter_mlo.errors import MloError
 from jupyter_mlo.server import metrics
+from jupyter_mlo.server.assistants import Assistants
 from jupyter_mlo.server.chains import Chains
 from jupyter_mlo.server.contents import calls_hooks
 from jupyter_mlo.server.executing import watch_execution
@@ -69,6 +70,7 @@ class MloApp:
         self._loop: asyncio.AbstractEventLoop | None = None
         #: For what takes long or waits for a disk.
         self.workers = ThreadPoolExecutor(2, thread_name_prefix="jupyter-mlo")
+        self.assistants = Assistants(settings, self.sessions, clock, log, self.workers.submit)
         self.service = Service(settings, service_mlo, passphrase_file, clock, log, self.workers)
         self.chains = Chains(settings, self.workers, self.watching.failed)
         self.together = SharedDocuments(serverapp, self.watching.failed)

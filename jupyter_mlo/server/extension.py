@@ -12,6 +12,7 @@ from traitlets import Enum, Unicode
 from jupyter_mlo.config import load_settings
 from jupyter_mlo.errors import MloError
 from jupyter_mlo.server.app import MloApp
+from jupyter_mlo.server.assistants import let_in
 from jupyter_mlo.server.connection import watched
 from jupyter_mlo.server.people import knows_people
 
@@ -64,6 +65,7 @@ class MloServerExtension(ExtensionApp):
             self.log.error("jupyter-mlo does nothing on this server: %s", error)
             return
         self.settings["jupyter_mlo"] = app
+        let_in(server.identity_provider, app.assistants)
         self.settings["kernel_websocket_connection_class"] = watched(
             server.kernel_websocket_connection_class, app.watching
         )

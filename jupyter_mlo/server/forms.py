@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
@@ -45,6 +45,12 @@ class Enrolling(_Form):
     name: Text
     email: Text = ""
     passphrase: Annotated[SecretStr, Field(max_length=4096, strict=False)]
+
+
+class Admitting(_Form):
+    """Let an assistant in: the content of the file that ``jupyter mlo grant`` wrote."""
+
+    grant: dict[str, Any]
 
 
 class Acting(_Form):

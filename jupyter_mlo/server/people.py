@@ -23,7 +23,7 @@ from jupyter_mlo.delegation.sessions import (
     keep_session,
     set_activity,
 )
-from jupyter_mlo.errors import SessionError
+from jupyter_mlo.errors import InvalidInput, SessionError
 from jupyter_mlo.statements.times import to_text
 
 if TYPE_CHECKING:
@@ -42,6 +42,8 @@ class Person:
     name: str = field(compare=False)
     #: Nobody knows which person it is: the session is the account's.
     shared: bool
+    #: An assistant with a token of its own: it acts under its grant, and never without.
+    assistant: bool = False
 
 
 class Sessions:
@@ -102,7 +104,14 @@ class Sessions:
             found = self.signer(person, now)
             if found is None:
                 raise SessionError("you are not signed in", hint=_LOG_IN)
-            found = found.acting(activity or DEFAULT_ACTIVITY, model)
+            chosen = activity or DEFAULT_ACTIVITY
+            permission = found.permits(chosen, model)
+            if not permission:
+                raise InvalidInput(
+                    f"this session does not cover that: {permission.reason}",
+                    hint="choose what it covers, or have a wider grant made",
+                )
+            found = found.acting(chosen, model)
             self._own[person.username] = found
         return found
 
@@ -115,7 +124,11 @@ class Sessions:
 
 def person_of(user: Any, *, named: bool) -> Person:
     """The person behind a :class:`jupyter_server.auth.User`."""
+    from jupyter_mlo.server.assistants import AssistantUser
+
     username = str(user.username)
+    if isinstance(user, AssistantUser):
+        return Person(user.grant, str(user.name), shared=False, assistant=True)
     return Person(username, str(user.display_name or user.name or username), shared=not named)
 
 

@@ -10,11 +10,21 @@ from jupyter_server.auth.decorator import authorized
 from pydantic import BaseModel
 from tornado import web
 
+from jupyter_mlo.delegation.roles import JUDGED
 from jupyter_mlo.errors import InvalidInput, NotebookError, NotFound
-from jupyter_mlo.server.forms import Acting, Enrolling, KeyBackup, Login, Renewal, Sealing
+from jupyter_mlo.server.assistants import Assistants
+from jupyter_mlo.server.forms import (
+    Acting,
+    Admitting,
+    Enrolling,
+    KeyBackup,
+    Login,
+    Renewal,
+    Sealing,
+)
 from jupyter_mlo.server.handlers import MloHandler
 from jupyter_mlo.server.notebooks import Reader
-from jupyter_mlo.server.who import Desk
+from jupyter_mlo.server.who import Desk, refuse_assistant
 
 
 class _Who(MloHandler):
@@ -143,6 +153,55 @@ class SessionHandler(_Who):
         await self.answer(work)
 
 
+class AssistantsHandler(_Who):
+    """Assistants that act on this server under grants."""
+
+    @web.authenticated
+    @authorized
+    async def get(self) -> None:
+        """Who is let in now."""
+        await self.answer(lambda: self._at_desk(lambda desk: desk.assistants(self._admitted.all())))
+
+    @web.authenticated
+    @authorized
+    async def post(self) -> None:
+        """A token for an assistant, shown once."""
+        person, user = self.person, self.current_user
+
+        async def work() -> Any:
+            refuse_assistant(person)
+            grant = self.read_body(Admitting).grant
+            token, admitted = await self.mlo.in_worker(lambda: self._admitted.admit(grant, user))
+            self.mlo.act("assistant", mlo=admitted.signer.mlo, detail=admitted.user.grant)
+            return await self._at_desk(lambda desk: desk.token(token, admitted))
+
+        await self.answer(work)
+
+    @property
+    def _admitted(self) -> Assistants:
+        return self.mlo.assistants
+
+
+class AssistantHandler(_Who):
+    """One assistant."""
+
+    @web.authenticated
+    @authorized
+    async def delete(self, username: str) -> None:
+        """Its token counts no more; an assistant may end its own only."""
+        person = self.person
+
+        async def work() -> Any:
+            if person.username != username:
+                refuse_assistant(person)
+            assistants = self.mlo.assistants
+            if not assistants.dismiss(username):
+                raise NotFound(f"no assistant {username!r} is let in", hint="GET lists them")
+            return await self._at_desk(lambda desk: desk.assistants(assistants.all()))
+
+        await self.answer(work)
+
+
 class _Notebooks(MloHandler):
     """Routes about a notebook, which the user must be allowed to read."""
 
@@ -252,6 +311,8 @@ class SealHandler(_Notebooks):
 
         async def work() -> Any:
             form = self.read_body(Sealing)
+            if person.assistant and form.meaning in JUDGED:
+                refuse_assistant(person)
             path = await self.may_write(form.path)
             return self.mlo.hook.intend(person, path, form.meaning, form.shown).model_dump()
 
@@ -303,6 +364,8 @@ ROUTES: list[tuple[str, type[MloHandler]]] = [
     (r"/jupyter-mlo/enroll", EnrolHandler),
     (r"/jupyter-mlo/key/backup", BackupHandler),
     (r"/jupyter-mlo/session", SessionHandler),
+    (r"/jupyter-mlo/assistants", AssistantsHandler),
+    (r"/jupyter-mlo/assistants/(mlo-assistant-[0-9a-f]{16})", AssistantHandler),
     (r"/jupyter-mlo/notebook", NotebookHandler),
     (r"/jupyter-mlo/notebook/changes", ChangesHandler),
     (r"/jupyter-mlo/notebook/history", HistoryHandler),

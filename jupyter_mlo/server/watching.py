@@ -123,7 +123,14 @@ class Watching:
         Args:
             expressions: the request's ``user_expressions``, which are code as well.
         """
-        if not self.required or not (code.strip() or expressions):
+        if not (code.strip() or expressions):
+            return None
+        if person.assistant and self._sessions.signer(person, self._clock()) is None:
+            return (
+                "this cell was not run: the grant of this assistant has ended, or was revoked\n"
+                "  hint: ask who granted it"
+            )
+        if not self.required:
             return None
         if not expressions and only_ours(code):  # or nobody could ever log in
             return None

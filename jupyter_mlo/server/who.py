@@ -21,7 +21,16 @@ from jupyter_mlo.errors import (
 )
 from jupyter_mlo.identity.private_files import locked, read_private, write_private
 from jupyter_mlo.identity.profiles import colour_of
-from jupyter_mlo.server.answers import BackupFile, Me, OpenSession, Somebody, User
+from jupyter_mlo.server.answers import (
+    Assistant,
+    Assistants,
+    BackupFile,
+    Me,
+    OpenSession,
+    Somebody,
+    Token,
+    User,
+)
 from jupyter_mlo.server.forms import Acting, Enrolling, KeyBackup, Login, Renewal
 from jupyter_mlo.server.people import Person, Sessions
 from jupyter_mlo.statements.predicates.types import ACTIVITIES
@@ -31,6 +40,7 @@ from jupyter_mlo.verbs.context import Context
 if TYPE_CHECKING:
     from jupyter_mlo.delegation.signer import Signer
     from jupyter_mlo.identity.store import Identity
+    from jupyter_mlo.server.assistants import Admitted
 
 
 #: Seconds to wait for others who write the ledger: somebody looks at a form meanwhile.
@@ -104,8 +114,18 @@ class Desk:
             stampsOnSave=self.hooked,
         )
 
+    def assistants(self, admitted: Sequence[Admitted]) -> Assistants:
+        """Who is let in under grants."""
+        people = People(self.settings)
+        return Assistants(assistants=[_assistant(one, people) for one in admitted])
+
+    def token(self, token: str, admitted: Admitted) -> Token:
+        """What whoever brought a grant is told, once."""
+        return Token(token=token, assistant=_assistant(admitted, People(self.settings)))
+
     def log_in(self, person: Person, form: Login) -> Me:
         """Open a session; raises :class:`MloError`."""
+        refuse_assistant(person)
         from jupyter_mlo.delegation.sessions import check_activity, check_duration, check_model
 
         duration = timedelta(hours=form.hours)
@@ -136,6 +156,7 @@ class Desk:
 
     def renew(self, person: Person, form: Renewal) -> Me:
         """A new session like the one that is open, from now on; for another team if so asked."""
+        refuse_assistant(person)
         signer = self._signer(person)
         team = signer.named.get("onBehalfOf")
         if "onBehalfOf" in form.model_fields_set:
@@ -158,6 +179,7 @@ class Desk:
 
     def enrol(self, person: Person, form: Enrolling) -> Me:
         """Make an MLO, and sign in as it."""
+        refuse_assistant(person)
         from jupyter_mlo.identity.passphrase import read_passphrase
         from jupyter_mlo.verbs.enroll import enrol_with
 
@@ -336,6 +358,27 @@ def _typed(passphrase: str) -> str:
     if not passphrase:
         raise InvalidInput("the passphrase is empty", hint="type it")
     return unicodedata.normalize("NFC", passphrase)
+
+
+def refuse_assistant(person: Person) -> None:
+    """Raise :class:`Refused` for what an assistant does not do, whatever it was granted."""
+    if person.assistant:
+        raise Refused(
+            f"{person.username} is an assistant: that is a person's own act",
+            hint="whoever granted it does that, with a token of their own",
+        )
+
+
+def _assistant(admitted: Admitted, people: People) -> Assistant:
+    signer, scope = admitted.signer, admitted.signer.scope
+    return Assistant(
+        username=admitted.user.grant,
+        assistant=people.maybe(signer.named.get("assistant")),
+        mlo=people.somebody(signer.mlo),
+        activities=[] if scope is None else sorted(scope.activities),
+        expires=to_text(signer.expires),
+        delegation=signer.delegation,
+    )
 
 
 def _open(signer: Signer, people: People, now: datetime) -> OpenSession:

@@ -25,6 +25,7 @@ from jupyter_mlo.statements.predicates.identity import Revocation
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from jupyter_mlo.delegation.uses import Use
     from jupyter_mlo.ledger.records import RecordStore
     from jupyter_mlo.ledger.store import Ledger
     from jupyter_mlo.ledger.times import Clock
@@ -147,6 +148,10 @@ class LedgerAtHand:
             if self.counts(seal):
                 return seal.statement_id, index
         return None
+
+    def uses(self, mandate_id: str) -> list[Use] | None:
+        """The uses of a mandate, in order; None where this ledger does not count them."""
+        return self._view.uses(mandate_id)
 
     def revocations(self) -> Iterator[Envelope]:
         """All revocations; one that the newest checkpoint does not cover as it is, is said."""

@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from jupyter_mlo.delegation.mandates import Mandate, Permitted
-from jupyter_mlo.delegation.scope import EVERYTHING, Names, Scope
+from jupyter_mlo.delegation.ranges import Range
+from jupyter_mlo.delegation.scope import EVERYTHING, Everything, Names, Scope
 from jupyter_mlo.identity.safe_text import terminal_safe
 from jupyter_mlo.statements.canonical import canonical_bytes
 from jupyter_mlo.statements.times import to_text
@@ -17,25 +18,34 @@ from jupyter_mlo.verbs.durations import show_duration
 def scope_lines(
     *,
     notebook: str,
-    code: str,
+    code: Sequence[str],
     activities: Sequence[str],
     models: Sequence[str],
-    parameters: Permitted,
+    parameters: Permitted | Everything,
     now: datetime,
     lasts: timedelta,
+    uses: int | Everything,
+    **others: object,
 ) -> list[str]:
     """A mandate that is about to be made."""
-    pinned = {
-        name: values if isinstance(values, str) else [_text(value) for value in values]
-        for name, values in parameters.items()
-    }
+    pinned = (
+        parameters
+        if isinstance(parameters, str)
+        else {
+            name: values
+            if isinstance(values, str | Range)
+            else [canonical_bytes(value).decode() for value in values]
+            for name, values in parameters.items()
+        }
+    )
     return _lines(
         notebook=notebook,
-        code=[code],
+        code=code,
         activities=activities,
         models=models,
         parameters=pinned,
         until=f"{to_text(now + lasts)}, that is for {show_duration(lasts)}",
+        uses=uses,
     )
 
 
@@ -52,7 +62,9 @@ def mandate_lines(mandate: Mandate) -> list[str]:
             models=sorted(scope.models),
             parameters=parameters if isinstance(parameters, str) else dict(parameters),
             until=f"{to_text(scope.not_after)}, from {to_text(scope.not_before)}",
+            uses=scope.uses,
         ),
+        *([f"replaces      {mandate.replaces}"] if mandate.replaces else []),
     ]
 
 
@@ -71,8 +83,10 @@ def _lines(
     models: Sequence[str],
     parameters: Mapping[str, Any] | str,
     until: str,
+    uses: int | Everything,
 ) -> list[str]:
-    digests = ", ".join(one[:16] for one in code)
+    shown = ", ".join(one[:16] for one in sorted(code)[:8])
+    digests = shown + (f" and {len(code) - 8} more" if len(code) > 8 else "")
     changed = "any notebook" if list(code) == [EVERYTHING] else f"only with the code {digests}"
     return [
         f"run           {terminal_safe(notebook, limit=120)} ({changed})",
@@ -80,6 +94,7 @@ def _lines(
         f"model         {listed(models)}",
         f"parameters    {_parameters(parameters)}",
         f"until         {until}",
+        f"runs          {'any number' if uses == EVERYTHING else uses}",
         "and to sign records, stamps, seals, provenance, results, data and evidence of those runs",
     ]
 
@@ -88,14 +103,16 @@ def _parameters(parameters: Mapping[str, Any] | str) -> str:
     if isinstance(parameters, str):
         return "any"
     shown = [
-        f"{terminal_safe(name, limit=80)} (any value)"
-        if values == EVERYTHING
-        else f"{terminal_safe(name, limit=80)} = "
-        + " or ".join(terminal_safe(value, limit=80) for value in sorted(values))
+        f"{terminal_safe(name, limit=80)}{_values(values)}"
         for name, values in sorted(parameters.items())
     ]
     return ", ".join(shown) or "none"
 
 
-def _text(value: Any) -> str:
-    return canonical_bytes(value).decode()
+def _values(values: Any) -> str:
+    if values == EVERYTHING:
+        return " (any value)"
+    if isinstance(values, Range):
+        return f" ({values})"
+    listed = " or ".join(terminal_safe(value, limit=80) for value in sorted(values)[:20])
+    return f" = {listed}" + (f" or {len(values) - 20} more" if len(values) > 20 else "")

@@ -9,22 +9,34 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from jupyter_mlo.delegation.ranges import Range
 from jupyter_mlo.errors import InvalidInput
 
 _NAME = re.compile(r"\s*([^\W\d]\w*)\s*")
+_NUMBER = r"[+-]?(?:\d+(?:\.\d+)?|\.\d+)(?:[eE][+-]?\d+)?"
+_RANGE = re.compile(rf"\s*({_NUMBER})?\s*\.\.\s*({_NUMBER})?\s*(?=,|$)")
+#: Beyond this JSON's numbers are not whole numbers any more.
+_EXACT = 2**53
 _BARE = {"True": True, "False": False, "None": None}
 
 
-def parse_parameters(texts: Sequence[str]) -> dict[str, list[Any] | str]:
-    """Name → ``"*"`` for any value, or the list of its permitted values.
+Given = list[Any] | Range | str
 
-    Values are JSON, else what papermill's ``-p`` makes of them: ``True``, ``None``, numbers,
-    and for the rest the text itself.
+
+def parse_parameters(texts: Sequence[str]) -> dict[str, Given] | str:
+    """Name → ``"*"`` for any value, the list of its permitted values, or a range of numbers.
+
+    ``*`` alone permits any parameter. ``seed=1..20`` is a range: of whole numbers where its
+    bounds are written so, both included; one side may be left open. Other values are JSON, else
+    what papermill's ``-p`` makes of them: ``True``, ``None``, numbers, and for the rest the text
+    itself.
 
     Raises:
         InvalidInput: a name is no Python name, or is given both with a value and without.
     """
-    found: dict[str, list[Any] | str] = {}
+    if [text.strip() for text in texts] == ["*"]:
+        return "*"
+    found: dict[str, Given] = {}
     for text in texts:
         at = 0
         while True:
@@ -35,7 +47,7 @@ def parse_parameters(texts: Sequence[str]) -> dict[str, list[Any] | str]:
     return found
 
 
-def _one(text: str, at: int, found: dict[str, list[Any] | str]) -> int:
+def _one(text: str, at: int, found: dict[str, Given]) -> int:
     match = _NAME.match(text, at)
     end = match.end() if match else at
     if match is None or (end < len(text) and text[end] not in ",="):
@@ -46,15 +58,39 @@ def _one(text: str, at: int, found: dict[str, list[Any] | str]) -> int:
     name = match.group(1)
     held = found.get(name)
     if end == len(text) or text[end] == ",":
-        if isinstance(held, list):
+        if held not in (None, "*"):
             raise _both(name)
         found[name] = "*"
         return end
+    between = _RANGE.match(text, end + 1)
+    if between is not None and held is not None:
+        raise _both(name)
+    if between is not None and any(between.groups()):
+        found[name] = _range(name, *between.groups())
+        return between.end()
     value, end = _value(text, end + 1)
-    if isinstance(held, str):
+    if isinstance(held, str | Range):
         raise _both(name)
     found[name] = [*(held or []), value]
     return end
+
+
+def _range(name: str, low: str | None, high: str | None) -> Range:
+    integers = all(re.fullmatch(r"[+-]?\d+", bound) for bound in (low, high) if bound is not None)
+    kind = int if integers else float
+    try:
+        found = Range(
+            None if low is None else kind(low), None if high is None else kind(high), integers
+        )
+    except ValueError:  # more digits than Python reads
+        found = Range(math.inf, None)
+    bounds = [bound for bound in (found.low, found.high) if bound is not None]
+    if any(not abs(bound) <= _EXACT for bound in bounds) or sorted(bounds) != bounds:
+        raise InvalidInput(
+            f"no number is in the range of {name!r}, or its bounds are beyond 2^53",
+            hint="write --parameters seed=1..20, both included",
+        )
+    return found
 
 
 def _value(text: str, at: int) -> tuple[Any, int]:
@@ -93,6 +129,6 @@ _JSON = json.JSONDecoder(parse_constant=_finite, parse_float=_finite)
 
 def _both(name: str) -> InvalidInput:
     return InvalidInput(
-        f"the parameter {name!r} is given both with a value and with any",
-        hint=f"{name} permits any value, {name}=VALUE only that one",
+        f"the parameter {name!r} is given both with a value and with any, or with a range",
+        hint=f"{name} permits any value, {name}=VALUE only that one, {name}=1..20 those between",
     )

@@ -64,6 +64,7 @@ def survey(context: Context) -> dict[str, Any]:
     ]
     warnings += [str(problem) for problem in store.problems()]
     warnings += problems_of_servers(settings)
+    warnings += _mandates_that_end(context)
     return {
         "version": 1,
         "session": _session(context, warnings),
@@ -75,6 +76,25 @@ def survey(context: Context) -> dict[str, Any]:
         "ledger": _ledger(context, warnings),
         "warnings": warnings,
     }
+
+
+def _mandates_that_end(context: Context) -> list[str]:
+    """Those made here that end soon and have not been renewed."""
+    from jupyter_mlo.statements.times import to_text
+
+    if not context.settings.mandates.is_dir():
+        return []
+    from jupyter_mlo.verbs.mandates_here import SOON, ending_within, mandates_here
+
+    rows, problems = mandates_here(context)
+    return [
+        *(
+            f"{row.mandate.label} ends at {to_text(row.mandate.scope.not_after)}; "
+            f"jupyter mlo mandate renew {row.mandate.mandate_id[:12]} --for 30d"
+            for row in ending_within(rows, SOON, context.now())
+        ),
+        *map(str, problems),
+    ]
 
 
 def _session(context: Context, warnings: list[str]) -> dict[str, Any] | None:

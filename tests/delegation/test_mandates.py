@@ -12,13 +12,14 @@ from typing import Any
 import pytest
 
 from jupyter_mlo.config import Settings
+from jupyter_mlo.delegation.mandate_rules import check_run
 from jupyter_mlo.delegation.mandate_store import MandateStore
 from jupyter_mlo.delegation.mandates import (
     LONGEST,
     Mandate,
     MandateFile,
-    check_run,
     create_mandate,
+    read_any,
     read_mandate,
 )
 from jupyter_mlo.delegation.revocation import make_revocation
@@ -194,9 +195,11 @@ def test_a_chain_that_does_not_hold_is_refused(file: Path, ada: Hand) -> None:
 
 def test_the_public_part_signs_nothing(file: Path) -> None:
     public = content(file, key=None)
-    mandate = read_mandate(public)
-    with pytest.raises(KeyFileError, match="only its public part"):
+    mandate = read_any(public)
+    with pytest.raises(KeyFileError, match=r"the key of the mandate .* is not here"):
         mandate.signer(NOW)
+    with pytest.raises(KeyFileError, match="given as a value has no private key"):
+        read_mandate(public)
     file.write_text(public)
     with pytest.raises(KeyFileError, match="has no private key"):
         read_mandate(file)

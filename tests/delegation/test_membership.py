@@ -21,6 +21,7 @@ from jupyter_mlo.statements.predicates import types
 from jupyter_mlo.statements.subjects import mlo_subject
 from jupyter_mlo.statements.times import to_text
 from tests.delegation.actors import (
+    CONTENTS,
     HELPER,
     NOW,
     RUN,
@@ -32,6 +33,7 @@ from tests.delegation.actors import (
     pinned,
     trusting,
 )
+from tests.delegation.test_signer import signer_of
 
 
 def team() -> Hand:
@@ -175,6 +177,38 @@ def test_an_assistant_acts_under_a_grant_and_both_are_named() -> None:
     for lasts in (timedelta(), timedelta(days=31)):
         with pytest.raises(InvalidInput):
             grant(own(ada), HELPER, activities=["training"], models=[], now=NOW, lasts=lasts)
+
+
+@pytest.mark.parametrize("activity", ["review", "deployment"])
+def test_no_grant_covers_what_is_a_persons_own(activity: str) -> None:
+    ada = person()
+    with pytest.raises(InvalidInput, match="that is a person's own act"):
+        grant(
+            Signer.own(ada.mlo, ada.key, ada.chain), HELPER, activities=["training", activity],
+            models=[], now=NOW, lasts=timedelta(hours=8),
+        )  # fmt: skip
+    # A forger's grant says "*": neither the assistant nor its runs may, whatever it says.
+    hand = ada.delegates("assistant")
+    for one in (hand, hand.delegates("run")):
+        assert answered(one.says(), one.chain, pinned(ada)).assistant == HELPER
+        with pytest.raises(Refused, match=r"out of what a grant can cover: .*\(activities\)"):
+            answered(one.says(activity=activity), one.chain, pinned(ada))
+    signer = signer_of(hand, kind="assistant")
+    assert signer.permits("training", "loan")
+    assert signer.permits(activity, None).element == "activities"
+    subject, said = CONTENTS[types.STAMP]
+    with pytest.raises(Refused, match="that is a person's own act"):
+        signer.sign(types.STAMP, subject, said | {"activity": activity}, NOW)
+    signer.sign(types.STAMP, subject, said, NOW)
+    subject, said = CONTENTS[types.SEAL]
+    for meaning in ("reviewed", "approved"):
+        with pytest.raises(Refused, match="seals nothing as"):
+            signer.sign(types.SEAL, subject, said | {"meaning": meaning}, NOW)
+        with pytest.raises(Refused, match="seals nothing as"):
+            answered(hand.says(types.SEAL, meaning=meaning), hand.chain, pinned(ada))
+    assert answered(hand.says(types.SEAL), hand.chain, pinned(ada)).assistant == HELPER
+    session = signer_of(ada.delegates("session"))
+    assert session.permits(activity, None)
 
 
 def test_only_persons_grant_and_a_grant_names_its_assistant() -> None:

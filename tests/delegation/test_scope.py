@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jupyter_mlo.delegation.scope import CLOCK_TOLERANCE, Scope, intersect
+from jupyter_mlo.delegation.scope import CLOCK_TOLERANCE, Scope, intersect, widening
 from jupyter_mlo.errors import StatementError
 from jupyter_mlo.statements.predicates import types
 from jupyter_mlo.statements.predicates.identity import Scope as WrittenScope
@@ -121,6 +121,10 @@ def test_a_window_includes_both_ends_and_a_little_for_clocks() -> None:
         (BOUNDS | {"models": {"loan": 1}}, "models is not a list"),
         (BOUNDS | {"parameters": ["a"]}, "parameters is neither"),
         (BOUNDS | {"parameters": {"a": 1}}, "parameters.a is not a list"),
+        (BOUNDS | {"parameters": {"a": {}}}, "parameters.a is no range"),
+        (BOUNDS | {"parameters": {"a": {"min": 1, "step": 2}}}, "parameters.a is no range"),
+        (BOUNDS | {"parameters": {"a": {"min": "1"}}}, "parameters.a is no range"),
+        (BOUNDS | {"parameters": {"a": {"min": True}}}, "parameters.a is no range"),
         (BOUNDS | {"uses": -1}, "uses"),
         (BOUNDS | {"uses": True}, "uses"),
         (BOUNDS | {"uses": "many"}, "uses"),
@@ -147,6 +151,13 @@ def names(of: list[str]) -> st.SearchStrategy[Any]:
     return st.just("*") | st.lists(st.sampled_from(of), max_size=3, unique=True)
 
 
+@st.composite
+def ranges(draw: st.DrawFn) -> dict[str, Any]:
+    low, high = draw(st.none() | st.sampled_from([0, 1, 1.5])), draw(st.sampled_from([1.5, 2, 3]))
+    found: dict[str, Any] = {"max": high} if low is None else {"min": low, "max": high}
+    return found | ({"integers": True} if draw(st.booleans()) else {})
+
+
 scopes = st.builds(
     lambda window, **members: Scope.from_json(
         members | {"notBefore": to_text(min(window)), "notAfter": to_text(max(window))}
@@ -156,7 +167,7 @@ scopes = st.builds(
     models=names(MODELS),
     predicates=names([types.STAMP, types.SEAL]),
     code=names(CODES),
-    parameters=st.just("*") | st.dictionaries(st.sampled_from(NAMES), names(VALUES)),
+    parameters=st.just("*") | st.dictionaries(st.sampled_from(NAMES), names(VALUES) | ranges()),
     uses=st.just("*") | st.integers(0, 3),
     delegate=st.lists(st.sampled_from(["run", "session"]), unique=True),
 )
@@ -167,7 +178,9 @@ acts = st.fixed_dictionaries(
         "activity": st.sampled_from(ACTIVITIES),
         "model": st.sampled_from(MODELS),
         "code": st.sampled_from(CODES),
-        "parameters": st.dictionaries(st.sampled_from(NAMES), st.sampled_from([1, 2])),
+        "parameters": st.dictionaries(
+            st.sampled_from(NAMES), st.sampled_from([1, 1.5, 2, True, "1"])
+        ),
         "delegate": st.sampled_from(["run", "session"]),
         "at": st.sampled_from(MOMENTS),
     },
@@ -180,6 +193,77 @@ def test_the_intersection_permits_exactly_what_both_permit(
 ) -> None:
     both = bool(one.permits(**act)) and bool(other.permits(**act))
     assert bool(intersect(one, other).permits(**act)) is both
+
+
+@given(scopes, scopes, acts)
+def test_what_widens_nothing_permits_nothing_more(
+    parent: Scope, child: Scope, act: dict[str, Any]
+) -> None:
+    if widening(parent, child) and child.permits(**act):
+        assert parent.permits(**act)
+
+
+@given(scopes, scopes)
+def test_what_remains_of_a_chain_is_wider_than_none_of_its_links(one: Scope, other: Scope) -> None:
+    both = intersect(one, other)
+    assert widening(one, both)
+    assert widening(other, both)
+
+
+@pytest.mark.parametrize(
+    ("wider", "element"),
+    [
+        ({"activities": "*"}, "activities"),
+        ({"models": ["loan", "fraud"]}, "models"),
+        ({"code": [CODE, "d" * 64]}, "code"),
+        ({"predicates": [types.STAMP, types.SEAL]}, "predicates"),
+        ({"delegate": ["run", "session"]}, "delegate"),
+        ({"parameters": "*"}, "parameters"),
+        ({"parameters": {"seed": "*"}}, "parameters.seed"),
+        ({"parameters": {"seed": {"min": 1, "max": 21}}}, "parameters.seed"),
+        ({"parameters": {"beta": ["1"]}}, "parameters.beta"),
+        ({"uses": 6}, "uses"),
+        ({"uses": "*"}, "uses"),
+        ({"notBefore": to_text(NOW - hours(1))}, "notBefore"),
+        ({"notAfter": to_text(NOW + hours(2))}, "notAfter"),
+    ],
+)
+def test_a_widening_is_named_by_its_element(wider: dict[str, Any], element: str) -> None:
+    usual: dict[str, Any] = {
+        "activities": ["training"],
+        "models": ["loan"],
+        "code": [CODE],
+        "predicates": [types.STAMP],
+        "delegate": ["run"],
+        "parameters": {"seed": {"min": 1, "max": 20, "integers": True}},
+        "uses": 5,
+    }
+    assert widening(some(**usual), some(**usual))
+    assert widening(some(**usual), some(**(usual | {"models": ["loan@3"], "uses": 4})))
+    found = widening(some(**usual), some(**(usual | wider)))
+    assert (found.element, bool(found.reason)) == (element, True)
+
+
+def test_a_range_permits_the_numbers_in_it_and_nothing_else() -> None:
+    seeds = some(parameters={"s": {"min": 1, "max": 20, "integers": True}, "a": {"min": 0.5}})
+    for value in (1, 20, 7.0):
+        assert seeds.permits(parameters={"s": value}), value
+    for other in (0, 21, 1.5, True, "7", None, [7], float("nan")):
+        assert not _permitted(seeds, {"s": other}), other
+    assert seeds.permits(parameters={"a": 10**400})
+    assert not _permitted(seeds, {"a": float("inf")})
+    refused = seeds.permits(parameters={"s": 21})
+    assert (refused.element, refused.reason) == (
+        "parameters.s",
+        "it does not permit the value 21 of parameter 's', only whole numbers from 1 to 20",
+    )
+
+
+def _permitted(held: Scope, values: dict[str, Any]) -> bool:
+    try:
+        return bool(held.permits(parameters=values))
+    except StatementError:  # no JSON value at all
+        return False
 
 
 @given(scopes, scopes, scopes)

@@ -36,6 +36,9 @@ class Facts:
     def newest_seal(self, notebook: str) -> tuple[str, int] | None:
         return None
 
+    def uses(self, mandate_id: str) -> None:
+        return None
+
 
 @pytest.fixture(scope="module")
 def alice() -> Person:

@@ -438,6 +438,9 @@ class Facts:
                 found = one.statement_id, place
         return found
 
+    def uses(self, mandate_id: str) -> None:
+        return None
+
 
 def revocation(person: Person, now: datetime, **members: Any) -> Envelope:
     return person.own().sign(

@@ -19,7 +19,8 @@ from papermill.execute import execute_notebook
 
 from jupyter_mlo.config import Settings
 from jupyter_mlo.delegation.enrolment import enrol_oneself
-from jupyter_mlo.delegation.mandates import create_mandate, read_mandate
+from jupyter_mlo.delegation.mandate_store import MandateStore
+from jupyter_mlo.delegation.mandates import create_mandate
 from jupyter_mlo.delegation.pool import Pool
 from jupyter_mlo.delegation.sessions import open_session
 from jupyter_mlo.delegation.signer import Signer
@@ -27,6 +28,7 @@ from jupyter_mlo.delegation.trust import TrustStore
 from jupyter_mlo.identity.ids import new_mlo_id
 from jupyter_mlo.identity.keys import SigningKey
 from jupyter_mlo.identity.private_files import write_private
+from jupyter_mlo.ledger.publish import publish
 from jupyter_mlo.ledger.store import open_ledger
 from jupyter_mlo.notebook.code import code_digest
 from jupyter_mlo.notebook.reading import read_notebook
@@ -103,10 +105,15 @@ class Person:
         now: datetime | None = None,
         lasts: timedelta = timedelta(days=30),
         file: str = "job.mandate",
+        uses: Any = "*",
+        to: Any = None,
     ) -> Path:
         """A mandate for the notebook at ``path``; the result is its file."""
+        publish(self.settings, [self.enrolment])
+        with open_ledger(self.settings) as ledger:
+            own = self.own.quoting(ledger.quoted())
         made = create_mandate(
-            self.own,
+            own,
             notebook=path.name,
             code=code_digest(read_notebook(path)),
             activities=activities,
@@ -114,10 +121,12 @@ class Person:
             parameters=parameters if isinstance(parameters, str) else dict(parameters),
             now=now or datetime.now(UTC),
             lasts=lasts,
+            uses=uses,
+            to=to,
         )
         target = path.parent / file
         write_private(target, made.to_bytes())
-        assert read_mandate(target).mlo == self.mlo
+        publish(self.settings, MandateStore(self.settings).add(made).chain)
         return target
 
 

@@ -185,33 +185,6 @@ def test_somebody_elses_revocation_changes_nothing(ada, job, run, settings, hold
     holds()
 
 
-def test_a_mandate_for_some_runs_permits_so_many(ada, job, run, holds, monkeypatch):
-    """Ours permit any number; another release's may not."""
-    from jupyter_mlo.delegation import mandates
-
-    signed = mandates.Signer.sign
-    with monkeypatch.context() as patch:
-        patch.setattr(
-            mandates.Signer,
-            "sign",
-            lambda self, kind, subject, predicate, now: signed(
-                self, kind, subject, _once(predicate), now
-            ),
-        )
-        file = ada.mandate(job, file="once.mandate")
-    monkeypatch.setenv("MLO_MANDATE", str(file))
-    run("job.ipynb")
-    holds()
-    os.remove("ran")
-    assert "(uses)" in refused(run, "job.ipynb")
-
-
-def _once(predicate):
-    if "scope" not in predicate:
-        return predicate
-    return {**predicate, "scope": {**predicate["scope"], "uses": 1}}
-
-
 @pytest.mark.parametrize("content", ["", "{}", "no mandate", '{"version": 1}'])
 def test_what_is_no_mandate_is_refused_even_with_a_session(ada, job, run, monkeypatch, content):
     ada.login()

@@ -62,6 +62,7 @@ def _operations(described: Any) -> list[tuple[str, str]]:
 
 
 def _filled(path: str) -> str:
+    path = path.replace("{username}", f"mlo-assistant-{'0' * 16}")
     return path.replace("{statement_id}", "0" * 64).replace(
         "{kernel_id}", "00000000-0000-0000-0000-000000000000"
     )

@@ -13,8 +13,9 @@ import pexpect
 import pytest
 
 from jupyter_mlo.config import load_settings
+from jupyter_mlo.delegation.mandate_rules import check_run
 from jupyter_mlo.delegation.mandate_store import MandateStore
-from jupyter_mlo.delegation.mandates import check_run, read_mandate
+from jupyter_mlo.delegation.mandates import read_mandate
 from jupyter_mlo.delegation.trust import Trust
 from jupyter_mlo.errors import Refused
 from jupyter_mlo.notebook.code import code_digest

@@ -27,7 +27,7 @@ from jupyter_mlo.runs.batch.jobs import Job
 from jupyter_mlo.runs.batch.kernels import KernelFault, Kernels, RunningKernel, Specs
 from jupyter_mlo.runs.batch.writing import write
 from jupyter_mlo.runs.ending import Ending
-from jupyter_mlo.runs.identity import MANDATE_VARIABLE, Acting, Request, decide
+from jupyter_mlo.runs.identity import MANDATE_VARIABLE, Acting, Request, decide, reserve
 from jupyter_mlo.runs.on_record import OnRecord
 from jupyter_mlo.runs.request import read_request
 from jupyter_mlo.runs.run import NotebookRun
@@ -56,21 +56,27 @@ class Surrounding:
     limits: Limits = field(default_factory=Limits)
     start_timeout: float = 60.0
 
-    def acting(self, request: Request) -> Acting:
-        """Who acts for a run, under the first mandate that permits it; raises :class:`Refused`."""
+    def acting(self, request: Request, *, spend: bool = False) -> Acting:
+        """Who acts for a run, under the first mandate that permits it; raises :class:`Refused`.
+
+        Args:
+            spend: spend a use of a mandate that counts them: the run starts now.
+        """
         refused: MloError | None = None
         for given in self.mandates or (None,):
             secrets = dict(self.secrets)
             if given is not None:
                 secrets[MANDATE_VARIABLE] = given
             try:
-                return decide(
+                now = datetime.now(UTC)
+                acting = decide(
                     request,
                     settings=self.settings,
                     environ=os.environ,
                     secrets=secrets,
-                    now=datetime.now(UTC),
+                    now=now,
                 )
+                return reserve(acting, self.settings, now) if spend else acting
             except Refused as error:
                 refused = refused or error
         assert refused is not None
@@ -158,7 +164,7 @@ class Attempt:
         """
         around, job = self._around, self.job
         nb, kernel_name, request = ready(job, around)
-        acting = around.acting(request)
+        acting = around.acting(request, spend=True)
         if acting.reason:
             self._say(acting.reason)
         local = not prepare.is_remote(job.source)

@@ -21,6 +21,7 @@ from jupyter_mlo.statements.predicates.common import (
 PublicKeyText = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9+/]+=*$", max_length=512)]
 Kind = Literal["person", "team", "service", "assistant"]
 Everything = Literal["*"]
+Number = Annotated[float, Field(allow_inf_nan=False)]
 
 
 class Enrolment(Signed):
@@ -38,6 +39,20 @@ class Enrolment(Signed):
     succeeds: MloId | None = None
 
 
+class Range(Strict):
+    """The numbers from ``min`` to ``max``, both included; one of them at least is given."""
+
+    min: Number | None = None
+    max: Number | None = None
+    integers: bool = False
+
+    @model_validator(mode="after")
+    def _bounded(self) -> Self:
+        if self.min is None and self.max is None:
+            raise ValueError("a range has min, max or both")
+        return self
+
+
 class Scope(Strict):
     """What a delegated key may do. An absent member permits nothing; ``"*"`` permits all."""
 
@@ -46,8 +61,8 @@ class Scope(Strict):
     predicates: list[str] | Everything = []
     #: ``mloCodeV1`` digests of the notebooks that may be run.
     code: list[HexDigest] | Everything = []
-    #: Parameter names, each with the JSON texts of its permitted values or ``"*"``.
-    parameters: dict[str, list[str] | Everything] | Everything = {}
+    #: Parameter names, each with the JSON texts of its permitted values, a range or ``"*"``.
+    parameters: dict[str, list[str] | Range | Everything] | Everything = {}
     not_before: Annotated[Time, Field(alias="notBefore")]
     not_after: Annotated[Time, Field(alias="notAfter")]
     #: How many runs may be started under this delegation.
@@ -74,9 +89,13 @@ class Delegation(Signed):
     on_behalf_of: Annotated[MloId | None, Field(alias="onBehalfOf")] = None
     #: The assistant that acts for ``mlo`` under this grant.
     assistant: MloId | None = None
+    #: The mandate in whose place this one stands: renewed, or divided.
+    replaces: HexDigest | None = None
 
     @model_validator(mode="after")
     def _as_its_kind_asks(self) -> Self:
+        if self.replaces is not None and self.kind != "mandate":
+            raise ValueError("only a mandate replaces another")
         if (self.kind == "run") != (self.run is not None):
             raise ValueError("run is given exactly where kind is run")
         if (self.kind == "assistant") != (self.assistant is not None):

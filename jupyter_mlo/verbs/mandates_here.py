@@ -1,0 +1,146 @@
+"""The mandates that were made in this home, and how each stands."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from jupyter_mlo.errors import MloError, NotFound
+from jupyter_mlo.verbs.context import Context
+
+if TYPE_CHECKING:
+    from jupyter_mlo.delegation.mandates import Mandate
+    from jupyter_mlo.statements.envelope import Envelope
+
+#: `status` speaks of mandates that end within this time.
+SOON: Final = timedelta(days=3)
+_IN_FORCE: Final = "in force"
+
+
+@dataclass(frozen=True)
+class Row:
+    """A mandate, and in a few words how it stands."""
+
+    mandate: Mandate
+    state: str
+
+    @property
+    def in_force(self) -> bool:
+        """Whether a run may start under it now."""
+        return self.state.startswith(_IN_FORCE)
+
+
+@dataclass(frozen=True)
+class Spent:
+    """A use that is spent: for which run, when (its runner's clock), and what became of it."""
+
+    run: str
+    notebook: str
+    time: str
+    became: str
+
+    def to_json(self) -> dict[str, Any]:
+        """As ``show --json`` has it."""
+        return asdict(self)
+
+
+def mandates_here(context: Context) -> tuple[list[Row], list[MloError]]:
+    """All of them, those that end first at the top; and what cannot be read."""
+    from jupyter_mlo.delegation.mandate_store import MandateStore
+
+    mandates, problems = MandateStore(context.settings).all()
+    revoking = _ledgers_revocations(context) if mandates else []
+    return [Row(one, _state(one, revoking, context)) for one in mandates], problems
+
+
+def ending_within(rows: Sequence[Row], within: timedelta, now: datetime) -> list[Row]:
+    """Those in force that end within some time, and have not been renewed."""
+    renewed = {row.mandate.replaces for row in rows if row.in_force}
+    return [
+        row
+        for row in rows
+        if row.in_force
+        and row.mandate.scope.not_after - now <= within
+        and row.mandate.mandate_id not in renewed
+    ]
+
+
+def found_mandate(which: str, context: Context) -> Mandate:
+    """The mandate in a file, or the one made here whose ID begins so."""
+    from jupyter_mlo.delegation.mandate_store import MandateStore
+    from jupyter_mlo.delegation.mandates import read_any
+
+    path = Path(which)
+    return read_any(path) if path.is_file() else MandateStore(context.settings).find(which)
+
+
+def state_of(mandate: Mandate, context: Context) -> str:
+    """How one stands, in a few words."""
+    return _state(mandate, _ledgers_revocations(context), context)
+
+
+def used_here(mandate: Mandate, context: Context) -> list[Spent] | None:
+    """Its spent uses in ledger order; None where it has no limit, or they are counted elsewhere."""
+    from jupyter_mlo.ledger.mandate_standing import spent_uses
+    from jupyter_mlo.ledger.store import Filter, open_ledger
+    from jupyter_mlo.statements.predicates import types
+    from jupyter_mlo.statements.strict_json import read_json
+
+    if mandate.scope.uses == "*":
+        return None
+    try:
+        with open_ledger(context.settings, create=False, patience=2) as ledger:
+            if ledger.origin != mandate.counted_in:
+                return None
+            uses = spent_uses(ledger, mandate)
+            wanted = Filter(predicate_type=types.PROVENANCE, mlo=mandate.mlo)
+            ended: dict[str, str] = {}
+            for entry in ledger.entries(wanted):
+                said = read_json(entry.envelope.payload)["predicate"]
+                if said.get("mlo_delegation") == mandate.mandate_id:
+                    ended[said.get("mlo_run", "")] = str(said.get("mlo_outcome"))
+    except MloError as error:
+        context.note(f"warning: the ledger could not be asked for its uses: {error.message}")
+        return None
+    # A use stays spent: nobody can prove that nothing was done under it.
+    unknown = "no end on record: not begun, running, or killed"
+    return [Spent(one.run, one.notebook, one.time, ended.get(one.run, unknown)) for one in uses]
+
+
+def _ledgers_revocations(context: Context) -> list[Envelope]:
+    """Revocations in the ledger; where it cannot be asked, that is said."""
+    from jupyter_mlo.ledger.store import Filter, open_ledger
+    from jupyter_mlo.statements.predicates import types
+
+    try:
+        with open_ledger(context.settings, create=False, patience=2) as ledger:
+            wanted = Filter(predicate_type=types.REVOCATION)
+            return [entry.envelope for entry in ledger.entries(wanted)]
+    except NotFound:
+        return []
+    except MloError as error:
+        context.note(
+            f"warning: the ledger could not be asked what was revoked: {error.message}; "
+            "only revocations that were made in this home are known"
+        )
+        return []
+
+
+def _state(mandate: Mandate, revoking: list[Envelope], context: Context) -> str:
+    from jupyter_mlo.delegation.mandate_store import MandateStore
+    from jupyter_mlo.delegation.trust import TrustStore
+    from jupyter_mlo.statements.times import to_text
+
+    trust = TrustStore(context.settings).load()
+    known = MandateStore(context.settings).revocations_for(mandate, trust, revoking)
+    if known.concerning(mandate.links):
+        return "revoked"
+    permission = mandate.scope.permits(at=context.now())
+    if permission.element == "notAfter":
+        return f"ended {to_text(mandate.scope.not_after)}"
+    if permission.element == "notBefore":
+        return f"begins {to_text(mandate.scope.not_before)}"
+    return f"{_IN_FORCE} until {to_text(mandate.scope.not_after)}"
