@@ -25,7 +25,7 @@ from jupyter_mlo.ledger.publish import publish
 from jupyter_mlo.ledger.store import open_ledger
 from jupyter_mlo.notebook.reading import read_notebook
 from jupyter_mlo.notebook.verification import verify_notebook
-from jupyter_mlo.runs.identity import Request, decide
+from jupyter_mlo.runs.identity import Request, decide, reserve
 from jupyter_mlo.statements.envelope import Envelope, sign
 from jupyter_mlo.statements.predicates import types
 from jupyter_mlo.verbs.at_hand import at_hand
@@ -37,16 +37,18 @@ import os, sys, time
 from datetime import UTC, datetime
 from jupyter_mlo.config import load_settings
 from jupyter_mlo.errors import Refused
-from jupyter_mlo.runs.identity import Request, decide
+from jupyter_mlo.runs.identity import Request, decide, reserve
 settings = load_settings()
 print("ready", flush=True)
 sys.stdin.readline()
 for _ in range(3):
     try:
+        now = datetime.now(UTC)
         acting = decide(
             Request(sys.argv[1], {}), settings=settings, environ={},
-            secrets={"MLO_MANDATE": sys.argv[2]}, now=datetime.now(UTC),
+            secrets={"MLO_MANDATE": sys.argv[2]}, now=now,
         )
+        acting = reserve(acting, settings, now)
         print("may", acting.reserved.run["id"], flush=True)
     except Refused as refused:
         assert "(uses)" in refused.message, refused
@@ -71,13 +73,15 @@ def code_of(file: Path) -> str:
 
 def ask(settings: Settings, file: Path, now: datetime | None = None):
     """What the engine asks before a run."""
-    return decide(
+    now = now or datetime.now(UTC)
+    acting = decide(
         Request(code_of(file), {}),
         settings=settings,
         environ={},
         secrets={"MLO_MANDATE": str(file)},
-        now=now or datetime.now(UTC),
+        now=now,
     )
+    return reserve(acting, settings, now)
 
 
 def reasons(settings: Settings, path: Path | str = "out.ipynb") -> set[str]:
