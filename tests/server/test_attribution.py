@@ -41,7 +41,7 @@ def test_a_cell_is_the_one_s_who_asked_for_it(start: Start) -> None:
     server = start("ada", "grace")
     ada, grace = server.user("ada"), server.user("grace")
     ids = ada.enrol("Ada Sample"), grace.enrol("Grace Sample")
-    kernel = ada.kernel()
+    kernel = ada.kernel(notebook="shared.ipynb")
     one, two = ada.connect(kernel), grace.connect(kernel)
     cells = [one.run("a = 1; print(a)", "c1"), two.run("print(a + 1)", "c2"), one.run("a", "c3")]
     assert executors(ada, kernel, "c1", "c2", "c3") == [ids[0], ids[1], ids[0]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import subprocess
 import sys
 import time
@@ -93,7 +94,9 @@ def test_what_a_killed_server_saw_is_its_executors_after_they_sign_in_again(star
     assert executors(ada, kernel, "c3") == [None]
     ada.post("/jupyter-mlo/login", {"mlo": mlo, "passphrase": PASSPHRASE})
     grace.post("/jupyter-mlo/login", {"mlo": other, "passphrase": PASSPHRASE})
-    ada.save("left.ipynb", notebook(*cells))
+    # Nor does it know any more for which notebook they ran them: each one saves what is theirs.
+    for user in (ada, grace):
+        user.save("left.ipynb", notebook(*copy.deepcopy(cells)))
     found = server.verified("left.ipynb")
     assert [cell["mlo"] for cell in found["cells"]] == [mlo, other]
     assert found["holds"]
