@@ -32,6 +32,8 @@ from jupyter_mlo.runs.surroundings import Kernel
 _LOOK: Final = 0.003
 #: Seconds that a kernel has to end by itself, so that what it registered for its end can run.
 GRACE: Final = 5.0
+#: Characters of a folder for sockets: the path of one has 104 at most on macOS, 107 on Linux.
+_LONGEST: Final = 80
 #: Of nbclient: what is typed in a run is nobody's history.
 _NO_HISTORY: Final = "--HistoryManager.hist_file=:memory:"
 
@@ -226,8 +228,10 @@ class Kernels:
         self._numbers = itertools.count(1)
 
     async def __aenter__(self) -> Kernels:
-        # Short: the path of a socket has 107 characters at most.
-        self._folder = Path(tempfile.mkdtemp(prefix="mlo-"))
+        place = tempfile.gettempdir()
+        self._folder = Path(
+            tempfile.mkdtemp(prefix="mlo-", dir=place if len(place) < _LONGEST else "/tmp")
+        )
         self._context = zmq.asyncio.Context()
         self._connecting = asyncio.Lock()
         self._connected = False

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -33,6 +34,8 @@ class _Dask:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        # Killed workers leave their files; paths of sockets are short.
+        self._temporary = tempfile.TemporaryDirectory(prefix="d-")
         self._file = folder / "scheduler.json"
         self._processes: list[subprocess.Popen[bytes]] = []
         self._begin("scheduler", "--port", "0", "--no-dashboard")
@@ -52,6 +55,7 @@ class _Dask:
             "MLO_HOME": str(home / "mlo"),
             "JUPYTER_RUNTIME_DIR": str(home / "runtime"),
             "PYTHONPATH": _ROOT,
+            "TMPDIR": self._temporary.name,
         }
         command = [sys.executable, "-m", f"distributed.cli.dask_{what}"]
         command += ["--scheduler-file", str(self._file), *options]
@@ -83,6 +87,7 @@ class _Dask:
         for process in self._processes:
             process.kill()
             process.wait()
+        self._temporary.cleanup()
 
 
 @pytest.fixture
