@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from jupyter_mlo.config import Settings
 from jupyter_mlo.errors import StatementError
-from jupyter_mlo.identity.private_files import make_private_folder, sync_folder
+from jupyter_mlo.identity.private_files import make_private_folder, sync_folder, write_private
 from jupyter_mlo.ledger.content import Content, content_of
 from jupyter_mlo.statements.envelope import MAX_ENVELOPE
 
@@ -69,7 +69,7 @@ class Outbox:
                 self._write(path, content.envelope, moment)
         if why:
             with contextlib.suppress(OSError):  # the statements are kept, and that is what counts
-                self._write(self._folder / _WHY, why.encode("utf-8", "replace"), 0)
+                write_private(self._folder / _WHY, why.encode("utf-8", "replace"))
         sync_folder(self._folder)
 
     def why(self) -> str:
