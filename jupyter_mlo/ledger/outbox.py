@@ -11,14 +11,15 @@ import contextlib
 import os
 import secrets
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
 from jupyter_mlo.config import Settings
 from jupyter_mlo.errors import StatementError
-from jupyter_mlo.identity.private_files import make_private_folder, sync_folder
+from jupyter_mlo.identity.private_files import make_private_folder, sync_folder, write_private
 from jupyter_mlo.ledger.content import Content, content_of
 from jupyter_mlo.statements.envelope import MAX_ENVELOPE
 
@@ -26,8 +27,12 @@ _SUFFIX: Final = ".json"
 #: The file that says why they wait.
 _WHY: Final = ".why"
 _LONGEST: Final = 4096
+#: Files that are open at once while they are written.
+_OPEN: Final = 100
 #: Statements that go to the ledger in one transaction.
 _BATCH: Final = 1000
+#: Bytes read at once.
+_PIECE: Final = 65536
 #: From so many files on, threads remove them.
 _FEW: Final = 8
 _THREADS: Final = 16
@@ -56,11 +61,12 @@ class Outbox:
         Raises:
             OSError: the outbox cannot be written; nobody may be told that they are kept.
         """
-        self.begin(contents)()
+        left = iter(contents)
+        while some := list(islice(left, _OPEN)):
+            self.begin(some)()
         if why:
-            place = self._folder / _WHY
             with contextlib.suppress(OSError):  # the statements are kept, and that is what counts
-                self._finish([(place, *self._write(place, why.encode("utf-8", "replace"), 0))])
+                write_private(self._folder / _WHY, why.encode("utf-8", "replace"))
 
     def begin(self, contents: Iterable[Content]) -> Callable[[], None]:
         """Write statements, and leave the waiting for the disk to whoever calls what is returned.
@@ -120,17 +126,7 @@ class Outbox:
         """
         count = 0
         damaged: list[str] = []
-        files = self._files()
-        for start in range(0, len(files), _BATCH):
-            taken: list[tuple[Path, Content]] = []
-            for path in files[start : start + _BATCH]:
-                try:
-                    taken.append((path, _read(path)))
-                except FileNotFoundError:
-                    continue  # another process was quicker
-                except (OSError, StatementError) as error:
-                    why = error.message if isinstance(error, StatementError) else str(error)
-                    damaged.append(f"{path}: {why}")
+        for taken in self._batches(damaged):
             if taken:
                 append([content for _, content in taken])
                 _remove([path for path, _ in taken])
@@ -138,6 +134,24 @@ class Outbox:
         if count:
             sync_folder(self._folder)
         return Flushed(count, tuple(damaged))
+
+    def _batches(self, damaged: list[str]) -> Iterator[list[tuple[Path, Content]]]:
+        """What waits, oldest first; of several batches one is read while another is handed over."""
+        files = self._files()
+
+        def read(start: int) -> list[tuple[Path, Content]]:
+            return list(_readable(files[start : start + _BATCH], damaged))
+
+        if len(files) <= _BATCH:
+            yield read(0)
+            return
+        from concurrent.futures import ThreadPoolExecutor
+
+        with ThreadPoolExecutor(1) as ahead:
+            coming = ahead.submit(read, 0)
+            for start in range(_BATCH, len(files) + _BATCH, _BATCH):
+                batch, coming = coming.result(), ahead.submit(read, start)
+                yield batch
 
     def _files(self) -> list[Path]:
         """What waits, oldest first."""
@@ -199,13 +213,37 @@ def _remove(paths: list[Path]) -> None:
             pass  # the first failure is raised here
 
 
+def _readable(paths: list[Path], damaged: list[str]) -> Iterator[tuple[Path, Content]]:
+    """The statements in files; which are none, or another than the name says, is noted."""
+    for path in paths:
+        try:
+            yield path, _read(path)
+        except FileNotFoundError:
+            continue  # another process was quicker
+        except (OSError, StatementError) as error:
+            why = error.message if isinstance(error, StatementError) else str(error)
+            damaged.append(f"{path}: {why}")
+
+
 def _read(path: Path) -> Content:
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-    with os.fdopen(os.open(path, flags), "rb") as file:
-        content = content_of(file.read(MAX_ENVELOPE + 1))
+    descriptor = os.open(path, flags)
+    try:
+        content = content_of(_whole(descriptor))
+    finally:
+        os.close(descriptor)
     if content.statement_id.hex() != path.stem:
         raise StatementError(
             "it holds another statement than its name says",
             hint="it was changed while it waited",
         )
     return content
+
+
+def _whole(descriptor: int) -> bytes:
+    """All that is in a file, up to what no envelope has; without a buffer, as there are many."""
+    parts, left = [], MAX_ENVELOPE + 1
+    while left and (part := os.read(descriptor, min(left, _PIECE))):
+        parts.append(part)
+        left -= len(part)
+    return b"".join(parts)

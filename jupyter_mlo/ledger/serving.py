@@ -30,7 +30,7 @@ _BATCH: Final = 2000
 #: Seconds between looks into the inbox: while something comes, and when nothing has for a while.
 _BUSY, _IDLE, _A_WHILE = 0.01, 0.05, 2.0
 #: Seconds before it tries again to reach PostgreSQL: at first, and at most.
-_RETRY, _RETRY_MOST = 0.25, 5.0
+_RETRY, _RETRY_MOST = 0.25, 2.0
 #: Seconds between lines about what came.
 _SAY_EVERY: Final = 60.0
 
