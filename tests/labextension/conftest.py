@@ -161,6 +161,8 @@ def running_lab(
     )
     (home / "etc" / "labconfig").mkdir()
     disabled = {**dict.fromkeys(_TOGETHER, not together), **dict.fromkeys(_NOT_HERE, True)}
+    # It may be installed where the tests run.
+    disabled["jupyter-mlo"] = front_end is None
     (home / "etc" / "labconfig" / "page_config.json").write_text(
         json.dumps({"disabledExtensions": disabled})
     )

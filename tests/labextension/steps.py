@@ -93,10 +93,10 @@ def who_is_here(page: Page) -> None:
     who.get_by_role("form", name="Sign in").or_(first).or_(out).wait_for()
     if out.is_visible():
         return
-    if "Ada Sample" in who.inner_text():
-        sign_in(page)
-    else:
+    if first.is_visible():
         enrol(page)
+    else:
+        sign_in(page)
     out.wait_for()
 
 
