@@ -51,13 +51,6 @@ def test_the_first_visit_enrols_and_takes_the_key_along(
     assert PASSPHRASE not in lab.log.read_text()
 
 
-#: By the command, wherever the focus is.
-_RUN = """at => {
-  window.jupyterapp.shell.currentWidget.content.activeCellIndex = at;
-  return window.jupyterapp.commands.execute('notebook:run-cell');
-}"""
-
-
 def test_a_login_in_a_cell_fills_in_the_prompt(lab: Lab, page: Page) -> None:
     write_notebook(
         lab.folder / "login.ipynb",
@@ -80,10 +73,11 @@ def test_a_login_in_a_cell_fills_in_the_prompt(lab: Lab, page: Page) -> None:
     expect(form.get_by_label("Passphrase")).to_be_focused()
     form.get_by_label("Passphrase").fill(PASSPHRASE)
     form.get_by_role("button", name="Sign in").click()
+    panel(page).get_by_role("button", name="Sign out").wait_for()
     expect(panel(page).get_by_label("Activity")).to_have_value("training")
     expect(panel(page).get_by_label("Model")).to_have_value("credit")
     # Of who is signed in a cell changes nothing by itself.
-    page.evaluate(_RUN, 2)
+    run(page, 2)
     panel(page).get_by_text("A cell asks you to work on: validation").wait_for()
     expect(panel(page).get_by_label("Activity")).to_have_value("training")
     panel(page).get_by_role("button", name="Do so").click()
