@@ -96,6 +96,8 @@ it('lists a hundred cells at first', async () => {
 it('shows the server’s reason where it cannot verify', async () => {
   const server = new Server();
   const { notebook } = await shown(server, []);
+  await act(() => notebook.verify());
+  await frame();
   expect(document.querySelector('.jp-mlo-verdict')).toBeTruthy();
   server.down = true;
   await act(() => notebook.verify());
