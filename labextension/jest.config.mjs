@@ -1,6 +1,7 @@
 // JupyterLab's packages are ES modules: swc makes them and our TypeScript readable for jest.
 export default {
   testEnvironment: 'jsdom',
+  testTimeout: 20_000,
   roots: ['<rootDir>/test'],
   testMatch: ['**/*.test.{ts,tsx}'],
   setupFiles: ['<rootDir>/test/setup.ts'],

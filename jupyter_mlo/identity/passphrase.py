@@ -79,10 +79,25 @@ def read_passphrase(
         passphrase = None
     if passphrase is None:
         passphrase = _typed_twice(ask, question, note) if confirm else ask.secret(question)
+    if confirm:
+        return new_passphrase(passphrase)
     passphrase = unicodedata.normalize("NFC", passphrase)
     if not passphrase:
         raise PassphraseUnavailable("the passphrase is empty", hint="type it, or press Ctrl-C")
-    if confirm and (wrong := _why_too_weak(passphrase)):
+    return passphrase
+
+
+def new_passphrase(typed: str) -> str:
+    """What somebody chose for a new key, in Unicode's composed form.
+
+    Raises:
+        PassphraseUnavailable: it is empty.
+        InvalidInput: it is too short.
+    """
+    passphrase = unicodedata.normalize("NFC", typed)
+    if not passphrase:
+        raise PassphraseUnavailable("the passphrase is empty", hint="type it, or press Ctrl-C")
+    if wrong := _why_too_weak(passphrase):
         raise InvalidInput(wrong, hint=_ADVICE)
     return passphrase
 

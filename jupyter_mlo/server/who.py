@@ -179,16 +179,15 @@ class Desk:
 
     def enrol(self, person: Person, form: Enrolling) -> Me:
         """Make an MLO, and sign in as it."""
-        refuse_assistant(person)
-        from jupyter_mlo.identity.passphrase import read_passphrase
+        from jupyter_mlo.identity.passphrase import new_passphrase
         from jupyter_mlo.verbs.enroll import enrol_with
 
-        asked = _Typed(form.passphrase.get_secret_value())
+        refuse_assistant(person)
         enrolled = enrol_with(
             self._context(),
             name=form.name,
             email=form.email,
-            passphrase=lambda: read_passphrase(fd=None, environ={}, ask=asked, confirm=True),
+            passphrase=lambda: new_passphrase(form.passphrase.get_secret_value()),
         )
         self._remember(person, enrolled.identity.mlo)
         self._begin(person, enrolled.identity, enrolled.key, timedelta(hours=8), None, None, None)

@@ -1,7 +1,9 @@
 import type { ISessionContext } from '@jupyterlab/apputils';
 import type { NotebookPanel } from '@jupyterlab/notebook';
 import type { IDisposable } from '@lumino/disposable';
+import { MessageLoop } from '@lumino/messaging';
 import { type ISignal, Signal } from '@lumino/signaling';
+import { Widget } from '@lumino/widgets';
 import type { Model } from './model';
 import type { NotebookModel } from './notebook';
 
@@ -87,7 +89,8 @@ export class OpenNotebook implements IDocument, IDisposable {
       content.activeCellIndex = at;
       content.deselectAll();
       void content.scrollToItem(at, 'smart').then(() => {
-        content.activate();
+        // At once: what is posted would take the focus again later.
+        MessageLoop.sendMessage(content, Widget.Msg.ActivateRequest);
         content.activeCell?.node.focus();
       });
     }

@@ -96,9 +96,13 @@ it('lists a hundred cells at first', async () => {
 it('shows the server’s reason where it cannot verify', async () => {
   const server = new Server();
   const { notebook } = await shown(server, []);
+  await act(() => notebook.verify());
+  await frame();
+  expect(document.querySelector('.jp-mlo-verdict')).toBeTruthy();
   server.down = true;
   await act(() => notebook.verify());
   await frame();
+  expect(document.querySelector('.jp-mlo-verdict')).toBeNull();
   expect(screen.getByRole('alert').textContent).toContain('does not answer');
 });
 

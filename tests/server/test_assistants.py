@@ -141,7 +141,10 @@ def test_an_agent_does_nothing_that_is_a_persons_own(start: Start) -> None:
         ("/jupyter-mlo/renew", {"passphrase": PASSPHRASE}),
         ("/jupyter-mlo/enroll", {"name": "Eve", "passphrase": PASSPHRASE}),
         (ROUTE, {"grant": content}),
-        ("/jupyter-mlo/notebook/seal", {"path": "a.ipynb", "meaning": "approved"}),
+        (
+            "/jupyter-mlo/notebook/seal",
+            {"path": "a.ipynb", "meaning": "approved", "shown": 64 * "0"},
+        ),
     ):
         answer = agent.ask("POST", path, json=body)
         assert (answer.status_code, answer.json()["reason"]) == (403, "refused"), path

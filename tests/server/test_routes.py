@@ -193,6 +193,14 @@ def test_a_wrong_passphrase_is_refused_and_then_slowed_down(server: Running) -> 
     assert ada.get("/jupyter-mlo/me")["session"] is None
 
 
+def test_a_passphrase_that_is_too_short_is_said_so(server: Running) -> None:
+    form = {"name": "Short Sample", "passphrase": "a"}
+    answer = server.user("ada").ask("POST", "/jupyter-mlo/enroll", json=form)
+    assert answer.status_code == 400
+    assert "three times" not in answer.text
+    assert "at least" in answer.json()["hint"]
+
+
 def test_users_are_not_told_who_else_is_known_here(server: Running) -> None:
     mlo = server.user("ada").enrol("Known Sample")
     server.user("ada").post("/jupyter-mlo/logout")

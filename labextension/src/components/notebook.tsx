@@ -40,7 +40,8 @@ function Opened(props: NotebookProps & { document: IDocument }): React.JSX.Eleme
   return (
     <>
       <div aria-live="polite" aria-busy={loading}>
-        {verdict ? (
+        {/* What was found before says nothing where it could not be found again. */}
+        {verdict && asking.state !== 'failed' ? (
           <Whole verdict={verdict} dirty={document.dirty} trans={trans} />
         ) : (
           loading && <p>{trans.__('Verifying …')}</p>

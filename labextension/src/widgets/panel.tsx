@@ -52,6 +52,7 @@ export class MloPanel extends SidePanel {
       // Once: sections keep the heights that people give them, whoever signs in or out.
       (this.content as AccordionPanel).setRelativeSizes([4, 4, 2]);
       notebooks.currentChanged.connect(() => {
+        view.filter = 'all'; // of another notebook it would hide cells that nobody looked for
         notebook.update();
         history.update();
       });

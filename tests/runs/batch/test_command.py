@@ -152,10 +152,10 @@ def test_ctrl_c_ends_what_runs_and_records_it(ada, folder, environ, holds, logge
     assert time.monotonic() - began < 15
     assert process.returncode == 130, err
     statuses = [each["status"] for each in json.loads(out)]
-    assert statuses[0] == "interrupted"
-    assert statuses[-1] == "not started"
-    assert "succeeded" not in statuses
-    report = holds("1.ipynb")
+    # Whichever kernel was ready first.
+    assert sorted(set(statuses)) == ["interrupted", "not started"]
+    assert statuses.count("interrupted") == 1
+    report = holds(f"{statuses.index('interrupted') + 1}.ipynb")
     assert report.cells[0].mlo == ada.mlo
     said = [run.predicate.mlo_outcome for run in logged(types.PROVENANCE)]
     assert said == ["interrupted"]
