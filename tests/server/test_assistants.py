@@ -136,15 +136,13 @@ def test_an_agent_does_nothing_that_is_a_persons_own(start: Start) -> None:
     content = grant(server)
     agent, told = admitted(owner, content)
     form = {"mlo": ada, "passphrase": PASSPHRASE}
+    sealing = {"path": "a.ipynb", "meaning": "approved", "shown": 64 * "0"}
     for path, body in (
         ("/jupyter-mlo/login", form),
         ("/jupyter-mlo/renew", {"passphrase": PASSPHRASE}),
         ("/jupyter-mlo/enroll", {"name": "Eve", "passphrase": PASSPHRASE}),
         (ROUTE, {"grant": content}),
-        (
-            "/jupyter-mlo/notebook/seal",
-            {"path": "a.ipynb", "meaning": "approved", "shown": 64 * "0"},
-        ),
+        ("/jupyter-mlo/notebook/seal", sealing),
     ):
         answer = agent.ask("POST", path, json=body)
         assert (answer.status_code, answer.json()["reason"]) == (403, "refused"), path
