@@ -214,16 +214,21 @@ def set_activity(
         signer = load_session(settings, now)
         if signer is None:
             raise SessionError("nobody is logged in here", hint=_LOG_IN)
-        chosen = activity or DEFAULT_ACTIVITY
-        permission = signer.permits(chosen, model)
-        if not permission:
-            raise InvalidInput(
-                f"this session does not cover that: {permission.reason}",
-                hint="choose what it covers, or have a wider grant made",
-            )
-        signer = signer.acting(chosen, model)
+        signer = turned_to(signer, activity, model)
         _write(settings, signer)
     return signer
+
+
+def turned_to(signer: Signer, activity: str | None, model: str | None) -> Signer:
+    """The session for another activity and model; raises :class:`InvalidInput` beyond its scope."""
+    chosen = activity or DEFAULT_ACTIVITY
+    permission = signer.permits(chosen, model)
+    if not permission:
+        raise InvalidInput(
+            f"this session does not cover that: {permission.reason}",
+            hint="choose what it covers, or have a wider grant made",
+        )
+    return signer.acting(chosen, model)
 
 
 def check_duration(duration: timedelta) -> None:

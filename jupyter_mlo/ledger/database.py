@@ -140,12 +140,7 @@ class SqliteDatabase:
             return None
         known = "alembic_version" in tables
         rows = self.query("SELECT version_num FROM alembic_version") if known else []
-        if len(rows) != 1:
-            raise LedgerUnreachable(
-                f"the ledger {self._path} is damaged: it does not say which schema it has",
-                hint=_RESTORE,
-            )
-        return str(rows[0][0])
+        return the_revision(rows, self._path, _RESTORE)
 
     def migrate(self) -> None:
         """Bring the schema to what this code knows, inside the open transaction."""
@@ -226,6 +221,15 @@ def _unreachable(error: Exception, path: Path) -> LedgerUnreachable:
         f"the ledger {path} cannot be used: {error}",
         hint="jupyter mlo ledger verify says what is wrong with it",
     )
+
+
+def the_revision(rows: Sequence[Row], ledger: object, hint: str) -> str:
+    """The schema that Alembic's one row names; raises :class:`LedgerUnreachable` without it."""
+    if len(rows) != 1:
+        raise LedgerUnreachable(
+            f"the ledger {ledger} is damaged: it does not say which schema it has", hint=hint
+        )
+    return str(rows[0][0])
 
 
 _ROOM = "make room on its disk; what waits in the outbox follows by itself"

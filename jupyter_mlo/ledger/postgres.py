@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from jupyter_mlo.errors import InvalidInput, LedgerError, MissingExtra
 from jupyter_mlo.ledger.address import Address
-from jupyter_mlo.ledger.database import LedgerUnreachable, Row
+from jupyter_mlo.ledger.database import LedgerUnreachable, Row, the_revision
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -134,12 +134,7 @@ class PostgresDatabase:
         if not known and not tables:
             return None
         rows = self.query("SELECT version_num FROM alembic_version") if known else []
-        if len(rows) != 1:
-            raise LedgerUnreachable(
-                f"the ledger {self.shown} is damaged: it does not say which schema it has",
-                hint=_RESTORE,
-            )
-        return str(rows[0][0])
+        return the_revision(rows, self.shown, _RESTORE)
 
     def migrate(self) -> None:
         """Bring the schema to what this code knows, inside the open transaction."""

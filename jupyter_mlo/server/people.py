@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_mlo.delegation.session_watch import SessionWatch
 from jupyter_mlo.delegation.sessions import (
-    DEFAULT_ACTIVITY,
     check_activity,
     check_model,
     end_session,
     keep_session,
     set_activity,
+    turned_to,
 )
-from jupyter_mlo.errors import InvalidInput, SessionError
+from jupyter_mlo.errors import SessionError
 from jupyter_mlo.statements.times import to_text
 
 if TYPE_CHECKING:
@@ -104,14 +104,7 @@ class Sessions:
             found = self.signer(person, now)
             if found is None:
                 raise SessionError("you are not signed in", hint=_LOG_IN)
-            chosen = activity or DEFAULT_ACTIVITY
-            permission = found.permits(chosen, model)
-            if not permission:
-                raise InvalidInput(
-                    f"this session does not cover that: {permission.reason}",
-                    hint="choose what it covers, or have a wider grant made",
-                )
-            found = found.acting(chosen, model)
+            found = turned_to(found, activity, model)
             self._own[person.username] = found
         return found
 

@@ -211,9 +211,9 @@ class SaveHook:
         if not signers:
             return SealedNotebook(dict(value), None, (), {}, 0, ())
         trust = self._trust.load_again()
-        pool = self._app.chains.pool(signers.values(), ())
         self._forget_what_ran(value, known)
         if known.sealed is not None and signer is not None and not early:
+            pool = self._app.chains.pool(signers.values(), ())
             found = reseal(
                 value,
                 known.sealed,

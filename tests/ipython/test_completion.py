@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from jupyter_mlo.identity.ids import new_mlo_id
 from jupyter_mlo.identity.keys import SigningKey
 from jupyter_mlo.identity.profiles import Profile
 from jupyter_mlo.identity.store import IdentityStore
@@ -15,13 +14,14 @@ from tests.ipython.conftest import Home
 from tests.ipython.frontend import FrontEnd, start_kernel, stop_kernel
 
 ADA = "mlo:7K3D-9QXA-2MFB"
+OTHER = "mlo:1ZN9-69RK-V55W"
 
 
 @pytest.fixture(scope="module")
 def frontend(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FrontEnd]:
     home = Home(tmp_path_factory.mktemp("home"))
     store = IdentityStore(home.settings)
-    for name, mlo in (("Ada", ADA), ("Ada Sample", new_mlo_id())):
+    for name, mlo in (("Ada", ADA), ("Ada Sample", OTHER)):
         store.create(
             Profile(name=name), "person", SigningKey.generate(), "a passphrase", b"{}", mlo=mlo
         )
