@@ -98,6 +98,11 @@ class Settings:
         return self.home / "leases"
 
     @property
+    def counted(self) -> Path:
+        """What was found in the ledger about each mandate, and how far it was read for that."""
+        return self.home / "counted"
+
+    @property
     def runner(self) -> Path:
         """The key of this home as a runner, to which mandates are made over."""
         return self.home / "runner"

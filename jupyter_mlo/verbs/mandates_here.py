@@ -93,9 +93,9 @@ def used_here(mandate: Mandate, context: Context) -> list[Spent] | None:
         return None
     try:
         with open_ledger(context.settings, create=False, patience=2) as ledger:
-            if ledger.origin != mandate.counted_in:
+            uses = spent_uses(context.settings, ledger, mandate)
+            if uses is None:
                 return None
-            uses = spent_uses(ledger, mandate)
             wanted = Filter(predicate_type=types.PROVENANCE, mlo=mandate.mlo)
             ended: dict[str, str] = {}
             for entry in ledger.entries(wanted):
