@@ -98,6 +98,11 @@ class Settings:
         return self.home / "leases"
 
     @property
+    def labels(self) -> Path:
+        """Which entries of the ledger are of which predicate, and how far it was read for that."""
+        return self.home / "ledger-labels.json"
+
+    @property
     def counted(self) -> Path:
         """What was found in the ledger about each mandate, and how far it was read for that."""
         return self.home / "counted"

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from jupyter_mlo.config import Settings
-from jupyter_mlo.delegation.mandate_store import MandateStore
+from jupyter_mlo.delegation.mandate_store import MandateStore, naming
 from jupyter_mlo.delegation.mandates import Mandate
 from jupyter_mlo.delegation.revocation import Revocations
 from jupyter_mlo.delegation.trust import TrustStore
@@ -24,6 +24,7 @@ from jupyter_mlo.ledger.erasures import erasures_in
 from jupyter_mlo.ledger.publish import append_now
 from jupyter_mlo.ledger.since_mandate import Since, counts_here, read_since
 from jupyter_mlo.ledger.store import Filter, Ledger, open_ledger
+from jupyter_mlo.ledger.view import LedgerView
 from jupyter_mlo.statements.envelope import Envelope
 from jupyter_mlo.statements.predicates import types
 from jupyter_mlo.statements.statement import read_statement
@@ -38,6 +39,8 @@ class Known:
     """What the ledger says that bears on a mandate."""
 
     revocations: Sequence[Envelope] = ()
+    #: Whose keys are whose; empty where no revocation is about the mandate.
+    enrolments: Sequence[Envelope] = ()
     #: In ledger order; empty where the mandate permits any number.
     uses: tuple[Use, ...] = ()
     checkpoint: Mapping[str, Any] | None = None
@@ -74,28 +77,35 @@ def ask_ledger(settings: Settings, mandate: Mandate) -> Known:
     revocations counts all the same, and of uses nothing.
     """
     revocations: list[Envelope] = []
+    enrolments: list[Envelope] = []
     try:
         with open_ledger(settings, create=False, patience=_PATIENCE) as ledger:
             for entry in ledger.entries(Filter(predicate_type=types.REVOCATION)):
                 with contextlib.suppress(StatementError):  # it is read again, and said, below
                     revocations.append(entry.envelope)
             since = _since(settings, ledger, mandate)
-            if since is None:
-                return Known(revocations, (), ledger.quoted(), ledger.origin)
-            revocations += since.revocations
-            _check(settings, ledger, since)
-            return Known(revocations, since.uses, ledger.quoted(), ledger.origin)
+            revocations += since.revocations if since is not None else ()
+            if naming(mandate, revocations):
+                # Rarely, and then all that stands there: who may revoke hangs on it.
+                view = LedgerView(ledger, kept=settings.labels)
+                enrolments += view.binding(types.ENROLMENT)
+            if since is not None:
+                _check(settings, ledger, since)
+            uses = since.uses if since is not None else ()
+            return Known(revocations, enrolments, uses, ledger.quoted(), ledger.origin)
     except NotFound:
         return Known()
     except MloError as error:
         note = f"the ledger cannot be asked about the mandate: {error.message}"
-        return Known(revocations, note=note)
+        return Known(revocations, enrolments, note=note)
 
 
 def revocations_known(settings: Settings, mandate: Mandate, known: Known) -> Revocations:
     """Revocations that this home or its ledger has."""
     trust = TrustStore(settings).load()
-    return MandateStore(settings).revocations_for(mandate, trust, known.revocations)
+    return MandateStore(settings).revocations_for(
+        mandate, trust, known.revocations, known.enrolments
+    )
 
 
 def mandate_standing(settings: Settings, mandate: Mandate, now: datetime) -> Standing:

@@ -123,11 +123,11 @@ class LedgerAtHand:
     clock: Clock
     #: Where it is kept which entries are of which predicate.
     kept: Path
+    #: The folder of what was found about each mandate.
+    counted: Path
     problems: list[str] = field(default_factory=list)
     #: Whether somebody who is known here answers for a seal: anybody may append one.
     counts: Callable[[Envelope], bool] = lambda envelope: True
-    #: What is kept of each mandate, in a folder.
-    counted: Path | None = None
     _places: dict[str, Logged | None] = field(default_factory=dict)
     #: By the mandate's ID.
     _uses: dict[str, list[Use] | None] = field(default_factory=dict)
@@ -294,10 +294,8 @@ def _ledger(settings: Settings, trust: Trust, problems: list[str]) -> LedgerAtHa
     try:
         if rolled_back := ledger.rolled_back():
             problems.append(rolled_back)
-        clock, kept = clock_of(trust, ledger.verifier), settings.home / "ledger-labels.json"
-        return LedgerAtHand(
-            ledger, ledger.quoted(), clock, kept, problems, counted=settings.counted
-        )
+        clock, kept = clock_of(trust, ledger.verifier), (settings.labels, settings.counted)
+        return LedgerAtHand(ledger, ledger.quoted(), clock, *kept, problems)
     except (MloError, OSError) as error:
         problems.append(f"the ledger could not be asked: {getattr(error, 'message', error)}")
         ledger.close()

@@ -256,7 +256,7 @@ def test_offline_runs_need_uses_that_were_leased(
     away(settings)
     run("job.ipynb", "1.ipynb")
     run("job.ipynb", "2.ipynb")
-    with pytest.raises(Refused, match=r"the ledger that counts them cannot be asked.*\(uses\)"):
+    with pytest.raises(Refused, match=r"the ledger that counts them cannot be reached.*\(uses\)"):
         run("job.ipynb", "3.ipynb")
     settings.ledger.unlink()
     settings.ledger.with_name("away").rename(settings.ledger)
