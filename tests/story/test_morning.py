@@ -200,7 +200,7 @@ def test_a_morning(team: Team, dask: Dask, tmp_path: Path) -> None:
             row = (ada.mlo, sweep_id, "training", f"sweep-{n}.ipynb", "succeeded")
             expected.append(row)
     trained = ended(batch).json
-    assert [each["status"] for each in trained] == ["succeeded"] * 6
+    assert [each["status"] for each in trained] == ["succeeded"] * 6, trained
     lost = [each for one in trained for each in one["attempts"] if each["outcome"] != "succeeded"]
     assert lost
     assert {each["reason"] for each in lost} == {"the worker was lost"}

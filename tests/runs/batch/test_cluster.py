@@ -142,3 +142,32 @@ def test_a_scheduler_that_is_not_there_is_said(ada, batch, folder):
     with pytest.raises(NotFound, match="no Dask scheduler answers"):
         batch([Job(1, "in.ipynb", "out.ipynb", {})], place=Cluster("tcp://127.0.0.1:9", patience=1))
     assert not (folder / "out.ipynb").exists()
+
+
+def test_a_lost_worker_that_is_still_listed_is_given_nothing(dask, monkeypatch):
+    """A scheduler may list it for a while, and with nothing to do it would come first."""
+    import asyncio
+
+    dask.worker("one")
+    dask.worker("two")
+    dask.registered(2)
+
+    async def chosen() -> list[str | None]:
+        async with Cluster(dask.address) as cluster:
+            first = await cluster.idlest()
+            assert first is not None
+            cluster.open[first] += 1
+            other = await cluster.idlest()
+            assert other is not None
+            found = [first, other]
+            cluster.lost(other, "it was killed")
+            found.append(await cluster.idlest())
+            cluster.lost(first, "it was killed, too")
+            found.append(await cluster.idlest())
+            monkeypatch.setattr("jupyter_mlo.runs.batch.cluster._AVOIDED", 0)
+            found.append(await cluster.idlest())
+            return found
+
+    one, two, *later = asyncio.run(chosen())
+    assert one != two
+    assert later == [one, None, two]
