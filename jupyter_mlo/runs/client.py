@@ -14,6 +14,8 @@ from typing import Any
 from nbclient.util import run_hook, run_sync
 from papermill.clientwrap import PapermillNotebookClient
 
+from jupyter_mlo.identity.safe_text import terminal_safe
+from jupyter_mlo.runs.messages import UNREADABLE, flaw
 from jupyter_mlo.runs.run import NotebookRun
 from jupyter_mlo.runs.surroundings import Kernel
 from jupyter_mlo.runs.withheld import kernel_environment
@@ -46,6 +48,7 @@ class WatchedClient(PapermillNotebookClient):  # type: ignore[misc]
         self._env = env
         #: Nothing that arrives from now on is part of the notebook.
         self._closed = False
+        self._has_left_out = False
         self._theirs: Any = options.get("on_cell_execute")
         self.on_cell_execute = self._before_execution
 
@@ -64,9 +67,31 @@ class WatchedClient(PapermillNotebookClient):  # type: ignore[misc]
     def process_message(self, msg: dict[str, Any], cell: Any, cell_index: int) -> Any:
         if self._closed:
             return None
+        if (why := flaw(msg)) is not None:
+            self._left_out(why)
+            return None
         output = super().process_message(msg, cell, cell_index)
         self.nb_man.save_if_due()
         return output
+
+    async def _async_poll_output_msg(
+        self, parent_msg_id: str, cell: dict[str, Any], cell_index: int
+    ) -> None:
+        while True:
+            try:
+                await super()._async_poll_output_msg(parent_msg_id, cell, cell_index)
+                return
+            except UNREADABLE as error:
+                self._left_out(f"it cannot be taken ({type(error).__name__})")
+
+    def _left_out(self, why: str) -> None:
+        """Say so once: a cell may publish such messages without end."""
+        if not self._has_left_out:
+            self._has_left_out = True
+            self._run.complain(
+                "A message of the kernel is left out, as it is none of Jupyter's protocol: "
+                f"{terminal_safe(why, limit=200)}"
+            )
 
     def _tell_kernel(self, environ: Mapping[str, str]) -> None:
         spec = self.km.kernel_spec

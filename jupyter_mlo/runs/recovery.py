@@ -220,7 +220,10 @@ def _first_line(source: object) -> list[str]:
 
 
 def write(recovered: Recovered, target: Path) -> None:
-    """Write the notebook, whole or not at all; raises :class:`NotebookError`."""
+    """Write the notebook, whole or not at all; raises :class:`NotebookError`.
+
+    Folders on the way are made, as the run itself would have made them.
+    """
     try:
         # All of it first: what cannot be written shows here.
         chunks = list(notebook_chunks(recovered.notebook))
@@ -228,5 +231,12 @@ def write(recovered: Recovered, target: Path) -> None:
         raise NotebookError(
             f"the journal's notebook cannot be written: {error}",
             hint="something else has written to the journal; run the notebook again",
+        ) from None
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise NotebookError(
+            f"{target} cannot be written: {error.strerror or error}",
+            hint="name another file with --to",
         ) from None
     write_atomically(target, chunks)

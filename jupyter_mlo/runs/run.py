@@ -89,6 +89,8 @@ class NotebookRun:
         #: Enrolments and delegations down to the run's own; empty where nobody acts.
         self.leaf: tuple[Envelope, ...] = ()
         self.journal: Journal | None = None
+        #: Whether code of a cell was sent: what is on disk is not to be thrown away then.
+        self.has_begun = False
         self._kernel_name = kernel_name
         self._kernel_id = "unknown"
         # Its own list: papermill inserts cells when one has failed.
@@ -240,6 +242,7 @@ class NotebookRun:
 
     def cell_begins(self, position: int) -> None:
         """The code of a cell is about to be sent."""
+        self.has_begun = True
         self.stamps.begin(position, self.now())
 
     def outputs_updated(self, position: int, outputs: list[int]) -> None:

@@ -21,7 +21,7 @@ from jupyter_mlo.errors import MloError, Refused
 from jupyter_mlo.lifecycle.provenance import BATCH_BUILDER, RunOutcome
 from jupyter_mlo.runs import journal
 from jupyter_mlo.runs.batch import prepare
-from jupyter_mlo.runs.batch.cells import Cells, Limits, TimedOut, clear, complete
+from jupyter_mlo.runs.batch.cells import MALFORMED, Cells, Limits, TimedOut, clear, complete
 from jupyter_mlo.runs.batch.failed_cell import FailedCell, has_failed, mark_failed_cell
 from jupyter_mlo.runs.batch.jobs import Job
 from jupyter_mlo.runs.batch.kernels import KernelFault, Kernels, RunningKernel, Specs
@@ -227,6 +227,12 @@ class Attempt:
             if isinstance(error, TimedOut):
                 await kernel.interrupt()
             return error
+        except Exception as error:  # whatever a kernel has made of it: the run has an end on record
+            return KernelFault(
+                f"what the kernel said could not be taken: {error!r:.200}",
+                hint="see what the cells do to their kernel",
+                kind=MALFORMED,
+            )
         return None
 
     def check_again(self) -> None:
@@ -262,13 +268,14 @@ class Attempt:
             run.key.remove()
         if run.journal is not None:
             run.journal.close()
-        if self.ending is None or self.ending.unwritten is None:  # nothing ran
-            journal.remove(run.folder)
-        else:
+        if run.has_begun if self.ending is None else self.ending.unwritten is not None:
+            why = self.ending.unwritten if self.ending else "its end went wrong"
             self._say(
-                f"The notebook could not be written ({self.ending.unwritten}); "
+                f"The notebook could not be written ({why}); "
                 f"get it back with: jupyter mlo recover {run.run_id}"
             )
+        else:
+            journal.remove(run.folder)
 
 
 class _Told:
@@ -283,6 +290,9 @@ class _Told:
     def cell_done(self, cell: Any, position: int) -> None:
         self._run.cell_done(cell, position)
         self._progress(position + 1, len(self._run.nb["cells"]))
+
+    def remark(self, text: str) -> None:
+        self._run.complain(text)
 
 
 def ready(job: Job, around: Surrounding) -> tuple[Any, str, Request]:

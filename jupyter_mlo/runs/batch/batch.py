@@ -184,6 +184,9 @@ class Batch:
             result.remark(str(error))
         except OSError as error:
             result.status, result.reason = "failed", str(error)
+        except Exception as error:  # a fault of ours: the other runs go on
+            result.status, result.reason = "failed", f"its end went wrong: {error!r:.200}"
+            result.remark(result.reason)
         finally:
             result.seconds = time.monotonic() - began
             if not result.good:

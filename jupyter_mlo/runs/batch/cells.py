@@ -14,13 +14,17 @@ from datetime import UTC, datetime
 from typing import Any, Final, Protocol
 
 from jupyter_mlo.errors import MloError
+from jupyter_mlo.identity.safe_text import terminal_safe
 from jupyter_mlo.runs.batch.kernels import KernelFault, RunningKernel
 from jupyter_mlo.runs.batch.outputs import Outputs
+from jupyter_mlo.runs.messages import UNREADABLE, answers, flaw, is_answer
 
 _SKIPPED: Final = "skip-execution"
 _MAY_FAIL: Final = "raises-exception"
 #: Seconds without output after a reply, before what is missing counts as lost (nbclient's).
 _SILENCE: Final = 4.0
+#: Of a :class:`KernelFault`: what it said cannot be taken.
+MALFORMED: Final = "the kernel answered what is none of Jupyter's protocol"
 #: Seconds between two looks whether the kernel lives.
 _LOOK: Final = 0.5
 
@@ -40,6 +44,9 @@ class Watcher(Protocol):
 
     def cell_done(self, cell: Any, position: int) -> None:
         """A cell has ended, executed or not."""
+
+    def remark(self, text: str) -> None:
+        """What is to be known of the run besides."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +90,12 @@ def complete(nb: Any, now: datetime) -> None:
             cell["metadata"]["papermill"]["status"] = "completed"
 
 
+def is_executed(cell: Any) -> bool:
+    """Whether the code of a prepared cell is sent to a kernel when its turn comes."""
+    skipped = _SKIPPED in cell["metadata"].get("tags", [])
+    return cell["cell_type"] == "code" and bool(cell["source"].strip()) and not skipped
+
+
 def _utc_now() -> datetime:
     return datetime.now(UTC)
 
@@ -105,6 +118,8 @@ class Cells:
         self._now = now
         #: Messages that the kernel has published.
         self._heard = 0
+        #: Position of the cell of which it was last said that a message is left out.
+        self._said_of: int | None = None
         self._outputs = Outputs(nb["cells"], kernel.client, watcher.outputs_updated)
 
     async def execute(self) -> None:
@@ -150,10 +165,9 @@ class Cells:
 
     async def _execute(self, cell: Any, position: int) -> bool:
         """Execute one cell; False where it has failed and must not."""
-        tags = cell["metadata"].get("tags", [])
-        if cell["cell_type"] != "code" or not cell["source"].strip() or _SKIPPED in tags:
+        if not is_executed(cell):
             return True
-        may_fail = _MAY_FAIL in tags
+        may_fail = _MAY_FAIL in cell["metadata"].get("tags", [])
         timing: dict[str, Any] = {}
         cell["metadata"]["execution"] = timing
         client = self._kernel.client
@@ -212,9 +226,16 @@ class Cells:
     async def _published(self, request: str, position: int, timing: dict[str, Any]) -> None:
         channel = self._kernel.client.iopub_channel
         while True:
-            message = await channel.get_msg(timeout=None)
+            try:
+                message = await channel.get_msg(timeout=None)
+            except UNREADABLE as error:
+                self._left_out(position, f"it cannot be read ({type(error).__name__})")
+                continue
             self._heard += 1
-            if message["parent_header"].get("msg_id") != request:
+            if not answers(message, request):
+                continue
+            if (why := flaw(message)) is not None:
+                self._left_out(position, why)
                 continue
             kind = message["msg_type"]
             if kind == "status":
@@ -223,15 +244,36 @@ class Cells:
                     timing[f"iopub.status.{state}"] = _stamp(message)
             elif kind == "execute_input":
                 timing["iopub.execute_input"] = _stamp(message)
-            self._outputs.take(message, position)
+            try:
+                self._outputs.take(message, position)
+            except Exception as error:  # an output widget's
+                self._left_out(position, f"{kind}: {type(error).__name__}")
             if kind == "status" and message["content"]["execution_state"] == "idle":
                 return
+
+    def _left_out(self, position: int, why: str) -> None:
+        """Say so, once a cell: it may publish such messages without end."""
+        if position != self._said_of:
+            self._said_of = position
+            self._watcher.remark(
+                f"cell {position + 1}: a message of its kernel is left out, as it is none of "
+                f"Jupyter's protocol: {terminal_safe(why, limit=200)}"
+            )
 
     async def _reply(self, request: str) -> Any:
         channel = self._kernel.client.shell_channel
         while True:
-            message = await channel.get_msg(timeout=None)
-            if message["parent_header"].get("msg_id") == request:
+            try:
+                message = await channel.get_msg(timeout=None)
+            except UNREADABLE:
+                continue
+            if answers(message, request):
+                if not is_answer(message):
+                    raise KernelFault(
+                        "the kernel's answer to a cell is none of Jupyter's protocol",
+                        hint="see what the cell does to its kernel",
+                        kind=MALFORMED,
+                    )
                 return message
 
     async def _dies(self) -> None:

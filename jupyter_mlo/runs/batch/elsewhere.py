@@ -276,7 +276,7 @@ class _Worker:
                 complain=done.remarks.append,
             )
             around.start(kernel.described(opened.environ), lambda: None)
-            await Cells(work.notebook, kernel, _Noted(done.events), work.limits).execute()
+            await Cells(work.notebook, kernel, _Noted(done), work.limits).execute()
             await asyncio.to_thread(around.wait)
             done.environment, done.data = around.environment, around.data
         except MloError as error:
@@ -317,8 +317,9 @@ _made: list[_Worker] = []
 class _Noted:
     """Notes what happens, and when."""
 
-    def __init__(self, events: list[Event]) -> None:
-        self._events = events
+    def __init__(self, done: Done) -> None:
+        self._events = done.events
+        self.remark = done.remarks.append
 
     def cell_begins(self, position: int) -> None:
         self._events.append(("begins", position, datetime.now(UTC), ()))

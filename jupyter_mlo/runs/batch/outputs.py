@@ -10,6 +10,8 @@ import base64
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from jupyter_mlo.runs.messages import OUTPUT_MEMBERS
+
 #: Position of a cell, and which of its outputs were replaced.
 Updated = Callable[[int, list[int]], None]
 _DISPLAYED: Final = frozenset({"execute_result", "display_data", "update_display_data"})
@@ -45,7 +47,11 @@ class Outputs:
         self._clear_next = False
 
     def take(self, message: Mapping[str, Any], position: int) -> None:
-        """A message of the running cell's request."""
+        """A message of the running cell's request, in which there is no flaw.
+
+        Raises:
+            Exception: an output widget takes it otherwise than it is; the cell stays as it was.
+        """
         kind, content = message["msg_type"], message["content"]
         cell = self._cells[position]
         display = (content.get("transient") or {}).get("display_id")
@@ -55,7 +61,7 @@ class Outputs:
             cell["execution_count"] = content["execution_count"]
         if kind == "clear_output":
             self._clear(cell["outputs"], message, position)
-        elif kind.startswith("comm"):
+        elif kind in ("comm_open", "comm_msg"):
             self._comm(message)
         elif kind not in _QUIET:
             self._add(cell["outputs"], message, display, position)
@@ -159,12 +165,7 @@ class Outputs:
 
 def _output(kind: str, content: Mapping[str, Any]) -> dict[str, Any] | None:
     """The output of a message; None where it is none."""
-    members = {
-        "execute_result": ("metadata", "data", "execution_count"),
-        "display_data": ("metadata", "data"),
-        "stream": ("name", "text"),
-        "error": ("ename", "evalue", "traceback"),
-    }.get(kind)
+    members = OUTPUT_MEMBERS.get(kind)
     if members is None:
         return None
     return {"output_type": kind, **{name: content[name] for name in members}}
