@@ -13,15 +13,15 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any, ClassVar, Final
 
-from jupyter_mlo.errors import MloError, NotFound, Refused
+from jupyter_mlo.errors import MloError, NotFound
 from jupyter_mlo.identity.keys import PublicKey
 from jupyter_mlo.identity.private_files import write_private
 from jupyter_mlo.lifecycle.provenance import Environment
-from jupyter_mlo.notebook.layout import MEMBER
 from jupyter_mlo.runs.batch import elsewhere
 from jupyter_mlo.runs.batch.attempt import Attempt, Surrounding
+from jupyter_mlo.runs.batch.brought_back import BroughtBack, judge
 from jupyter_mlo.runs.batch.cells import TimedOut
-from jupyter_mlo.runs.batch.elsewhere import Done, Opening, Work
+from jupyter_mlo.runs.batch.elsewhere import Opening, Work
 from jupyter_mlo.runs.batch.jobs import Job
 from jupyter_mlo.runs.batch.kernels import KernelFault
 from jupyter_mlo.runs.names import name_here
@@ -82,10 +82,16 @@ class Cluster:
             await self.client.close()
 
     async def workers(self) -> list[str]:
-        """Addresses of those that are there, or were half a second ago."""
+        """Addresses of those that are there, or were half a second ago.
+
+        Raises:
+            TimeoutError, OSError: the scheduler says nothing any more.
+        """
         async with self._asking:
             if time.monotonic() >= self._stale:
-                self._workers = list((await self.client.scheduler.identity())["workers"])
+                async with asyncio.timeout(self._patience):
+                    there = await self.client.scheduler.identity()
+                self._workers = list(there["workers"])
                 self._stale = time.monotonic() + (_LOOK if self._workers else 0)
             return self._workers
 
@@ -140,14 +146,18 @@ class AttemptElsewhere(Attempt):
         run, cluster = self.run, self._cluster
         assert run is not None
         until = time.monotonic() + self._around.start_timeout
-        while (idlest := await cluster.idlest()) is None:
-            if time.monotonic() > until:
-                raise _lost("the cluster has no workers")
-            await asyncio.sleep(_LOOK)
+        try:
+            while (idlest := await cluster.idlest()) is None:
+                if time.monotonic() > until:
+                    raise _lost("the cluster has no workers")
+                await asyncio.sleep(_LOOK)
+        except (OSError, TimeoutError) as error:
+            raise _lost(f"the scheduler of the cluster says nothing: {error!r:.200}") from None
         self._worker = idlest
         cluster.open[self._worker] += 1
         try:
-            public = PublicKey.from_der(bytes(await self._ask(elsewhere.make_key, run.run_id)))
+            made = await self._ask(elsewhere.make_key, run.run_id, until - time.monotonic())
+            public = PublicKey.from_der(bytes(made))
         except (TypeError, ValueError) as error:
             raise cluster.lost(
                 self._worker, f"the worker {self._worker} made no key: {error!r:.200}"
@@ -162,15 +172,21 @@ class AttemptElsewhere(Attempt):
             name=name_here(run.settings, run.acting.signer.mlo) if run.acting.signer else None,
         )
         self._waits = True
-        await self._ask(elsewhere.open_ahead, self._opening)
+        await self._ask(elsewhere.open_ahead, self._opening, until - time.monotonic())
 
-    async def _ask(self, what: Callable[..., Any], about: Any) -> Any:
-        """Have the worker call ``what``; raises :class:`KernelFault` where it cannot."""
+    async def _ask(self, what: Callable[..., Any], about: Any, within: float | None = None) -> Any:
+        """Have the worker call ``what``; raises :class:`KernelFault` where it cannot.
+
+        Args:
+            within: seconds that it has, :data:`_PATIENCE` by default: it may be frozen.
+        """
         client = self._cluster.client
         try:
-            answers = await client.run(what, about, workers=[self._worker])
+            async with asyncio.timeout(_PATIENCE if within is None else max(within, 0.1)):
+                answers = await client.run(what, about, workers=[self._worker])
             return answers[self._worker]
         except Exception as error:  # whatever has become of the worker
+            self._waits = False
             raise self._cluster.lost(
                 self._worker, f"the worker {self._worker} was lost: {error!r:.200}"
             ) from None
@@ -184,6 +200,7 @@ class AttemptElsewhere(Attempt):
             limits=self._around.limits,
         )
         self._waits = False
+        begun = utc_now()
         future = self._cluster.client.submit(
             elsewhere.execute,
             work,
@@ -196,54 +213,76 @@ class AttemptElsewhere(Attempt):
         stopped: asyncio.CancelledError | None = None
         try:
             try:
-                done = await self._result(future)
+                done = await self._result(future, run.run_id)
             except asyncio.CancelledError as error:
                 stopped = error
-                await self._cluster.client.run(elsewhere.stop, run.run_id, workers=[self._worker])
-                done = await asyncio.wait_for(self._result(future), _PATIENCE)
+                async with asyncio.timeout(_PATIENCE):
+                    await self._ask(elsewhere.stop, run.run_id)
+                    done = await self._result(future, run.run_id)
         except MloError as error:
-            return error
+            return stopped or error
         except Exception as error:  # Dask's, of many kinds
             why = f"the worker {self._worker} was lost: {error!r:.200}"
             return stopped or self._cluster.lost(self._worker, why)
         finally:
             future.release()
         try:
-            return self._taken(run, done) or stopped
-        except (AttributeError, LookupError, TypeError, ValueError):
-            return _not_ours()
+            return self._taken(run, judge(run.nb, done, begun, utc_now())) or stopped
         except MloError as error:
             return error
 
-    async def _result(self, future: Any) -> Done:
+    async def _result(self, future: Any, run_id: str) -> object:
+        """What the worker returns, whatever it is.
+
+        Raises:
+            KernelFault: it is gone; or it has had all the time that the run was given, and says
+                nothing any more, or that the run still goes on.
+        """
+        limit = self._around.limits.run
+        look = None if limit is None else time.monotonic() + limit + _PATIENCE
         waiting = asyncio.ensure_future(future.result())
         try:
             while True:
                 finished, _ = await asyncio.wait({waiting}, timeout=_LOOK)
                 if finished:
-                    return waiting.result()  # type: ignore[no-any-return]
+                    return waiting.result()
                 if self._worker not in await self._cluster.workers():
                     why = f"the worker {self._worker} is gone"
                     raise self._cluster.lost(self._worker, why)
+                if limit is not None and look is not None and time.monotonic() > look:
+                    look = time.monotonic() + await self._left(run_id, limit)
         finally:
             waiting.cancel()
 
-    def _taken(self, run: NotebookRun, done: Done) -> BaseException | None:
+    async def _left(self, run_id: str, limit: float) -> float:
+        """Seconds until the worker is to be asked again, as it may have had other work before.
+
+        Raises:
+            KernelFault: it says nothing, or has had all its time.
+        """
+        taken = await self._ask(elsewhere.seconds_of, run_id)
+        if taken is None:
+            return _PATIENCE
+        left: float = limit + self._around.start_timeout + _PATIENCE - float(taken)
+        if not left > 0:
+            why = f"the worker {self._worker} does not end a run whose time is over"
+            raise self._cluster.lost(self._worker, why)
+        return max(1.0, min(left, _PATIENCE))
+
+    def _taken(self, run: NotebookRun, back: BroughtBack) -> BaseException | None:
         """Make of what came back what would have been made here."""
-        _same_code(run.nb, done.notebook)
-        for ours, theirs in zip(run.nb["cells"], done.notebook["cells"], strict=True):
-            theirs["metadata"].pop(MEMBER, None)
-            ours.update(theirs)
-        run.nb["metadata"] = {**done.notebook["metadata"], MEMBER: run.nb["metadata"][MEMBER]}
-        environment = done.environment or Environment(
+        for ours, theirs in zip(run.nb["cells"], back.cells, strict=True):
+            ours.update(theirs or {})
+        run.nb["metadata"].update(back.metadata)
+        environment = back.environment or Environment(
             self._kernel_name, unknown="the worker did not say"
         )
-        run.ran_elsewhere(done.kernel_id, environment, done.data)
-        write_private(run.folder / STATEMENTS, done.said)
-        for remark in done.remarks:
+        run.ran_elsewhere(back.kernel_id, environment, back.data)
+        write_private(run.folder / STATEMENTS, back.said)
+        for remark in back.remarks:
             self._say(remark)
         total = len(run.nb["cells"])
-        for what, position, when, outputs in done.events:
+        for what, position, when, outputs in back.events:
             run.now = lambda when=when: when  # type: ignore[misc]
             if what == "begins":
                 run.cell_begins(position)
@@ -253,7 +292,7 @@ class AttemptElsewhere(Attempt):
                 run.cell_done(run.nb["cells"][position], position)
                 self._progress(position + 1, total)
         run.now = utc_now
-        match done.fault:
+        match back.fault:
             case None:
                 return None
             case ("timeout", message, hint, _):
@@ -261,7 +300,7 @@ class AttemptElsewhere(Attempt):
             case ("stopped", *_):
                 return asyncio.CancelledError()
             case (_, message, hint, kind):
-                return KernelFault(message, hint=hint, kind=kind)
+                return KernelFault(message, hint=hint, kind=kind or "the kernel did not start")
 
     async def end(self, *, hastily: bool = False) -> None:
         """See :class:`Attempt`."""
@@ -271,22 +310,6 @@ class AttemptElsewhere(Attempt):
             with contextlib.suppress(MloError):
                 await self._ask(elsewhere.stop, self.run.run_id)
         await super().end(hastily=hastily)
-
-
-def _same_code(sent: Any, back: Any) -> None:
-    """What a worker gives back is the notebook that it was given, with outputs."""
-    parts = ("cell_type", "source", "id")
-    if [[cell.get(part) for part in parts] for cell in sent["cells"]] != [
-        [cell.get(part) for part in parts] for cell in back["cells"]
-    ]:
-        raise _not_ours()
-
-
-def _not_ours() -> Refused:
-    return Refused(
-        "a worker gave back another notebook than it was given",
-        hint="nothing of it is kept; see who runs the workers of this cluster",
-    )
 
 
 def _lost(message: str) -> KernelFault:

@@ -18,6 +18,7 @@ import itertools
 import os
 import tempfile
 import threading
+import time
 from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -124,6 +125,12 @@ def stop(run_id: str) -> None:
     worker.loop.call_soon_threadsafe(worker.stop, run_id)
 
 
+def seconds_of(run_id: str) -> float | None:
+    """For how long this process has been executing a run; None where it is not, or not yet."""
+    began = _Worker.here().began.get(run_id)
+    return None if began is None else time.monotonic() - began
+
+
 class _Open:
     """The kernel of a run, with its key and the lock by which it sees that its run goes on."""
 
@@ -183,6 +190,8 @@ class _Worker:
         self._ahead: dict[str, asyncio.Task[_Open]] = {}
         self._leases: dict[str, asyncio.TimerHandle] = {}
         self._running: dict[str, asyncio.Task[Done]] = {}
+        #: Run → when it began, by the monotonic clock.
+        self.began: dict[str, float] = {}
         self._ending: set[asyncio.Task[None]] = set()
         started = threading.Event()
         threading.Thread(target=self._run, args=(started,), name="mlo-worker", daemon=True).start()
@@ -233,6 +242,7 @@ class _Worker:
         """See :func:`execute`."""
         done = Done(work.notebook)
         run_id = work.opening.run_id
+        self.began[run_id] = time.monotonic()
         opened = self._taken(run_id) or self.loop.create_task(self._open(work.opening))
         task = self._running[run_id] = asyncio.ensure_future(self._execute(work, opened, done))
         try:
@@ -241,7 +251,7 @@ class _Worker:
             done.fault = ("stopped", "", "", "")
             return done
         finally:
-            del self._running[run_id]
+            del self._running[run_id], self.began[run_id]
             _keys.pop(run_id, None)
             while len(self._ending) > _ENDING:
                 await asyncio.wait(self._ending, return_when=asyncio.FIRST_COMPLETED)

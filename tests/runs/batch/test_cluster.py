@@ -12,8 +12,9 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from jupyter_mlo.errors import NotFound, Refused
+from jupyter_mlo.errors import NotFound
 from jupyter_mlo.runs.batch.batch import Manner
+from jupyter_mlo.runs.batch.cells import Limits
 from jupyter_mlo.runs.batch.jobs import Job
 from jupyter_mlo.statements.predicates import types
 from tests.dask_cluster import Dask
@@ -21,7 +22,7 @@ from tests.runs.batch.conftest import Seen
 from tests.runs.conftest import stamped, write
 
 pytest.importorskip("distributed", reason="the extra dask is not installed")
-from jupyter_mlo.runs.batch.cluster import Cluster, _same_code
+from jupyter_mlo.runs.batch.cluster import Cluster
 
 
 @pytest.fixture
@@ -118,23 +119,105 @@ def test_a_killed_worker_is_made_up_for_elsewhere(ada, batch, folder, holds, log
     assert said == {each.run_id: each.outcome for each in result.attempts}
 
 
-@pytest.mark.parametrize(
-    "alter",
-    [
-        lambda nb: nb["cells"][0].update(source="other"),
-        lambda nb: nb["cells"].pop(),
-        lambda nb: nb["cells"].append(dict(nb["cells"][0])),
-        lambda nb: nb["cells"][0].update(cell_type="raw"),
-    ],
-)
-def test_another_notebook_than_was_sent_is_refused(alter):
-    sent = {"cells": [{"cell_type": "code", "source": "1", "id": "a", "outputs": []}]}
-    back = json.loads(json.dumps(sent))
-    back["cells"][0]["outputs"] = [{"output_type": "stream", "name": "stdout", "text": "1"}]
-    _same_code(sent, back)
-    alter(back)
-    with pytest.raises(Refused, match="another notebook"):
-        _same_code(sent, back)
+def _lie(how: str) -> None:
+    """On a worker: what it executes comes back otherwise."""
+    import datetime
+
+    from jupyter_mlo.runs.batch import elsewhere
+
+    execute = elsewhere.execute
+
+    def lie(work):
+        done = execute(work)
+        match how:
+            case "output":
+                done.notebook["cells"][-1]["outputs"] = [5]
+            case "kernel":
+                done.notebook["metadata"]["kernelspec"]["name"] = "evil"
+            case "parameters":
+                done.notebook["metadata"]["papermill"]["parameters"] = {"seed": 999}
+            case "times":
+                days = datetime.timedelta(days=4000)
+                done.events = [(w, p, t - days, o) for w, p, t, o in done.events]
+            case "nothing":
+                done.events = []
+            case "remark":
+                done.remarks = [5]
+            case "other":
+                return 5
+        return done
+
+    elsewhere.execute = lie
+
+
+def test_what_a_worker_makes_up_is_refused(ada, batch, folder, holds, logged, dask) -> None:
+    write(folder / "in.ipynb", "seed = 0", "print(seed)", tags={0: ["parameters"]})
+    file = ada.mandate(folder / "in.ipynb", parameters={"seed": "*"})
+    from distributed import Client
+
+    refused = ["output", "kernel", "times", "nothing", "remark", "other"]
+    dask.worker("one")
+    dask.registered(1)
+    original = "import jupyter_mlo.runs.batch.elsewhere as e, sys; e.execute = e.true"
+    with Client(dask.address, set_as_default=False) as client:
+        client.run(exec, original.replace("e.execute = e.true", "e.true = e.execute"))
+        for how in [*refused, "parameters"]:
+            client.run(exec, original)
+            client.run(_lie, how)
+            (result,) = batch(
+                [Job(1, "in.ipynb", f"{how}.ipynb", {"seed": 5})],
+                mandates=(str(file),),
+                place=Cluster(dask.address),
+            )
+            json.dumps(result.to_json(), allow_nan=False)
+            if how == "parameters":
+                assert result.status == "succeeded", result
+            else:
+                assert result.status == "failed", (how, result)
+                assert result.reason == "what came back from a worker was refused"
+            report = holds(f"{how}.ipynb")
+            assert bool(stamped(report)) == (how == "parameters")
+    nb = nbformat.read("parameters.ipynb", as_version=4)
+    assert nb.metadata.papermill.parameters == {"seed": 5}
+    outcomes = [run.predicate.mlo_outcome for run in logged(types.PROVENANCE)]
+    assert outcomes == ["failed"] * len(refused) + ["succeeded"]
+
+
+@pytest.mark.parametrize("when", ["while it runs", "before it makes a key"])
+def test_a_frozen_worker_does_not_hold_a_run(ada, batch, folder, holds, dask, when, monkeypatch):
+    monkeypatch.setattr("jupyter_mlo.runs.batch.cluster._PATIENCE", 2.0)
+    ada.login()
+    write(
+        folder / "in.ipynb", f"open('{folder}/there', 'w').close()", "import time; time.sleep(60)"
+    )
+    worker = dask.worker("one")
+    dask.registered(1)
+
+    class Freezing(Seen):
+        def begun(self, result):
+            super().begun(result)
+            threading.Thread(target=self._freeze, daemon=True).start()
+
+        def _freeze(self) -> None:
+            while not (folder / "there").exists():
+                time.sleep(0.05)
+            worker.send_signal(signal.SIGSTOP)
+
+    if when != "while it runs":
+        worker.send_signal(signal.SIGSTOP)
+    began = time.monotonic()
+    (result,) = batch(
+        [Job(1, "in.ipynb", "out.ipynb", {})],
+        manner=Manner(retries=0),
+        limits=Limits(run=5),
+        start_timeout=5.0 if when != "while it runs" else 60.0,
+        place=Cluster(dask.address),
+        show=Freezing(),
+    )
+    assert time.monotonic() - began < 30
+    assert (result.status, result.reason) == ("failed", "the worker was lost"), result
+    assert result.sealed
+    holds("out.ipynb")
 
 
 def test_a_scheduler_that_is_not_there_is_said(ada, batch, folder):
