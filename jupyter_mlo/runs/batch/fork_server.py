@@ -5,7 +5,7 @@ secrets. It has one thread, opens nothing, and draws no random number for the ke
 they share is the code that was imported, and Python's hash seed. Each line that comes is a JSON
 object ``{"id", "argv", "env", "cwd", "log"}`` (start a kernel) or ``{"id", "signal"}``; what goes
 back is ``{"id", "pid"}`` and, when a kernel has ended, ``{"id", "exit"}``. When the other side is
-gone, all kernels are killed.
+gone, all kernels are killed; on Linux when this process is, too.
 
 Imports nothing of this package: kernels would inherit it.
 """
@@ -13,6 +13,7 @@ Imports nothing of this package: kernels would inherit it.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import gc
 import importlib
 import importlib.util
@@ -49,6 +50,9 @@ PRELOADED = (
     "tornado.platform.asyncio",
     "tornado.queues",
 )
+
+
+_PDEATHSIG = 1
 
 
 class Server:
@@ -133,8 +137,22 @@ def _signal(pid: int, number: int) -> None:
             os.kill(pid, number)
 
 
+def _end_with(parent: int) -> None:
+    """Have this process killed when its parent ends, however that is; where Linux can.
+
+    Source: PR_SET_PDEATHSIG(2const). The parent has one thread, so that its end is the thread's.
+    """
+    if sys.platform != "linux":
+        return
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:  # it had ended before it was asked for
+        os._exit(1)
+
+
 def become(request: dict[str, Any], parent: int) -> None:
     """Make of this child what a process started with that command would be."""
+    _end_with(parent)
     os.setsid()
     for ending in (signal.SIGCHLD, signal.SIGTERM, signal.SIGHUP):
         signal.signal(ending, signal.SIG_DFL)
