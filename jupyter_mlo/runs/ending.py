@@ -69,6 +69,8 @@ class Ending:
         #: What has ended the run early.
         self.error: BaseException | None = None
         self.sealed = False
+        #: Why the seal does not hold, if a cell has no digest.
+        self.undigested = ""
         self.outcome: RunOutcome | None = None
         self.reason: str | None = None
         #: How many statements of the run the ledger has, and how many wait for it.
@@ -116,7 +118,7 @@ class Ending:
             signer = signer.quoting(head) if head is not None else signer
             with self._said("The notebook is not sealed"):
                 seal = self._seal(signer)
-        self.sealed = seal is not None
+        self.sealed = seal is not None and not self.undigested
         self._journal(outcome, seal)
         self._write(error)
         if signer is None:
@@ -153,6 +155,10 @@ class Ending:
 
         run = self._run
         cells = run.stamps.sealed_cells(run.nb["cells"])
+        without = [at for at, cell in enumerate(cells, 1) if cell.cell is None]
+        if without:
+            self.undigested = f"cell {without[0]} has no digest, so that the notebook does not hold"
+            run.complain(f"{self.undigested[0].upper()}{self.undigested[1:]}")
         seal = make_seal(
             signer,
             sealable(notebook_from_json(run.nb), cells),
