@@ -23,7 +23,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jupyter_mlo.config import open_plain
-from jupyter_mlo.errors import InvalidInput
+from jupyter_mlo.errors import InvalidInput, MloError
+from jupyter_mlo.identity.safe_text import terminal_safe
 
 if TYPE_CHECKING:
     from jupyter_mlo.runs.batch.results import Result
@@ -178,13 +179,9 @@ def _run(arguments: argparse.Namespace, context: Context, server: Any) -> int:
         manner = Manner(plan.workers, plan.retries, plan.keep_going, done)
         with shown(plan.jobs, context) as show:
             results, interrupted = run_batch(plan.jobs, around, manner, show, place)
-    if arguments.index:
-        from jupyter_mlo.runs.batch.index import write_index
-        from jupyter_mlo.verbs.shown_people import names_here
-
-        names = names_here(context.settings)
-        write_index(Path(arguments.index), results, names, context.now())
     _report(results, arguments, context)
+    if arguments.index:
+        _write_index(Path(arguments.index), results, context)
     if interrupted:
         return 130
     return 0 if all(result.good for result in results) else 1
@@ -197,9 +194,20 @@ def _folder(text: str | None) -> Path:
     return path
 
 
+def _write_index(path: Path, results: list[Result], context: Context) -> None:
+    """Write the page; what is in its way is said, as all has run."""
+    from jupyter_mlo.runs.batch.index import write_index
+    from jupyter_mlo.verbs.shown_people import names_here
+
+    try:
+        write_index(path, results, names_here(context.settings), context.now())
+    except (MloError, OSError, ValueError) as error:
+        context.note(f"The table of results is not written: {terminal_safe(str(error))}")
+
+
 def _report(results: list[Result], arguments: argparse.Namespace, context: Context) -> None:
     if arguments.json:
-        text = json.dumps([result.to_json() for result in results], indent=2)
+        text = json.dumps([result.to_json() for result in results], indent=2, allow_nan=False)
         context.say(text)
         return
     from jupyter_mlo.verbs.run_shown import table

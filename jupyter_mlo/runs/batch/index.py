@@ -104,7 +104,7 @@ def _what(result: Result, folder: Path) -> str:
     link = f"<code>{_text(target)}</code>"
     if "://" not in result.job.target:
         path = os.path.relpath(result.job.target, folder)
-        link = f'<a href="{html.escape(quote(path), quote=True)}">{link}</a>'
+        link = f'<a href="{html.escape(quote(os.fsencode(path)), quote=True)}">{link}</a>'
     runs = "".join(f"<br><code>{_text(each.run_id)}</code>" for each in result.attempts)
     return f"{link}<br>of <code>{_text(source)}</code>{runs}"
 

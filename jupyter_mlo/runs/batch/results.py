@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
@@ -75,7 +76,7 @@ class Result:
             outcome, reason = "failed", f"it could not be written: {ending.unwritten}"
         self.attempts.append(Tried(run.run_id, outcome, reason))
         self.status = outcome
-        self.reason = str(ending.failed_cell or reason or "").split("\n")[0]
+        self.reason = str(ending.failed_cell or reason or ending.undigested or "").split("\n")[0]
         self.sealed = ending.sealed
         self.waiting = ending.waiting
         for envelope in ending.statements:
@@ -123,5 +124,6 @@ def shown_parameters(parameters: Mapping[str, Any]) -> dict[str, Any]:
         elif value is None or isinstance(value, bool | int | str):
             shown[name] = value
         else:
-            shown[name] = value if isinstance(value, float) and value == value else str(value)
+            finite = isinstance(value, float) and math.isfinite(value)
+            shown[name] = value if finite else str(value)
     return shown

@@ -73,6 +73,27 @@ def test_results_are_lines_a_table_json_and_a_page(ada, folder, run_command, hol
         holds(f"out/{seed}.ipynb")
 
 
+def test_a_page_that_cannot_be_written_costs_no_results(ada, folder, run_command):
+    ada.login()
+    write(folder / "in.ipynb", "x = 0", tags={0: ["parameters"]})
+    name = os.fsdecode(b"caf\xe9.ipynb")
+    (folder / name).write_bytes((folder / "in.ipynb").read_bytes())
+
+    def refuse(value):
+        raise AssertionError(value)
+
+    for page in ("in.ipynb/index.html", "index.html"):
+        done = run_command(
+            *(name, "-p", "x", "1e999", "--json", "--index", page),
+            *("--out", "out/{notebook}.ipynb"),
+        )
+        assert done.returncode == 0, done.stderr
+        (result,) = json.loads(done.stdout, parse_constant=refuse)
+        assert result["parameters"] == {"x": "inf"}
+        assert ("is not written" in done.stderr) == (page != "index.html")
+    assert 'href="out/caf%E9.ipynb"' in (folder / "index.html").read_text()
+
+
 def test_everything_on_a_page_is_escaped(tmp_path):
     evil = "<script>alert(1)</script>\u202e\"'"
     result = Result(Job(1, evil, f"{evil}.ipynb", {evil: evil}), "failed", evil, evil, evil, evil)
