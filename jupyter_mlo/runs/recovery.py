@@ -110,9 +110,10 @@ def find_run(settings: Settings, text: str, cwd: Path) -> CutOff:
         )
     if named:
         return named[0]
-    place = os.path.realpath(cwd / text)
+    # Where it leads now, and where it led before a cell made a link of a folder.
+    places = (os.path.realpath(cwd / text), os.path.abspath(cwd / text), text)
     for run in runs:
-        if run.output in (place, text):
+        if run.output in places:
             return run
     raise NotFound(
         f"no run that was cut off writes to {text}, and none has that ID",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -88,9 +88,8 @@ class BatchSide:
 
     builder = BATCH_BUILDER
 
-    def __init__(self, target: str, folder: Path) -> None:
-        self._target = target
-        self._folder = folder
+    def __init__(self, job: Job) -> None:
+        self._job = job
 
     @property
     def versions(self) -> Mapping[str, str]:
@@ -119,7 +118,7 @@ class BatchSide:
 
     def write(self, nb: Any, error: BaseException | None, failed_cell: Exception | None) -> None:
         """Write the notebook, whole or not at all."""
-        write(nb, self._target, self._folder)
+        write(nb, self._job.target, self._job.place)
 
 
 class Attempt:
@@ -183,7 +182,7 @@ class Attempt:
         )
         self._kernel_name = kernel_name
         clear(nb, now)
-        head = {"output": _recoverable(job.target, around.folder), "pid": os.getpid()}
+        head = {"output": job.place or job.target, "pid": os.getpid()}
         self.run.begin(head, key_here=self.key_here)
         self._environ = kernel_environment(os.environ, self.run.kernel_file)
 
@@ -208,9 +207,7 @@ class Attempt:
         self.fault = error
         self.failed = error is not None or any(map(has_failed, run.nb["cells"]))
         complete(run.nb, datetime.now(UTC))
-        self.ending = Ending(
-            run, BatchSide(self.job.target, self._around.folder), self._around.on_record
-        )
+        self.ending = Ending(run, BatchSide(self.job), self._around.on_record)
         self.ending.begin(error)
 
     async def _cells(self, run: NotebookRun) -> BaseException | None:
@@ -317,8 +314,11 @@ def ready(job: Job, around: Surrounding) -> tuple[Any, str, Request]:
     return nb, kernel_name, request
 
 
-def _recoverable(target: str, folder: Path) -> str:
-    return target if prepare.is_remote(target) else os.path.realpath(folder / target)
+def placed(job: Job, folder: Path) -> Job:
+    """``job`` with the place of its output, as links lead there now."""
+    if prepare.is_remote(job.target):
+        return job
+    return replace(job, place=os.path.realpath(folder / job.target))
 
 
 @cache

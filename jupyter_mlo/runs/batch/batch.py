@@ -16,7 +16,7 @@ from typing import Final, Protocol
 
 from jupyter_mlo.errors import MloError
 from jupyter_mlo.runs.batch.allocator import give_back, one_arena
-from jupyter_mlo.runs.batch.attempt import Attempt, Surrounding
+from jupyter_mlo.runs.batch.attempt import Attempt, Surrounding, placed
 from jupyter_mlo.runs.batch.forked import ForkServer
 from jupyter_mlo.runs.batch.jobs import Job
 from jupyter_mlo.runs.batch.kernels import KernelFault, Kernels, Specs
@@ -118,7 +118,7 @@ class Batch:
         open_runs = asyncio.Semaphore(self._manner.workers + 2 * ahead)
         self._ready = asyncio.Semaphore(self._manner.workers + ahead)
         self._running = asyncio.Semaphore(self._manner.workers)
-        results = [Result(job) for job in jobs]
+        results = [Result(placed(job, self._around.folder)) for job in jobs]
         one_arena()
         with self._signals():
             async with self._place:

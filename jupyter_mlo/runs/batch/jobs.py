@@ -36,6 +36,8 @@ class Job:
     parameters: Mapping[str, Any]
     #: Name of the kernelspec in place of the notebook's own.
     kernel: str | None = None
+    #: The output's local file, links on the way followed; found out once, when the batch begins.
+    place: str | None = None
 
 
 def parse_value(text: str) -> Any:
@@ -150,12 +152,12 @@ def _names(job: Job) -> str:
 
 def _target(pattern: str, source: str, parameters: Mapping[str, Any], number: int) -> str:
     path = PurePosixPath(source.split("://", 1)[-1])
-    values: dict[str, str] = {
-        **{name: str(value) for name, value in parameters.items()},
+    built_in = {
         "notebook": path.name.removesuffix(".ipynb"),
         "folder": path.parent.as_posix() if "://" not in source else path.parent.name,
         "run": str(number),
     }
+    values = {name: str(value) for name, value in parameters.items()} | built_in
     shown = terminal_safe(pattern, limit=200)
     parts = []
     try:
@@ -168,10 +170,28 @@ def _target(pattern: str, source: str, parameters: Mapping[str, Any], number: in
                     f"--out {shown}: there is no {{{terminal_safe(field, limit=80)}}}",
                     hint="known are " + ", ".join(f"{{{name}}}" for name in sorted(values)),
                 )
-            parts.append(_part(field, values[field]) if field in parameters else values[field])
+            if field in parameters and field in built_in:
+                raise InvalidInput(
+                    f"--out {shown}: {{{field}}} may be the parameter of that name or not",
+                    hint="have the pattern name something else, or give the parameter another name",
+                )
+            first = not any(parts)
+            parts.append(
+                _folder(values[field], first) if field == "folder" else _part(field, values[field])
+            )
     except ValueError as error:
         raise InvalidInput(f"--out {shown}: {error}", hint="write {{ and }} for braces") from None
     return "".join(parts)
+
+
+def _folder(text: str, begins: bool) -> str:
+    """A notebook's folder; where something stands before it, it must not lead out of that."""
+    if not begins and ".." in PurePosixPath(text).parts:
+        raise InvalidInput(
+            f"--out: {{folder}} is {terminal_safe(text, limit=80)!r} here, which leads elsewhere",
+            hint="begin the pattern with {folder}, or leave it out",
+        )
+    return text
 
 
 def _part(name: str, text: str) -> str:
