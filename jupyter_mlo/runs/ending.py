@@ -157,8 +157,8 @@ class Ending:
         cells = run.stamps.sealed_cells(run.nb["cells"])
         without = [at for at, cell in enumerate(cells, 1) if cell.cell is None]
         if without:
-            self.undigested = f"cell {without[0]} has no digest, so that the notebook does not hold"
-            run.complain(f"{self.undigested[0].upper()}{self.undigested[1:]}")
+            self.undigested = f"cell {without[0]} has no digest"
+            run.complain(f"The notebook does not hold: {self.undigested}")
         seal = make_seal(
             signer,
             sealable(notebook_from_json(run.nb), cells),

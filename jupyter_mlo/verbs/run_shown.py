@@ -19,6 +19,8 @@ from jupyter_mlo.verbs.context import Context
 _DRAW: Final = 0.1
 #: Rows of running notebooks that are shown at once.
 _ROWS: Final = 12
+#: Remarks that are shown below the table.
+_REMARKS: Final = 20
 
 
 @contextlib.contextmanager
@@ -153,7 +155,19 @@ def table(results: Sequence[Result]) -> str:
     lines = [line.rstrip() for line in lines]
     if waiting:
         summary += f"; {waiting} statements wait for the ledger (jupyter mlo status)"
-    return "\n".join([*lines, "", summary])
+    return "\n".join([*lines, *_remarks(results), "", summary])
+
+
+def _remarks(results: Sequence[Result]) -> list[str]:
+    """What is to be known besides, of some runs."""
+    found = [
+        f"run {result.job.number}: {terminal_safe(remark, limit=300)}"
+        for result in results
+        for remark in result.remarks
+        if not result.reason or result.reason not in remark
+    ]
+    more = [f"and {len(found) - _REMARKS} more remarks: --json or --index"]
+    return ["", *found[:_REMARKS], *(more if len(found) > _REMARKS else [])] if found else []
 
 
 def _remark(result: Result) -> str:

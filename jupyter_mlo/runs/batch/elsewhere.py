@@ -31,7 +31,7 @@ from jupyter_mlo.identity.keys import SigningKey
 from jupyter_mlo.lifecycle.provenance import Environment
 from jupyter_mlo.lifecycle.resources import FileDigest
 from jupyter_mlo.runs import journal
-from jupyter_mlo.runs.batch.cells import Cells, Limits, TimedOut
+from jupyter_mlo.runs.batch.cells import MALFORMED, Cells, Limits, TimedOut
 from jupyter_mlo.runs.batch.kernels import GRACE, KernelFault, Kernels, RunningKernel, Specs
 from jupyter_mlo.runs.journal import Journal
 from jupyter_mlo.runs.run_key import STATEMENTS, RunKey
@@ -293,6 +293,8 @@ class _Worker:
             what = "timeout" if isinstance(error, TimedOut) else "kernel"
             kind = error.kind if isinstance(error, KernelFault) else ""
             done.fault = (what, error.message, error.hint, kind)
+        except Exception as error:  # whatever a kernel has made of it
+            done.fault = ("kernel", f"{error!r:.200}", "see what the cells do", MALFORMED)
         finally:
             if opened is not None:
                 stopped = asyncio.current_task().cancelling() > 0  # type: ignore[union-attr]

@@ -14,6 +14,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
 from jupyter_mlo.runs.batch import elsewhere
+from jupyter_mlo.runs.batch.brought_back import KINDS
 from jupyter_mlo.runs.batch.cells import Limits, clear
 from jupyter_mlo.runs.batch.elsewhere import Opening, Work
 
@@ -99,3 +100,15 @@ def test_nothing_is_left_on_disk(work: Work) -> None:
     elsewhere.execute(work)
     folder = Path(elsewhere._Worker.here()._folder.name)
     soon(lambda: not list(folder.iterdir()))
+
+
+def test_a_fault_of_ours_in_a_cell_comes_back(work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stumble(*arguments: object) -> None:
+        raise KeyError("comm_id")
+
+    monkeypatch.setattr("jupyter_mlo.runs.batch.cells._stamp", stumble)
+    done = elsewhere.execute(work)
+    assert done.fault is not None
+    assert done.fault[0] == "kernel"
+    assert done.fault[3] in KINDS
+    assert done.events[-1][0] == "done"

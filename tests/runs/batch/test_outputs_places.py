@@ -20,6 +20,7 @@ from jupyter_mlo.runs.batch.batch import Manner
 from jupyter_mlo.runs.batch.index import index
 from jupyter_mlo.runs.batch.jobs import Job, expand
 from jupyter_mlo.runs.batch.results import Result, shown_parameters
+from jupyter_mlo.verbs.run_shown import table
 from tests.runs.conftest import write
 
 
@@ -112,6 +113,9 @@ def test_an_output_without_a_digest_is_said(
     assert result.status == "succeeded"
     assert not result.sealed
     assert "cell 1 has no digest" in result.reason
+    shown = table([result])
+    assert "\nrun 1: Cell 1 cannot be stamped: a string holds a lone surrogate" in shown
+    assert shown.count("has no digest") == 1
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no such signal")
