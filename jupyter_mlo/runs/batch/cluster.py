@@ -21,7 +21,7 @@ from jupyter_mlo.notebook.layout import MEMBER
 from jupyter_mlo.runs.batch import elsewhere
 from jupyter_mlo.runs.batch.attempt import Attempt, Surrounding
 from jupyter_mlo.runs.batch.cells import TimedOut
-from jupyter_mlo.runs.batch.elsewhere import Done, Work
+from jupyter_mlo.runs.batch.elsewhere import Done, Opening, Work
 from jupyter_mlo.runs.batch.jobs import Job
 from jupyter_mlo.runs.batch.kernels import KernelFault
 from jupyter_mlo.runs.names import name_here
@@ -50,6 +50,9 @@ class Cluster:
         self._patience = patience
         self.cwd = cwd
         self.client: Any = None
+        self._workers: list[str] = []
+        self._stale = 0.0
+        self._asking = asyncio.Lock()
         #: Attempts that are open, by worker.
         self.open: Counter[str] = Counter()
         #: Worker → when it was lost.
@@ -79,8 +82,12 @@ class Cluster:
             await self.client.close()
 
     async def workers(self) -> list[str]:
-        """Addresses of those that are there now."""
-        return list((await self.client.scheduler.identity())["workers"])
+        """Addresses of those that are there, or were half a second ago."""
+        async with self._asking:
+            if time.monotonic() >= self._stale:
+                self._workers = list((await self.client.scheduler.identity())["workers"])
+                self._stale = time.monotonic() + (_LOOK if self._workers else 0)
+            return self._workers
 
     async def idlest(self) -> str | None:
         """The worker with the fewest open attempts, of those that were not just lost."""
@@ -124,10 +131,12 @@ class AttemptElsewhere(Attempt):
         super().__init__(job, around, None, say, progress)
         self._cluster = cluster
         self._worker = ""
-        self._delegation: Any = None
+        self._opening: Opening | None = None
+        #: Whether the worker has a kernel that nothing was executed in.
+        self._waits = False
 
     async def start(self) -> None:
-        """Have the worker with the fewest runs make a key, and delegate to it."""
+        """Have the worker with the fewest runs make a key, delegate to it, and start a kernel."""
         run, cluster = self.run, self._cluster
         assert run is not None
         until = time.monotonic() + self._around.start_timeout
@@ -138,28 +147,43 @@ class AttemptElsewhere(Attempt):
         self._worker = idlest
         cluster.open[self._worker] += 1
         try:
-            made = await cluster.client.run(elsewhere.make_key, run.run_id, workers=[self._worker])
-            public = PublicKey.from_der(bytes(made[self._worker]))
-        except MloError:
-            raise
-        except Exception as error:  # whatever has become of the worker
-            why = f"the worker {self._worker} made no key: {error!r:.200}"
-            raise cluster.lost(self._worker, why) from None
-        self._delegation = run.delegate_to(public)
-
-    async def _cells(self, run: NotebookRun) -> BaseException | None:
-        work = Work(
+            public = PublicKey.from_der(bytes(await self._ask(elsewhere.make_key, run.run_id)))
+        except (TypeError, ValueError) as error:
+            raise cluster.lost(
+                self._worker, f"the worker {self._worker} made no key: {error!r:.200}"
+            ) from None
+        self._opening = Opening(
             run_id=run.run_id,
-            notebook=run.nb,
             kernel=self._kernel_name,
             code=run.request.code,
-            parameters={} if run.request.tampered else run.request.parameters,
-            delegation=self._delegation,
-            limits=self._around.limits,
+            delegation=run.delegate_to(public),
             start_timeout=self._around.start_timeout,
-            cwd=self._cluster.cwd,
+            cwd=cluster.cwd,
             name=name_here(run.settings, run.acting.signer.mlo) if run.acting.signer else None,
         )
+        self._waits = True
+        await self._ask(elsewhere.open_ahead, self._opening)
+
+    async def _ask(self, what: Callable[..., Any], about: Any) -> Any:
+        """Have the worker call ``what``; raises :class:`KernelFault` where it cannot."""
+        client = self._cluster.client
+        try:
+            answers = await client.run(what, about, workers=[self._worker])
+            return answers[self._worker]
+        except Exception as error:  # whatever has become of the worker
+            raise self._cluster.lost(
+                self._worker, f"the worker {self._worker} was lost: {error!r:.200}"
+            ) from None
+
+    async def _cells(self, run: NotebookRun) -> BaseException | None:
+        assert self._opening is not None
+        work = Work(
+            opening=self._opening,
+            notebook=run.nb,
+            parameters={} if run.request.tampered else run.request.parameters,
+            limits=self._around.limits,
+        )
+        self._waits = False
         future = self._cluster.client.submit(
             elsewhere.execute,
             work,
@@ -243,6 +267,9 @@ class AttemptElsewhere(Attempt):
         """See :class:`Attempt`."""
         if self._worker:
             self._cluster.open[self._worker] -= 1
+        if self._waits and self.run is not None:
+            with contextlib.suppress(MloError):
+                await self._ask(elsewhere.stop, self.run.run_id)
         await super().end(hastily=hastily)
 
 
