@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 import shlex
-import signal
 import subprocess
 import sys
 from collections import Counter
@@ -59,15 +58,20 @@ class Gate:
         self._folder = folder
 
     def cell(self) -> str:
-        """A cell that waits."""
+        """A cell that says in whose home it runs, and waits."""
         return (
-            f"import os, time\nopen(rf'{self._folder}/begun-{{os.getpid()}}', 'w').close()"
-            f"\nwhile not os.path.exists(r'{self._folder}/open'):\n    time.sleep(0.02)"
+            "import os, time\n"
+            f"with open(rf'{self._folder}/{{os.getpid()}}', 'w') as file:\n"
+            "    file.write(os.environ['HOME'])\n"
+            f"os.rename(file.name, rf'{self._folder}/begun-{{os.getpid()}}')\n"
+            f"while not os.path.exists(r'{self._folder}/open'):\n"
+            "    time.sleep(0.02)"
         )
 
-    def reached(self, count: int) -> None:
-        """Wait until so many runs wait there, whichever began first."""
+    def reached(self, count: int) -> Path:
+        """Wait until so many runs wait there, whichever began first; the home of one of them."""
         wait_until(lambda: len(self._waiting()) >= count, seconds=60, what=f"{count} runs")
+        return Path(self._waiting()[0].read_text())
 
     def _waiting(self) -> list[Path]:
         return list(self._folder.glob("begun-*"))
@@ -164,15 +168,15 @@ def test_a_morning(team: Team, dask: Dask, tmp_path: Path) -> None:
     expected: list[Row] = []
 
     # -- a Dask batch trains; a worker is killed ----------------------------------------------
-    workers = {name: dask.worker(name) for name in ("one", "two")}
+    for name in ("one", "two"):
+        dask.worker(name)
     dask.registered(2)
     batch = night.start(
         *("run", "train.ipynb", "--mandate", "train.mandate", "--grid", "seed=1..6"),
         *("--out", "train-{seed}.ipynb", "--workers", "2", "--dask", dask.address),
         *("--keep-going", "--retries", "2", "--json"),
     )
-    training.reached(2)
-    workers["two"].send_signal(signal.SIGKILL)
+    dask.kill(training.reached(1))
     dask.worker("three")
 
     # -- PostgreSQL is stopped: what needs no count goes on, what needs one says why it cannot --
