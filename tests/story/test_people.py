@@ -15,7 +15,7 @@ from tests.postgresql import wait_until
 from tests.story.team import Done, Home, Team, ended, give, runs_of
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def office(team: Team) -> Home:
     """The registrar's home."""
     home = team.home("office")
