@@ -64,20 +64,25 @@ class Standing:
 
 def ask_ledger(settings: Settings, mandate: Mandate) -> Known:
     """What the ledger of this home knows of a mandate; where it cannot be asked, why."""
+    return ask_of_all(settings, [mandate])[0]
+
+
+def ask_of_all(settings: Settings, mandates: Sequence[Mandate]) -> list[Known]:
+    """:func:`ask_ledger` of several, at once."""
     try:
         with open_ledger(settings, create=False, patience=_PATIENCE) as ledger:
             wanted = Filter(predicate_type=types.REVOCATION)
             revocations = [entry.envelope for entry in ledger.entries(wanted)]
-            return Known(
-                revocations,
-                tuple(spent_uses(ledger, mandate)),
-                ledger.quoted(),
-                ledger.origin,
-            )
+            quoted = ledger.quoted()
+            return [
+                Known(revocations, tuple(spent_uses(ledger, one)), quoted, ledger.origin)
+                for one in mandates
+            ]
     except NotFound:
-        return Known()
+        return [Known() for _ in mandates]
     except MloError as error:
-        return Known(note=f"the ledger cannot be asked about the mandate: {error.message}")
+        note = f"the ledger cannot be asked about the mandate: {error.message}"
+        return [Known(note=note) for _ in mandates]
 
 
 def revocations_known(settings: Settings, mandate: Mandate, known: Known) -> Revocations:
