@@ -186,8 +186,11 @@ class Mandates:
         return [replace(one, soon=id(one.mandate) in soon) for one in held], list(notes)
 
     def _own(self, mlo: str, passphrase: str) -> Signer:
+        from jupyter_mlo.verbs.key_ending import refuse_ended
+
         store = People(self.settings).store
         identity = store.find(mlo)
+        refuse_ended(identity, silent(self.settings, self.clock))
         key = store.unlock(identity, typed(passphrase), self.clock())
         return mandate_acts.own_signer(store, identity, key, silent(self.settings, self.clock))
 

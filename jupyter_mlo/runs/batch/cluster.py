@@ -32,6 +32,9 @@ from jupyter_mlo.runs.run_key import STATEMENTS
 _LOOK: Final = 0.5
 #: Seconds to reach the scheduler, and that a worker has to give back what it was stopped at.
 _PATIENCE: Final = 15.0
+#: Seconds in which a worker that was lost is given nothing: a scheduler may still list it, and with
+#: nothing to do it would be the first to be asked.
+_AVOIDED: Final = 10.0
 
 
 class Cluster:
@@ -52,6 +55,8 @@ class Cluster:
         self._asking = asyncio.Lock()
         #: Attempts that are open, by worker.
         self.open: Counter[str] = Counter()
+        #: Worker → when it was lost.
+        self._lost: dict[str, float] = {}
 
     async def __aenter__(self) -> Cluster:
         try:
@@ -83,6 +88,21 @@ class Cluster:
                 self._workers = list((await self.client.scheduler.identity())["workers"])
                 self._stale = time.monotonic() + (_LOOK if self._workers else 0)
             return self._workers
+
+    async def idlest(self) -> str | None:
+        """The worker with the fewest open attempts, of those that were not just lost."""
+        now = time.monotonic()
+        there = [
+            each
+            for each in await self.workers()
+            if now - self._lost.get(each, -_AVOIDED) >= _AVOIDED
+        ]
+        return min(there, key=lambda each: self.open[each], default=None)
+
+    def lost(self, worker: str, message: str) -> KernelFault:
+        """What ends an attempt whose worker was lost; for a while that one is given nothing."""
+        self._lost[worker] = time.monotonic()
+        return _lost(message)
 
     def attempt(
         self,
@@ -120,16 +140,18 @@ class AttemptElsewhere(Attempt):
         run, cluster = self.run, self._cluster
         assert run is not None
         until = time.monotonic() + self._around.start_timeout
-        while not (there := await cluster.workers()):
+        while (idlest := await cluster.idlest()) is None:
             if time.monotonic() > until:
                 raise _lost("the cluster has no workers")
             await asyncio.sleep(_LOOK)
-        self._worker = min(there, key=lambda each: cluster.open[each])
+        self._worker = idlest
         cluster.open[self._worker] += 1
         try:
             public = PublicKey.from_der(bytes(await self._ask(elsewhere.make_key, run.run_id)))
         except (TypeError, ValueError) as error:
-            raise _lost(f"the worker {self._worker} made no key: {error!r:.200}") from None
+            raise cluster.lost(
+                self._worker, f"the worker {self._worker} made no key: {error!r:.200}"
+            ) from None
         self._opening = Opening(
             run_id=run.run_id,
             kernel=self._kernel_name,
@@ -149,7 +171,9 @@ class AttemptElsewhere(Attempt):
             answers = await client.run(what, about, workers=[self._worker])
             return answers[self._worker]
         except Exception as error:  # whatever has become of the worker
-            raise _lost(f"the worker {self._worker} was lost: {error!r:.200}") from None
+            raise self._cluster.lost(
+                self._worker, f"the worker {self._worker} was lost: {error!r:.200}"
+            ) from None
 
     async def _cells(self, run: NotebookRun) -> BaseException | None:
         assert self._opening is not None
@@ -180,7 +204,8 @@ class AttemptElsewhere(Attempt):
         except MloError as error:
             return error
         except Exception as error:  # Dask's, of many kinds
-            return stopped or _lost(f"the worker {self._worker} was lost: {error!r:.200}")
+            why = f"the worker {self._worker} was lost: {error!r:.200}"
+            return stopped or self._cluster.lost(self._worker, why)
         finally:
             future.release()
         try:
@@ -198,7 +223,8 @@ class AttemptElsewhere(Attempt):
                 if finished:
                     return waiting.result()  # type: ignore[no-any-return]
                 if self._worker not in await self._cluster.workers():
-                    raise _lost(f"the worker {self._worker} is gone")
+                    why = f"the worker {self._worker} is gone"
+                    raise self._cluster.lost(self._worker, why)
         finally:
             waiting.cancel()
 
