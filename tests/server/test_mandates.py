@@ -55,7 +55,9 @@ def put(user: User, path: str, *sources: str) -> None:
     """A notebook with a cell of parameters."""
     first = code("alpha = 0.1\nname: str = 'a'\nbig = max(1, 2)\n(b, c) = 1, 2", "parameters")
     rest = [code(source, cell=f"d{at}") for at, source in enumerate(sources)]
-    user.save(path, notebook(first, *rest))
+    value = notebook(first, *rest)
+    value["metadata"]["kernelspec"]["language"] = "python"  # papermill asks for it
+    user.save(path, value)
 
 
 def wish(*paths: str, **more: Any) -> dict[str, Any]:
@@ -92,7 +94,8 @@ def test_one_made_in_the_panel_is_the_accounts_runs_and_is_taken_back(alone: Run
     assert stat.S_IMODE(os.stat(mandate["file"]).st_mode) == 0o600
     listed = json.loads(alone.jupyter_mlo("mandate", "list", "--json"))["mandates"]
     assert [one["id"] for one in listed] == [mandate["id"]]
-    assert papermill(alone, "train.ipynb", mandate["file"], "-p", "alpha", "0.2")[0] == 0
+    status, text = papermill(alone, "train.ipynb", mandate["file"], "-p", "alpha", "0.2")
+    assert status == 0, text
     one = user.get(f"{ROUTE}/{mandate['id']}")
     assert one["left"] == 1
     wrong = {"reason": "ended", "passphrase": "another one entirely"}
