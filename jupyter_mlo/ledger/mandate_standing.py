@@ -81,39 +81,42 @@ def ask_ledger(settings: Settings, mandate: Mandate) -> Known:
 
 def ask_of_all(settings: Settings, mandates: Sequence[Mandate]) -> list[Known]:
     """:func:`ask_ledger` of several, at once."""
-    revoked: list[Envelope] = []
+    revocations: list[Envelope] = []
+    found: list[Known] = []
     try:
         with open_ledger(settings, create=False, patience=_PATIENCE) as ledger:
             for entry in ledger.entries(Filter(predicate_type=types.REVOCATION)):
                 with contextlib.suppress(StatementError):  # it is read again, and said, below
-                    revoked.append(entry.envelope)
-            return [_known(settings, ledger, one, revoked) for one in mandates]
+                    revocations.append(entry.envelope)
+            found += (_asked(settings, ledger, one, revocations) for one in mandates)
     except NotFound:
         return [Known() for _ in mandates]
     except MloError as error:
-        return [Known(revoked, note=_cannot(error)) for _ in mandates]
+        missing = len(mandates) - len(found)
+        found += [Known(revocations, note=_unasked(error)) for _ in range(missing)]
+    return found
 
 
-def _known(
-    settings: Settings, ledger: Ledger, mandate: Mandate, revoked: Sequence[Envelope]
+def _asked(
+    settings: Settings, ledger: Ledger, mandate: Mandate, listed: Sequence[Envelope]
 ) -> Known:
-    since = _since(settings, ledger, mandate)
-    revocations = [*revoked, *(since.revocations if since is not None else ())]
-    enrolments: list[Envelope] = []
-    if naming(mandate, revocations):
-        # Rarely, and then all that stand there: who may revoke hangs on them.
-        enrolments += LedgerView(ledger, kept=settings.labels).binding(types.ENROLMENT)
-    uses: tuple[Use, ...] = ()
-    if since is not None:
-        try:
+    revocations, enrolments = [*listed], list[Envelope]()
+    try:
+        since = _since(settings, ledger, mandate)
+        revocations += since.revocations if since is not None else ()
+        if naming(mandate, revocations):
+            # Rarely, and then all that stands there: who may revoke hangs on it.
+            view = LedgerView(ledger, kept=settings.labels)
+            enrolments += view.binding(types.ENROLMENT)
+        if since is not None:
             _check(settings, ledger, since)
-        except LedgerError as error:
-            return Known(revocations, enrolments, note=_cannot(error))
-        uses = since.uses
-    return Known(revocations, enrolments, uses, ledger.quoted(), ledger.origin)
+        uses = since.uses if since is not None else ()
+        return Known(revocations, enrolments, uses, ledger.quoted(), ledger.origin)
+    except MloError as error:
+        return Known(revocations, enrolments, note=_unasked(error))
 
 
-def _cannot(error: MloError) -> str:
+def _unasked(error: MloError) -> str:
     return f"the ledger cannot be asked about the mandate: {error.message}"
 
 
