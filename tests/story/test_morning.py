@@ -1,8 +1,8 @@
 """One morning: people make mandates and go away; schedulers run; things break; the ledger tells.
 
-Ada Sample trains, Grace Sample validates. A Dask batch and cron's papermill run under their
-mandates, while a worker is killed, PostgreSQL is stopped and started, and a mandate is revoked
-half-way. In the end an auditor computes from the ledger alone who answers for each run.
+Ada Sample trains, Grace Sample validates. A Dask batch, cron's papermill and jupyter-scheduler run
+under their mandates, while a worker is killed, PostgreSQL is stopped and started, and a mandate is
+revoked half-way. In the end an auditor computes from the ledger alone who answers for each run.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import shlex
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,9 +22,13 @@ import pytest
 
 from tests.dask_cluster import Dask
 from tests.postgresql import wait_until
-from tests.story.team import ROOT, Home, Team, ended, give, statements
+from tests.story.team import PASSPHRASE, ROOT, Home, Team, ended, give, statements
 
 pytest.importorskip("distributed", reason="the extra dask is not installed")
+pytest.importorskip("jupyter_scheduler", reason="the extra scheduler is not installed")
+
+from tests.scheduler import conftest as scheduler
+from tests.server.conftest import Running
 
 #: Who answers, under which mandate, what for, which output, and what became of it.
 Row = tuple[str, str, str, str, str]
@@ -133,6 +137,46 @@ def cron(home: Home, notebook: Path, target: str, mandate: Path) -> subprocess.P
     )
 
 
+class Lab:
+    """Ada's Jupyter server, with her home, and jobs that run for her when she is gone."""
+
+    def __init__(self, folder: Path, person: Person) -> None:
+        folder.mkdir()
+        (folder / "mlo").symlink_to(person.home.mlo)
+        ledger = (person.home.mlo / "mlo.toml").read_text()
+        self.server: Running = scheduler.with_scheduler(folder, mlo_toml=ledger)
+        self.user = self.server.user()
+        form = {"mlo": person.mlo, "passphrase": PASSPHRASE, "activity": person.activity}
+        self.user.post("/jupyter-mlo/login", form)
+        scheduler.write(self.server, "train.ipynb", "seed = 0", "print(seed)")
+        self.mandate = scheduler.mandate(self.user, "train.ipynb", parameters=["seed=1..9"])
+        self._job = scheduler.made(self.user, "train.ipynb", parameters={"seed": "7"})
+        form = scheduler.job_form("train.ipynb", name="each minute", parameters={"seed": "8"})
+        form["schedule"] = "* * * * *"
+        made = self.user.post("/scheduler/job_definitions", form)
+        self._definition = made["job_definition_id"]
+        assert self.user.post("/jupyter-mlo/logout")["session"] is None
+
+    def outputs(self) -> list[Path]:
+        """What the job and the first of the definition have written, when both have ended."""
+        found: list[dict[str, Any]] = []
+
+        def came() -> bool:
+            path = f"/scheduler/jobs?job_definition_id={self._definition}"
+            found[:] = self.user.get(path)["jobs"]
+            return bool(found)
+
+        wait_until(came, seconds=90, what="the definition's first minute")
+        path = f"/scheduler/job_definitions/{self._definition}"
+        assert self.user.ask("PATCH", path, json={"active": False}).ok
+        came()
+        jobs = [self._job, *(one["job_id"] for one in found)]
+        for each in jobs:
+            done = scheduler.ended(self.user, each)
+            assert done["status"] == "COMPLETED", done
+        return [scheduler.output(self.server, each)["path"] for each in jobs]
+
+
 def rows_of(results: list[dict[str, Any]], person: Person, mandate: str) -> list[Row]:
     """What a batch says of its attempts."""
     return [
@@ -143,7 +187,21 @@ def rows_of(results: list[dict[str, Any]], person: Person, mandate: str) -> list
     ]
 
 
-def test_a_morning(team: Team, dask: Dask, tmp_path: Path) -> None:
+@pytest.fixture
+def labs(tmp_path: Path) -> Iterator[Callable[[Person], Lab]]:
+    """Starts Ada's server when she comes to it."""
+    begun: list[Lab] = []
+
+    def begin(person: Person) -> Lab:
+        begun.append(Lab(tmp_path / "lab", person))
+        return begun[-1]
+
+    yield begin
+    for each in begun:
+        each.server.stop()
+
+
+def test_a_morning(team: Team, dask: Dask, labs: Callable[[Person], Lab], tmp_path: Path) -> None:
     _, key, ada, grace = office_and_people(team)
     night = team.home("night")
     auditor = team.home("auditor", of="mlo_auditors")
@@ -190,6 +248,9 @@ def test_a_morning(team: Team, dask: Dask, tmp_path: Path) -> None:
     assert "the ledger that counts them cannot be" in refused.err
     team.server.start()
 
+    # -- jupyter-scheduler: Ada makes a job and a definition, and signs out ---------------------
+    lab = labs(ada)
+
     # -- cron's papermill: three uses, four wishes at one moment --------------------------------
     wishes = [
         cron(night, sweep, f"sweep-{n}.ipynb", night.work / sweep_file.name) for n in range(1, 5)
@@ -224,8 +285,13 @@ def test_a_morning(team: Team, dask: Dask, tmp_path: Path) -> None:
     assert all("was revoked" in each["reason"] for each in checked if each["status"] == "refused")
     expected += rows_of(checked, grace, check_id)
 
+    scheduled = lab.outputs()
+    for path in scheduled:
+        expected.append((ada.mlo, lab.mandate, "training", path.name, "succeeded"))
+
     # -- by the ledger alone ---------------------------------------------------------------------
-    assert night("status", "--json").json["ledger"]["waiting"] == 0
+    for home in (night, ada.home, grace.home):
+        assert home("status", "--json").json["ledger"]["waiting"] == 0
     table = auditor("log", "--runs").out
     if place := os.environ.get("MLO_MORNING_TABLE"):
         Path(place).write_text(table)
@@ -235,6 +301,8 @@ def test_a_morning(team: Team, dask: Dask, tmp_path: Path) -> None:
     assert set(once.values()) == {1}
     outputs = [give(path, auditor) for path in sorted(night.work.glob("*-[0-9].ipynb"))]
     assert len(outputs) == 6 + 3 + 2 + 1
+    assert len(scheduled) >= 2
+    outputs += [give(path, auditor) for path in scheduled]
     verified = auditor("verify", "--json", *outputs).json["notebooks"]
     seals = {one["subject"][0]["name"] for one in statements(auditor) if _seal(one)}
     for each in verified:
