@@ -184,8 +184,10 @@ def _spent(mandate: Mandate, context: Context) -> int:
 def _own(store: IdentityStore, identity: Identity, fd: int | None, context: Context) -> Signer:
     from jupyter_mlo.delegation.enrolment import kept_enrolments
     from jupyter_mlo.delegation.signer import Signer
+    from jupyter_mlo.verbs.key_ending import refuse_ended
     from jupyter_mlo.verbs.publishing import last_checkpoint
 
+    refuse_ended(identity, context)
     key = unlock(context, store, identity, fd)
     return Signer.own(identity.mlo, key, kept_enrolments(store, identity), last_checkpoint(context))
 
