@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ pytest.importorskip("jupyter_scheduler", reason="the extra scheduler is not inst
 SHIPPED = REPOSITORY / "jupyter-config" / "jupyter_jupyter_scheduler_config.json"
 #: Definitions whose time has come are looked for each second.
 OFTEN = "c.TaskRunner.poll_interval = 1\n"
+_PEOPLE = tuple(f"sample-{n}" for n in range(40))
+_names = iter(_PEOPLE)
 ENDED = {"COMPLETED", "FAILED", "STOPPED"}
 
 
@@ -33,11 +36,17 @@ def with_scheduler(folder: Path, *people: str, config: str = "", **options: Any)
     )
 
 
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[Running]:
-    running = with_scheduler(tmp_path, "ada", "grace")
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    running = with_scheduler(tmp_path_factory.mktemp("server"), *_PEOPLE)
     yield running
     running.stop()
+
+
+@pytest.fixture
+def two(server: Running) -> tuple[User, User]:
+    """Two users whom nobody has met."""
+    return server.user(next(_names)), server.user(next(_names))
 
 
 def write(server: Running, name: str, *sources: str, tagged: bool = True) -> Path:
@@ -53,18 +62,19 @@ def write(server: Running, name: str, *sources: str, tagged: bool = True) -> Pat
 
 def mandate(user: User, *notebooks: str, **more: Any) -> str:
     """Make a mandate that is kept on the server, as the panel's wizard does; its ID."""
-    form = {
-        "paths": list(notebooks),
-        "activities": ["training"],
-        "models": ["loan"],
-        "parameters": {},
-        "days": 1,
-        "handover": "kept",
-        "passphrase": PASSPHRASE,
-        **more,
-    }
-    found: str = user.post("/jupyter-mlo/mandates", form)["mandate"]["id"]
+    said = {"paths": list(notebooks), "activities": ["training"], "models": ["loan"], "hours": 24}
+    said.update(more)
+    shown = user.post("/jupyter-mlo/mandates/preview", said)["shown"]
+    form = {"wish": said, "shown": shown, "handover": "kept", "passphrase": PASSPHRASE}
+    made = user.post("/jupyter-mlo/mandates", form)
+    found: str = made["mandate"]["id"]
     return found
+
+
+def runs(server: Running, *mlos: str) -> list[dict[str, Any]]:
+    """The runs of these that the ledger has."""
+    lines = server.jupyter_mlo("log", "--runs", "--json").splitlines()
+    return [one for one in map(json.loads, lines) if one["mlo"] in mlos]
 
 
 def job_form(uri: str, **more: Any) -> dict[str, Any]:
@@ -90,7 +100,8 @@ def ended(user: User, job: str, within: float = 60) -> dict[str, Any]:
 
     def over() -> bool:
         found.update(user.get(f"/scheduler/jobs/{job}"))
-        return found["status"] in ENDED
+        # A new one is STOPPED until its process begins.
+        return found["status"] in ENDED and bool(found["start_time"])
 
     until(over, within)
     return found
@@ -99,7 +110,9 @@ def ended(user: User, job: str, within: float = 60) -> dict[str, Any]:
 def output(server: Running, job: str) -> dict[str, Any]:
     """The notebook that a job has written, and what verify finds of it."""
     staged = server.root.parent / "jupyter-data" / "scheduler_staging_area" / job
-    [path] = [one for one in staged.glob("*.ipynb") if one.name != "train.ipynb"]
+    [path] = [
+        one for one in staged.glob("*.ipynb") if not re.fullmatch(r"[a-z]+(-\d+)?\.ipynb", one.name)
+    ]
     return {
         "notebook": json.loads(path.read_text()),
         "found": server.verified(str(path)),
