@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -109,7 +110,9 @@ def ended(user: User, job: str, within: float = 60) -> dict[str, Any]:
 def output(server: Running, job: str) -> dict[str, Any]:
     """The notebook that a job has written, and what verify finds of it."""
     staged = server.root.parent / "jupyter-data" / "scheduler_staging_area" / job
-    [path] = [one for one in staged.glob("*.ipynb") if one.name != "train.ipynb"]
+    [path] = [
+        one for one in staged.glob("*.ipynb") if not re.fullmatch(r"[a-z]+(-\d+)?\.ipynb", one.name)
+    ]
     return {
         "notebook": json.loads(path.read_text()),
         "found": server.verified(str(path)),

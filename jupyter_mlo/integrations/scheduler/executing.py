@@ -6,7 +6,7 @@ from the process that made it; nothing in the scheduler's database says so.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
@@ -112,9 +112,8 @@ class MloExecutionManager(DefaultExecutionManager):  # type: ignore[misc]
     def _write_others(self, job: DescribeJob, notebook: Path) -> None:
         others = [each for each in job.output_formats or () if each != "ipynb"]
         if others:
-            self.create_output_files(
-                job.copy(update={"output_formats": others}), nbformat.read(notebook, as_version=4)
-            )
+            value: Any = nbformat.read(notebook, as_version=4)  # type: ignore[no-untyped-call]
+            self.create_output_files(job.copy(update={"output_formats": others}), value)
 
 
 def asked(settings: Settings, source: Path, parameters: dict[str, str] | None) -> Request:
@@ -123,24 +122,36 @@ def asked(settings: Settings, source: Path, parameters: dict[str, str] | None) -
     return ready(_job(source, source.with_name("output.ipynb"), parameters), around)[2]
 
 
+def check(settings: Settings, folder: Path, request: Request, whose: Answerable) -> None:
+    """Raise :class:`Refused` where it could not run now for them; spends nothing."""
+    with Withheld() as secrets:
+        _answered(settings, folder, request, whose, OneByOne(settings), secrets).acting(request)
+
+
 def _run(
     settings: Settings, job: DescribeJob, source: Path, target: Path, whose: Answerable
 ) -> Result:
+    wanted = _job(source, target, job.parameters)
+    request = asked(settings, source, job.parameters)
     with Withheld() as secrets, Together(settings) as on_record:
-        around = _surrounding(settings, source.parent, on_record, secrets=secrets)
-        wanted = _job(source, target, job.parameters)
-        if whose.somebody:
-            request = ready(wanted, around)[2]
-            mandates = whose.files(settings, request.code)
-            around = _surrounding(
-                settings, source.parent, on_record, secrets=secrets, mandates=mandates
-            )
-        else:
-            around = _surrounding(
-                settings, source.parent, on_record, secrets=secrets, nobody=NOBODY_SIGNED_IN
-            )
+        around = _answered(settings, source.parent, request, whose, on_record, secrets)
         results, _ = run_batch([wanted], around, Manner(), _Silent(), Here(around.specs))
     return results[0]
+
+
+def _answered(
+    settings: Settings,
+    folder: Path,
+    request: Request,
+    whose: Answerable,
+    on_record: OnRecord,
+    secrets: Mapping[str, str],
+) -> Surrounding:
+    if whose.somebody:
+        named: dict[str, Any] = {"mandates": whose.files(settings, request.code)}
+    else:
+        named = {"nobody": NOBODY_SIGNED_IN}
+    return _surrounding(settings, folder, on_record, secrets=secrets, **named)
 
 
 def _job(source: Path, target: Path, parameters: dict[str, str] | None) -> Job:

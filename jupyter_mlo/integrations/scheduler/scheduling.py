@@ -31,7 +31,12 @@ from traitlets import Type
 from jupyter_mlo.config import load_settings
 from jupyter_mlo.errors import MloError, Refused
 from jupyter_mlo.integrations.scheduler.answering import Answerable, Definitions, answerable
-from jupyter_mlo.integrations.scheduler.executing import MloExecutionManager, answered_by, asked
+from jupyter_mlo.integrations.scheduler.executing import (
+    MloExecutionManager,
+    answered_by,
+    asked,
+    check,
+)
 
 #: Seconds that a stopped job has to seal and record what it did.
 _GRACE: Final = 20.0
@@ -207,13 +212,15 @@ class _Asking:
         app = self._app
         now = datetime.now(UTC)
         request = asked(app.settings, source, parameters)
-        return answerable(
+        whose = answerable(
             app.settings,
             self.owner,
             tags,
             request,
             here=app.sessions.signer(self._person, now) is not None,
         )
+        check(app.settings, source.parent, request, whose)
+        return whose
 
     async def in_worker(self, choose: Callable[[], Answerable]) -> Answerable:
         """Beside the event loop; raises :class:`SchedulerError`, which the form shows."""
