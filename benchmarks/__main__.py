@@ -72,6 +72,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--json", action="store_true", help="numbers instead of a table")
     arguments = parser.parse_args(argv)
+    # What is installed has its bytecode, ours as well as the peers'.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     where = machine()
     found = list(figures(arguments.only or known))
     if arguments.json:

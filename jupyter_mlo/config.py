@@ -103,6 +103,16 @@ class Settings:
         return self.home / "leases"
 
     @property
+    def labels(self) -> Path:
+        """Which entries of the ledger are of which predicate, and how far it was read for that."""
+        return self.home / "ledger-labels.json"
+
+    @property
+    def counted(self) -> Path:
+        """What was found in the ledger about each mandate, and how far it was read for that."""
+        return self.home / "counted"
+
+    @property
     def runner(self) -> Path:
         """The key of this home as a runner, to which mandates are made over."""
         return self.home / "runner"

@@ -90,12 +90,28 @@ class MandateStore:
         return self._root / f"{mandate_id}.mandate"
 
     def revocations_for(
-        self, mandate: Mandate, trust: Trust, more: Iterable[Envelope] = ()
+        self,
+        mandate: Mandate,
+        trust: Trust,
+        more: Iterable[Envelope] = (),
+        enrolments: Iterable[Envelope] = (),
     ) -> Revocations:
-        """What is known here that may end ``mandate``; ``more`` comes from the ledger."""
+        """What is known here that may end ``mandate``.
+
+        Args:
+            more: revocations from the ledger.
+            enrolments: from the ledger: without them nobody knows that a registrar enrolled the
+                MLO, and so may dismiss it.
+        """
         own = self.revocation(mandate.mandate_id)
-        links = mandate.links
-        names = [name.encode() for name in (*links.key_ids, *links.statement_ids)]
         # A ledger may hold thousands of revocations, and one of them at most is meant.
-        named = (one for one in more if any(name in one.payload for name in names))
-        return Revocations(Pool.of([*mandate.chain, *([own] if own else []), *named]), trust)
+        named = naming(mandate, more)
+        said = [*mandate.chain, *([own] if own else []), *named, *(enrolments if named else ())]
+        return Revocations(Pool.of(said), trust)
+
+
+def naming(mandate: Mandate, revocations: Iterable[Envelope]) -> list[Envelope]:
+    """Those that name a key or a statement of a mandate's chain, whoever signed them."""
+    links = mandate.links
+    names = [name.encode() for name in (*links.key_ids, *links.statement_ids)]
+    return [one for one in revocations if any(name in one.payload for name in names)]

@@ -109,8 +109,11 @@ def delegate_run(
 
 
 def write_run(signer: Signer, path: Path) -> None:
-    """Keep a run's signer in a file of mode 0600, for the kernel that ``MLO_RUN`` tells of it."""
-    write_private(path, json.dumps(signer.to_json()).encode())
+    """Keep a run's signer in a file of mode 0600, for the kernel that ``MLO_RUN`` tells of it.
+
+    After a crash there is no such kernel, and nobody needs the file.
+    """
+    write_private(path, json.dumps(signer.to_json()).encode(), durable=False)
 
 
 def load_run(path: Path) -> Signer:

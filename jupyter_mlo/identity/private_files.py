@@ -132,10 +132,18 @@ def _check_owner_and_mode(status: os.stat_result, path: Path, what: str) -> None
         )
 
 
-def write_private(path: Path, content: bytes, *, replace: bool = True) -> None:
+def write_private(
+    path: Path, content: bytes, *, replace: bool = True, durable: bool = True
+) -> None:
     """Write a file of mode 0600, whole and on disk, or not at all.
 
     Missing folders are made with mode 0700.
+
+    Args:
+        path: the file.
+        content: all that will be in it.
+        replace: whether it may be there already.
+        durable: wait until it is on disk; not for what is worthless after a crash.
 
     Raises:
         FileExistsError: it exists and ``replace`` is False.
@@ -149,7 +157,8 @@ def write_private(path: Path, content: bytes, *, replace: bool = True) -> None:
             os.fchmod(file.fileno(), 0o600)  # whatever the umask
             file.write(content)
             file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                os.fsync(file.fileno())
         if replace:
             os.replace(temporary, path)
         else:
@@ -158,7 +167,8 @@ def write_private(path: Path, content: bytes, *, replace: bool = True) -> None:
         with contextlib.suppress(OSError):
             os.unlink(temporary)
         raise
-    sync_folder(path.parent)
+    if durable:
+        sync_folder(path.parent)
 
 
 def _rename_new(temporary: Path, path: Path) -> None:

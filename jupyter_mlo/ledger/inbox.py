@@ -42,6 +42,7 @@ _TAKE: Final = (
 )
 #: Seconds after which a writer who has heard nothing looks for itself.
 _LOOK: Final = 0.25
+_START_IT: Final = "whoever keeps the ledger starts it: jupyter mlo ledger serve"
 
 
 class Writer(Protocol):
@@ -60,6 +61,9 @@ class Writer(Protocol):
 
     def append(self, envelopes: Iterable[Envelope | bytes | Content]) -> list[Receipt]:
         """Have the ledger take statements; it has them for good on return."""
+
+    def check_appending(self) -> None:
+        """Raise :class:`LedgerError` where nobody would append what is handed in now."""
 
     def quoted(self) -> dict[str, Any]:
         """The newest checkpoint as statements quote it."""
@@ -143,6 +147,13 @@ class Inbox:
             ([content.envelope for content in contents],),
         )
 
+    def check_appending(self) -> None:
+        """Raise :class:`LedgerUnreachable` where no sequencer runs now."""
+        if not self._database.has_sequencer():
+            raise LedgerUnreachable(
+                f"no sequencer runs for the ledger {self._database.shown}", hint=_START_IT
+            )
+
     def quoted(self) -> dict[str, Any]:
         """The newest checkpoint as statements quote it, once it is shown to continue the last."""
         return self._continuity.newest().quoted()
@@ -166,7 +177,7 @@ class Inbox:
                 raise LedgerUnreachable(
                     f"no sequencer runs for the ledger {self._database.shown}: what was handed "
                     "in waits there",
-                    hint="whoever keeps the ledger starts it: jupyter mlo ledger serve",
+                    hint=_START_IT,
                 )
             if time.monotonic() >= until:
                 raise LedgerUnreachable(

@@ -16,13 +16,12 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from jupyter_mlo.errors import LedgerError, StatementError
+from jupyter_mlo.errors import LedgerError
 from jupyter_mlo.identity.private_files import write_private
 from jupyter_mlo.ledger.checkpoint import read_checkpoint
 from jupyter_mlo.ledger.content import read_facts
-from jupyter_mlo.ledger.leaf import entry_hash
 from jupyter_mlo.ledger.merkle import Frontier
-from jupyter_mlo.statements.envelope import Envelope
+from jupyter_mlo.ledger.stretch import Stretch
 from jupyter_mlo.statements.predicates import types
 
 if TYPE_CHECKING:
@@ -67,37 +66,19 @@ def read_labels(rows: Rows, log: NoteVerifier, kept: Path | None) -> Labels:
         return Labels({}, [error.message])
     known = _read(kept, log.name, rows, head.size)
     found = Labels(known.indexes)
-    try:
-        frontier = Frontier.of(known.size, rows.node)
-    except LookupError as error:
-        return Labels({}, [str(error)])
-    for index, leaf, salt, stored in rows.leaves(known.size, head.size):
-        frontier.append(leaf)
-        if stored is None:
-            continue  # erased or taken away: the holes of a ledger are counted elsewhere
-        uri, flaw = _label(leaf, salt or b"", stored)
-        if flaw:
-            found.problems.append(f"entry {index} is damaged: {flaw}")
-        elif uri in LABELLED:
+    # The holes of a ledger are counted elsewhere.
+    new = Stretch(rows, head, known.size)
+    for index, envelope in new:
+        uri = read_facts(envelope.payload).predicate_type
+        if uri in LABELLED:
             found.indexes.setdefault(str(uri), []).append(index)
-    if frontier.size != head.size or frontier.root() != head.root:
-        found.problems.append("its entries are not those of its newest checkpoint")
+    found.problems += new.problems
     if kept is not None and not found.problems and head.size - known.size >= _MANY:
         now = _Kept(log.name, head.size, head.root.hex(), found.indexes)
         # Without it the next reader reads again.
         with contextlib.suppress(OSError):
             write_private(kept, msgspec.json.encode(now))
     return found
-
-
-def _label(leaf: bytes, salt: bytes, stored: bytes) -> tuple[str | None, str]:
-    """The predicate type of an entry's envelope, and why it is not what was logged."""
-    try:
-        if entry_hash(salt, stored) != leaf:
-            return None, "its envelope is not what its leaf says"
-        return read_facts(Envelope.from_bytes(stored).payload).predicate_type, ""
-    except (StatementError, ValueError) as error:
-        return None, getattr(error, "message", str(error))
 
 
 def _read(path: Path | None, origin: str, rows: Rows, size: int) -> _Kept:

@@ -139,7 +139,7 @@ class Ledger:
         with self.transaction():
             return sequencer.append(contents)
 
-    def check_key(self) -> None:
+    def check_appending(self) -> None:
         """Raise what :meth:`append` would, where this home may not append."""
         self._sequencing()
 

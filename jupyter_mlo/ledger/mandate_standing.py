@@ -7,22 +7,27 @@ together, whatever ledger it is.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from jupyter_mlo.config import Settings
-from jupyter_mlo.delegation.mandate_store import MandateStore
+from jupyter_mlo.delegation.mandate_store import MandateStore, naming
 from jupyter_mlo.delegation.mandates import Mandate
 from jupyter_mlo.delegation.revocation import Revocations
 from jupyter_mlo.delegation.trust import TrustStore
 from jupyter_mlo.delegation.uses import Use, use_refusal, uses_of
-from jupyter_mlo.errors import MloError, NotFound, Refused
+from jupyter_mlo.errors import LedgerError, MloError, NotFound, Refused, StatementError
+from jupyter_mlo.ledger.erasures import erasures_in
 from jupyter_mlo.ledger.publish import append_now
+from jupyter_mlo.ledger.since_mandate import Since, counts_here, read_since
 from jupyter_mlo.ledger.store import Filter, Ledger, open_ledger
+from jupyter_mlo.ledger.view import LedgerView
 from jupyter_mlo.statements.envelope import Envelope
 from jupyter_mlo.statements.predicates import types
+from jupyter_mlo.statements.statement import read_statement
 
 #: Seconds to wait for those who write the ledger.
 _PATIENCE = 2.0
@@ -34,6 +39,8 @@ class Known:
     """What the ledger says that bears on a mandate."""
 
     revocations: Sequence[Envelope] = ()
+    #: Whose keys are whose; empty where no revocation is about the mandate.
+    enrolments: Sequence[Envelope] = ()
     #: In ledger order; empty where the mandate permits any number.
     uses: tuple[Use, ...] = ()
     checkpoint: Mapping[str, Any] | None = None
@@ -63,32 +70,62 @@ class Standing:
 
 
 def ask_ledger(settings: Settings, mandate: Mandate) -> Known:
-    """What the ledger of this home knows of a mandate; where it cannot be asked, why."""
+    """What the ledger of this home knows of a mandate; where it cannot be asked, why.
+
+    What was revoked since the mandate was made is found whatever the ledger's columns say; what
+    was revoked before is looked up by them. Where the ledger does not hold, what it shows of
+    revocations counts all the same, and of uses nothing.
+    """
     return ask_of_all(settings, [mandate])[0]
 
 
 def ask_of_all(settings: Settings, mandates: Sequence[Mandate]) -> list[Known]:
     """:func:`ask_ledger` of several, at once."""
+    revocations: list[Envelope] = []
+    found: list[Known] = []
     try:
         with open_ledger(settings, create=False, patience=_PATIENCE) as ledger:
-            wanted = Filter(predicate_type=types.REVOCATION)
-            revocations = [entry.envelope for entry in ledger.entries(wanted)]
-            quoted = ledger.quoted()
-            return [
-                Known(revocations, tuple(spent_uses(ledger, one)), quoted, ledger.origin)
-                for one in mandates
-            ]
+            for entry in ledger.entries(Filter(predicate_type=types.REVOCATION)):
+                with contextlib.suppress(StatementError):  # it is read again, and said, below
+                    revocations.append(entry.envelope)
+            found += (_asked(settings, ledger, one, revocations) for one in mandates)
     except NotFound:
         return [Known() for _ in mandates]
     except MloError as error:
-        note = f"the ledger cannot be asked about the mandate: {error.message}"
-        return [Known(note=note) for _ in mandates]
+        missing = len(mandates) - len(found)
+        found += [Known(revocations, note=_unasked(error)) for _ in range(missing)]
+    return found
+
+
+def _asked(
+    settings: Settings, ledger: Ledger, mandate: Mandate, listed: Sequence[Envelope]
+) -> Known:
+    revocations, enrolments = [*listed], list[Envelope]()
+    try:
+        since = _since(settings, ledger, mandate)
+        revocations += since.revocations if since is not None else ()
+        if naming(mandate, revocations):
+            # Rarely, and then all that stands there: who may revoke hangs on it.
+            view = LedgerView(ledger, kept=settings.labels)
+            enrolments += view.binding(types.ENROLMENT)
+        if since is not None:
+            _check(settings, ledger, since)
+        uses = since.uses if since is not None else ()
+        return Known(revocations, enrolments, uses, ledger.quoted(), ledger.origin)
+    except MloError as error:
+        return Known(revocations, enrolments, note=_unasked(error))
+
+
+def _unasked(error: MloError) -> str:
+    return f"the ledger cannot be asked about the mandate: {error.message}"
 
 
 def revocations_known(settings: Settings, mandate: Mandate, known: Known) -> Revocations:
     """Revocations that this home or its ledger has."""
     trust = TrustStore(settings).load()
-    return MandateStore(settings).revocations_for(mandate, trust, known.revocations)
+    return MandateStore(settings).revocations_for(
+        mandate, trust, known.revocations, known.enrolments
+    )
 
 
 def mandate_standing(settings: Settings, mandate: Mandate, now: datetime) -> Standing:
@@ -122,17 +159,40 @@ def judge_standing(
     return Standing("uses", f"it permits {permitted} runs, and so many have been started", 0)
 
 
-def spent_uses(ledger: Ledger, mandate: Mandate, first: int = 0) -> list[Use]:
-    """The uses of a mandate in a ledger, in its order; none where there is no limit.
+def spent_uses(settings: Settings, ledger: Ledger, mandate: Mandate) -> list[Use] | None:
+    """The uses of a mandate in the order of the ledger that counts them; None in another one.
 
-    Args:
-        first: entries before this index are left out.
+    Raises:
+        LedgerError: the ledger does not hold: any of its entries may have been a use.
     """
-    if mandate.scope.uses == "*":
-        return []
-    wanted = Filter(predicate_type=types.DELEGATION, mlo=mandate.mlo, first=first)
-    delegations = (entry.envelope for entry in ledger.entries(wanted))
-    return uses_of(mandate.mandate_id, mandate.link.key, delegations)
+    since = _since(settings, ledger, mandate)
+    if since is None:
+        return None
+    _check(settings, ledger, since)
+    return list(since.uses)
+
+
+def _since(settings: Settings, ledger: Ledger, mandate: Mandate) -> Since | None:
+    """What came since the mandate was made; None in a ledger that it does not quote."""
+    statement = read_statement(mandate.chain[-1])
+    if not counts_here(ledger, statement):
+        return None
+    return read_since(ledger, statement, settings.counted / f"{mandate.mandate_id}.json")
+
+
+def _check(settings: Settings, ledger: Ledger, since: Since) -> None:
+    """Raise :class:`LedgerError` where the ledger does not hold."""
+    why = next(iter(since.problems), "") or ledger.rolled_back()
+    if not why and since.holes:
+        trust = TrustStore(settings).load()
+        erased = erasures_in(ledger, trust=trust, now=datetime.now(UTC)).leaves
+        gone = [at for at, leaf in since.holes.items() if erased.get(at) != leaf]
+        why = f"the content of entry {gone[0]} is gone, and no erasure explains it" if gone else ""
+    if why:
+        raise LedgerError(
+            f"the ledger does not hold: {why}",
+            hint="jupyter mlo ledger verify names what was changed; tell whoever keeps the ledger",
+        )
 
 
 def reserve_uses(settings: Settings, mandate: Mandate, delegations: Sequence[Envelope]) -> None:
@@ -144,31 +204,32 @@ def reserve_uses(settings: Settings, mandate: Mandate, delegations: Sequence[Env
     Raises:
         Refused: the mandate's uses are counted in another ledger, or do not suffice. Of several
             runners who ask at one moment those are refused that came into the ledger later.
-        LedgerError: the ledger cannot be reached: nothing was reserved.
+        LedgerError: the ledger cannot be reached, has no sequencer, or does not hold: nothing is
+            run. Where only its answer was lost, the uses are spent.
     """
     permitted = mandate.scope.uses
     if isinstance(permitted, str):
         return
     ours = uses_of(mandate.mandate_id, mandate.link.key, delegations)
-    size, before = _counted(settings, mandate)
+    before = _counted(settings, mandate)
     known = {use.place for use in before}
     new = [use for use in ours if use.place not in known]
     if len(before) + len(new) > permitted:
         raise _exhausted(mandate, len(before), len(new))
     append_now(settings, [*mandate.chain, *delegations], patience=_RESERVING)
-    # What came in since, ours among it; an entry that was counted already keeps its place.
-    _, since = _counted(settings, mandate, first=size)
-    uses = [*before, *(use for use in since if use.place not in known)]
+    # What came in since is counted too, ours among it.
+    uses = _counted(settings, mandate)
     if any(use_refusal(uses, permitted, use.notebook) for use in ours):
         raise _exhausted(mandate, permitted, len(new))
 
 
-def _counted(settings: Settings, mandate: Mandate, first: int = 0) -> tuple[int, list[Use]]:
-    """The size of the ledger that counts a mandate's uses, and then those from an index on."""
+def _counted(settings: Settings, mandate: Mandate) -> list[Use]:
+    """The uses of a mandate, in the ledger that counts them."""
     try:
         with open_ledger(settings, create=False, patience=_RESERVING) as ledger:
-            if ledger.origin == mandate.counted_in:
-                return ledger.size, spent_uses(ledger, mandate, first)
+            uses = spent_uses(settings, ledger, mandate)
+        if uses is not None:
+            return uses
         why = "cannot be used with this ledger"
     except NotFound:
         why = "counts its runs, and the ledger that counts them cannot be reached: none is here"

@@ -79,7 +79,7 @@ def move(
         with open_ledger(old_settings, create=False) as old:
             if not old_key.exists() and new_key.exists():
                 return Moved(old.size, file, database.shown)  # by an earlier call
-            old.check_key()
+            old.check_appending()
             _check_key_place(new_key)
             _check(old.verify(progress, erased=erased(old)))
             upgrade(settings, begin_log=False)

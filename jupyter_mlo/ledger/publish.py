@@ -88,9 +88,10 @@ def append_now(settings: Settings, envelopes: Iterable[Envelope], *, patience: f
     """Append statements to the ledger, after what waits, or raise: none of them will wait.
 
     Raises:
-        LedgerError: the ledger cannot be reached; it may have taken them all the same where its
-            answer was lost.
+        LedgerError: the ledger cannot be reached, or nobody is there who takes what a team hands
+            in; it may have taken them all the same where its answer was lost.
     """
     with open_writer(settings, patience=patience) as ledger:
+        ledger.check_appending()
         Outbox(settings).flush(ledger.append)
         ledger.append(envelopes)

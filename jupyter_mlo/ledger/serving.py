@@ -92,7 +92,7 @@ class Service:
             if not self._alone(database):
                 return
             ledger = Ledger(database, key_file(self._settings))
-            ledger.check_key()
+            ledger.check_appending()
         except BaseException:
             database.close()
             raise

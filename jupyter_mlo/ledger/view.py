@@ -13,17 +13,16 @@ from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 
-from jupyter_mlo.delegation.pool import read_key
 from jupyter_mlo.delegation.revocation import Logged
-from jupyter_mlo.delegation.uses import Use, uses_of
-from jupyter_mlo.errors import MloError, StatementError
+from jupyter_mlo.delegation.uses import Use
+from jupyter_mlo.errors import StatementError
 from jupyter_mlo.ledger.log import Ledger
 from jupyter_mlo.ledger.rows import Entry, Filter
+from jupyter_mlo.ledger.since_mandate import counts_here, read_since
 from jupyter_mlo.ledger.times import Clock, ProvenTimes
 from jupyter_mlo.statements.envelope import Envelope
 from jupyter_mlo.statements.predicates import types
-from jupyter_mlo.statements.predicates.identity import Delegation
-from jupyter_mlo.statements.statement import read_statement
+from jupyter_mlo.statements.statement import Statement
 
 _NOTEBOOK = re.compile(rb'"notebook":"(urn:uuid:[0-9a-f-]{36})"')
 
@@ -76,6 +75,7 @@ class LedgerView:
         clock: Clock | None = None,
         damaged: Callable[[str], None] | None = None,
         kept: Path | None = None,
+        counted: Path | None = None,
     ) -> None:
         """Look into ``ledger``.
 
@@ -83,11 +83,13 @@ class LedgerView:
             clock: proven times are by it, by default by the ledger's own.
             damaged: told of each entry that was looked at and is not what was logged there.
             kept: where it is kept which entries are of which predicate; None where nowhere.
+            counted: the folder where it is kept what was found about each mandate.
         """
         self._ledger = ledger
         self._times = ledger.times(clock)
         self._damaged = damaged or (lambda what: None)
         self._kept = kept
+        self._counted = counted
 
     def logged(self, statement_ids: Iterable[str]) -> dict[str, Logged]:
         """Which of these statements the ledger has, where, and (proven) since when."""
@@ -98,29 +100,19 @@ class LedgerView:
         """The seals of the notebook with this ID and their indexes, newest first; whole ones."""
         yield from reversed(self._seals.get(notebook, []))
 
-    def uses(self, mandate_id: str) -> list[Use] | None:
-        """The uses of a mandate, in order; None where this ledger does not count them."""
-        try:
-            statement = read_statement(self._ledger.envelope(mandate_id))
-            delegation = statement.predicate
-            if not isinstance(delegation, Delegation) or delegation.checkpoint is None:
-                return None
-            if delegation.checkpoint.origin != self._ledger.origin:
-                return None
-            key = read_key(delegation.public_key)
-        except MloError:
-            return None
-        wanted = Filter(predicate_type=types.DELEGATION, mlo=statement.mlo)
-        return uses_of(mandate_id, key, self._naming(mandate_id, wanted))
+    def uses(self, mandate: Statement) -> list[Use] | None:
+        """The uses of a mandate, in order; None where this ledger does not count them.
 
-    def _naming(self, statement_id: str, wanted: Filter) -> Iterator[Envelope]:
-        """Whole entries whose statements name another one."""
-        named = statement_id.encode()
-        for entry in self._ledger.entries(wanted):
-            with contextlib.suppress(StatementError):
-                envelope = entry.envelope
-                if named in envelope.payload and self._whole(entry):
-                    yield envelope
+        Args:
+            mandate: its delegation, whose signature was checked.
+        """
+        if not counts_here(self._ledger, mandate):
+            return None
+        kept = self._counted / f"{mandate.statement_id}.json" if self._counted else None
+        since = read_since(self._ledger, mandate, kept)
+        for problem in since.problems:
+            self._damaged(problem)
+        return list(since.uses)
 
     def binding(self, predicate_type: str) -> Iterator[Envelope]:
         """All statements of one kind that can be read; one that is damaged is said, and counts.

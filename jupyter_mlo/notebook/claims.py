@@ -41,8 +41,8 @@ class LedgerFacts(Protocol):
     def newest_seal(self, notebook: str) -> tuple[str, int] | None:
         """Statement ID and index of the newest seal of the notebook with this ID."""
 
-    def uses(self, mandate_id: str) -> Sequence[Use] | None:
-        """The uses of a mandate, in order; None where this ledger does not count them."""
+    def uses(self, mandate: Statement) -> Sequence[Use] | None:
+        """The uses of a mandate (its delegation), in order; None where this does not count them."""
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from jupyter_mlo.delegation.chain import Attribution
+from jupyter_mlo.delegation.pool import Pool
 from jupyter_mlo.delegation.roles import Role
 from jupyter_mlo.delegation.scope import EVERYTHING
 from jupyter_mlo.delegation.uses import use_refusal
@@ -17,12 +18,15 @@ from jupyter_mlo.notebook.mandated import OutOfScope
 from jupyter_mlo.notebook.sealed import Sealed
 
 
-def overused(claims: Mapping[int, Claim], sealed: Sealed, ledger: LedgerFacts | None) -> OutOfScope:
+def overused(
+    claims: Mapping[int, Claim], sealed: Sealed, ledger: LedgerFacts | None, pool: Pool
+) -> OutOfScope:
     """Hold the notebooks that stamps and the newest seal name against the uses of their mandates.
 
     Args:
         claims: position → the stamp that the cell there carries.
         ledger: what the verifier's ledger knows.
+        pool: the chains of the claims, mandates among them.
     """
     known: dict[tuple[str, str], str | None] = {}
     notes: dict[str, None] = {}
@@ -33,7 +37,8 @@ def overused(claims: Mapping[int, Claim], sealed: Sealed, ledger: LedgerFacts | 
             return ""
         mandate, permitted = counted
         if (mandate, notebook) not in known:
-            uses = ledger.uses(mandate) if ledger is not None else None
+            # All copies under one statement ID say the same.
+            uses = ledger.uses(pool.delegations[mandate][0]) if ledger is not None else None
             known[mandate, notebook] = (
                 None if uses is None else use_refusal(uses, permitted, notebook)
             )

@@ -159,7 +159,7 @@ def reserve(acting: Acting, settings: Settings, now: datetime) -> Acting:
     """The same, with a use of its mandate spent for one run, where the mandate counts them.
 
     Raises:
-        Refused: no use is left, or the ledger cannot be reached and none was leased here.
+        Refused: no use is left, or the ledger cannot be asked and none was leased here.
     """
     if acting.counted is None or acting.signer is None:
         return acting
@@ -171,7 +171,7 @@ def _reserve(mandate: Mandate, signer: Signer, settings: Settings, now: datetime
     """The key of a run for which a use is spent: a leased one, else one reserved now.
 
     Raises:
-        Refused: none is left, or the ledger cannot be reached and none was leased here.
+        Refused: none is left, or the ledger cannot be asked and none was leased here.
     """
     from jupyter_mlo.delegation.leases import LeaseStore
     from jupyter_mlo.delegation.runs import LONGEST, delegate_run
@@ -189,7 +189,7 @@ def _reserve(mandate: Mandate, signer: Signer, settings: Settings, now: datetime
     except MloError as error:
         raise Refused(
             f"{mandate.label} permits {mandate.scope.uses} runs, and the ledger that counts them "
-            f"cannot be reached: {error.message} (uses)",
+            f"cannot be asked for one: {error.message} (uses)",
             hint="try again when it can, or lease uses beforehand: jupyter mlo mandate lease",
         ) from None
     return leaf

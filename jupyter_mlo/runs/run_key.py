@@ -53,7 +53,7 @@ class RunKey:
     def describe(self, name: str | None) -> None:
         """Write what goes with the key (again, once the name is known)."""
         value = {"version": 1, "code": self.code, "name": name}
-        write_private(self.folder / DESCRIPTION, json.dumps(value).encode())
+        write_private(self.folder / DESCRIPTION, json.dumps(value).encode(), durable=False)
 
     def remove(self) -> None:
         """The run has ended: nothing more can be signed with its key."""

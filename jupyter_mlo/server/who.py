@@ -273,13 +273,17 @@ class Desk:
         publish(context, signer.chain)
 
     def _assurance(self, signer: Signer, people: People) -> str | None:
+        from jupyter_mlo.delegation.pool import Pool
+        from jupyter_mlo.delegation.trust import TrustStore
         from jupyter_mlo.verbs.status import own_attribution
 
         identity = people.here.get(signer.mlo)
         if identity is None:
             return None
         try:
-            found = own_attribution(identity, people.store, self.settings, self.clock())
+            # Not by the ledger: this is asked again and again, and may not wait for one.
+            trust = TrustStore(self.settings).load()
+            found = own_attribution(identity, people.store, trust, self.clock(), Pool())
         except MloError:
             return None
         return str(found.assurance)

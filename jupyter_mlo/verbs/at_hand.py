@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from jupyter_mlo.ledger.view import LedgerView
     from jupyter_mlo.notebook.reading import Notebook
     from jupyter_mlo.notebook.vouching import RecordSource
+    from jupyter_mlo.statements.statement import Statement
 
 #: Seconds to wait for those who write the ledger.
 _PATIENCE = 2.0
@@ -122,16 +123,20 @@ class LedgerAtHand:
     clock: Clock
     #: Where it is kept which entries are of which predicate.
     kept: Path
+    #: The folder of what was found about each mandate.
+    counted: Path
     problems: list[str] = field(default_factory=list)
     #: Whether somebody who is known here answers for a seal: anybody may append one.
     counts: Callable[[Envelope], bool] = lambda envelope: True
     _places: dict[str, Logged | None] = field(default_factory=dict)
+    #: By the mandate's ID.
+    _uses: dict[str, list[Use] | None] = field(default_factory=dict)
 
     @cached_property
     def _view(self) -> LedgerView:
         from jupyter_mlo.ledger.view import LedgerView
 
-        return LedgerView(self.ledger, self.clock, self._damaged, self.kept)
+        return LedgerView(self.ledger, self.clock, self._damaged, self.kept, self.counted)
 
     def logged(self, statement_ids: Iterable[str]) -> dict[str, Logged]:
         """Which of these statements the ledger has, where, and (proven) since when."""
@@ -149,9 +154,11 @@ class LedgerAtHand:
                 return seal.statement_id, index
         return None
 
-    def uses(self, mandate_id: str) -> list[Use] | None:
+    def uses(self, mandate: Statement) -> list[Use] | None:
         """The uses of a mandate, in order; None where this ledger does not count them."""
-        return self._view.uses(mandate_id)
+        if mandate.statement_id not in self._uses:
+            self._uses[mandate.statement_id] = self._view.uses(mandate)
+        return self._uses[mandate.statement_id]
 
     def revocations(self) -> Iterator[Envelope]:
         """All revocations; one that the newest checkpoint does not cover as it is, is said."""
@@ -287,8 +294,8 @@ def _ledger(settings: Settings, trust: Trust, problems: list[str]) -> LedgerAtHa
     try:
         if rolled_back := ledger.rolled_back():
             problems.append(rolled_back)
-        clock, kept = clock_of(trust, ledger.verifier), settings.home / "ledger-labels.json"
-        return LedgerAtHand(ledger, ledger.quoted(), clock, kept, problems)
+        clock, kept = clock_of(trust, ledger.verifier), (settings.labels, settings.counted)
+        return LedgerAtHand(ledger, ledger.quoted(), clock, *kept, problems)
     except (MloError, OSError) as error:
         problems.append(f"the ledger could not be asked: {getattr(error, 'message', error)}")
         ledger.close()

@@ -1,12 +1,15 @@
 """Show what stands in the ledger: one line an entry, newest last.
 
 A line says index, time as its signer claims it, kind of statement, for whom it speaks, and
-what it is about. Nothing here is checked: jupyter mlo ledger verify does that.
+what it is about. --runs shows runs instead: who answers for each, under which mandate or session,
+what for, the notebook that it wrote, and what became of it. Nothing here is checked: jupyter mlo
+ledger verify does that.
 
 Examples:
   jupyter mlo log --limit 20
   jupyter mlo log --mlo "Ada Sample" --activity training --since 7d
   jupyter mlo log --type seal --since 2026-11-01 --until 2026-11-30
+  jupyter mlo log --runs --since 1d
   jupyter mlo log --follow
   jupyter mlo log --json | jq 'select(.predicate == "revocation")'
 """
@@ -41,7 +44,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--since", metavar="WHEN", help="from this day, time or age (8h, 2d) on")
     parser.add_argument("--until", metavar="WHEN", help="up to this day, time or age, included")
     parser.add_argument("--limit", type=_count, metavar="N", help="the newest N only")
-    parser.add_argument("--follow", action="store_true", help="go on with what is appended")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--follow", action="store_true", help="go on with what is appended")
+    which.add_argument("--runs", action="store_true", help="runs, in a table")
     parser.add_argument("--json", action="store_true", help="as JSON Lines, one object an entry")
 
 
@@ -49,6 +54,8 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
     """Show the entries that are asked for."""
     from jupyter_mlo.ledger.store import open_ledger
 
+    if arguments.runs:
+        return _runs(arguments, context)
     wanted = _filter(arguments, context)
     show = _json_line if arguments.json else _text_line(context)
     try:
@@ -58,6 +65,36 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
                 _follow(ledger, wanted, show, context, next_index)
     except NotFound as error:
         context.note(str(error))
+    return 0
+
+
+def _runs(arguments: argparse.Namespace, context: Context) -> int:
+    """Show runs in a table, or as JSON Lines."""
+    from jupyter_mlo.identity.safe_text import terminal_safe
+    from jupyter_mlo.ledger.store import open_ledger
+    from jupyter_mlo.verbs.log_runs import ran, table
+    from jupyter_mlo.verbs.shown_people import names_here
+
+    if arguments.type is not None:
+        raise InvalidInput("--runs shows statements of one kind", hint="leave out --type")
+    arguments.type = "provenance"
+    try:
+        with open_ledger(context.settings, create=False) as ledger:
+            kinds: dict[str, str] = {}
+            found = [
+                one
+                for entry in ledger.entries(_filter(arguments, context))
+                if (one := ran(entry, ledger, kinds)) is not None
+            ]
+    except NotFound as error:
+        context.note(str(error))
+        return 0
+    if arguments.json:
+        for one in found:
+            context.say(json.dumps(one.to_json()))
+        return 0
+    shown = {mlo: terminal_safe(name) for mlo, name in names_here(context.settings).items()}
+    context.say(table(found, lambda text, limit: terminal_safe(text, limit=limit), shown))
     return 0
 
 

@@ -160,8 +160,10 @@ def _spent(mandate: Mandate, context: Context) -> int:
 
 
 def _own(store: IdentityStore, identity: Identity, fd: int | None, context: Context) -> Signer:
+    from jupyter_mlo.verbs.key_ending import refuse_ended
     from jupyter_mlo.verbs.mandate_acts import own_signer
 
+    refuse_ended(identity, context)
     return own_signer(store, identity, unlock(context, store, identity, fd), context)
 
 

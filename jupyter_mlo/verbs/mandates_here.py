@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -52,8 +52,8 @@ def mandates_here(context: Context) -> tuple[list[Row], list[MloError]]:
     from jupyter_mlo.delegation.mandate_store import MandateStore
 
     mandates, problems = MandateStore(context.settings).all()
-    revoking = _ledgers_revocations(context) if mandates else []
-    return [Row(one, _state(one, revoking, context)) for one in mandates], problems
+    said = _in_the_ledger(context) if mandates else _Said()
+    return [Row(one, _state(one, said, context)) for one in mandates], problems
 
 
 class _Standing(Protocol):
@@ -92,7 +92,7 @@ def found_mandate(which: str, context: Context) -> Mandate:
 
 def state_of(mandate: Mandate, context: Context) -> str:
     """How one stands, in a few words."""
-    return _state(mandate, _ledgers_revocations(context), context)
+    return _state(mandate, _in_the_ledger(context), context)
 
 
 def used_here(mandate: Mandate, context: Context) -> list[Spent] | None:
@@ -106,9 +106,9 @@ def used_here(mandate: Mandate, context: Context) -> list[Spent] | None:
         return None
     try:
         with open_ledger(context.settings, create=False, patience=2) as ledger:
-            if ledger.origin != mandate.counted_in:
+            uses = spent_uses(context.settings, ledger, mandate)
+            if uses is None:
                 return None
-            uses = spent_uses(ledger, mandate)
             wanted = Filter(predicate_type=types.PROVENANCE, mlo=mandate.mlo)
             ended: dict[str, str] = {}
             for entry in ledger.entries(wanted):
@@ -123,32 +123,47 @@ def used_here(mandate: Mandate, context: Context) -> list[Spent] | None:
     return [Spent(one.run, one.notebook, one.time, ended.get(one.run, unknown)) for one in uses]
 
 
-def _ledgers_revocations(context: Context) -> list[Envelope]:
-    """Revocations in the ledger; where it cannot be asked, that is said."""
-    from jupyter_mlo.ledger.store import Filter, open_ledger
+@dataclass(frozen=True)
+class _Said:
+    """What the ledger says of revocations, and of whose keys are whose."""
+
+    revocations: Sequence[Envelope] = ()
+    enrolments: Sequence[Envelope] = ()
+
+
+def _in_the_ledger(context: Context) -> _Said:
+    """What stands there; where it cannot be asked, that is said."""
+    from jupyter_mlo.ledger.store import open_ledger
+    from jupyter_mlo.ledger.view import LedgerView
     from jupyter_mlo.statements.predicates import types
 
     try:
         with open_ledger(context.settings, create=False, patience=2) as ledger:
-            wanted = Filter(predicate_type=types.REVOCATION)
-            return [entry.envelope for entry in ledger.entries(wanted)]
+            view = LedgerView(ledger, damaged=_noted(context), kept=context.settings.labels)
+            return _Said([*view.binding(types.REVOCATION)], [*view.binding(types.ENROLMENT)])
     except NotFound:
-        return []
+        return _Said()
     except MloError as error:
         context.note(
             f"warning: the ledger could not be asked what was revoked: {error.message}; "
             "only revocations that were made in this home are known"
         )
-        return []
+        return _Said()
 
 
-def _state(mandate: Mandate, revoking: list[Envelope], context: Context) -> str:
+def _noted(context: Context) -> Callable[[str], None]:
+    return lambda what: context.note(f"warning: the ledger's {what}; jupyter mlo ledger verify")
+
+
+def _state(mandate: Mandate, said: _Said, context: Context) -> str:
     from jupyter_mlo.delegation.mandate_store import MandateStore
     from jupyter_mlo.delegation.trust import TrustStore
     from jupyter_mlo.statements.times import to_text
 
     trust = TrustStore(context.settings).load()
-    known = MandateStore(context.settings).revocations_for(mandate, trust, revoking)
+    known = MandateStore(context.settings).revocations_for(
+        mandate, trust, said.revocations, said.enrolments
+    )
     if known.concerning(mandate.links):
         return "revoked"
     permission = mandate.scope.permits(at=context.now())

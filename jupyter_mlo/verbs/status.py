@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from jupyter_mlo.config import in_project
@@ -21,8 +22,8 @@ from jupyter_mlo.verbs.context import Context
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from jupyter_mlo.config import Settings
-    from jupyter_mlo.delegation.chain import Attribution
+    from jupyter_mlo.delegation.chain import Attribution, Pool
+    from jupyter_mlo.delegation.trust import Trust
     from jupyter_mlo.identity.store import Identity, IdentityStore
 
 
@@ -136,6 +137,7 @@ def _roles(context: Context, warnings: list[str]) -> dict[str, list[str]]:
 def _identity(
     identity: Identity, store: IdentityStore, context: Context, warnings: list[str]
 ) -> dict[str, Any]:
+    from jupyter_mlo.verbs.at_hand import at_hand
     from jupyter_mlo.verbs.key_ending import refuse_ended
 
     assurance = handle = succeeds = None
@@ -143,7 +145,8 @@ def _identity(
         warnings.append(str(identity.damage))
     try:
         store.key_pem(identity)  # says what is wrong with the key file, if anything is
-        found = own_attribution(identity, store, context.settings, context.now())
+        with closing(at_hand(context.settings, context.now())) as here:
+            found = own_attribution(identity, store, here.trust, context.now(), here.pool)
         handle, succeeds = found.handle, found.succeeds
         refuse_ended(identity, context)
         assurance = str(found.assurance)
@@ -163,21 +166,20 @@ def _identity(
 
 
 def own_attribution(
-    identity: Identity, store: IdentityStore, settings: Settings, now: datetime
+    identity: Identity, store: IdentityStore, trust: Trust, now: datetime, known: Pool
 ) -> Attribution:
-    """What this home makes of the MLO's own enrolment."""
-    from jupyter_mlo.delegation.chain import Pool, attribute
+    """What this home makes of the MLO's own enrolment.
+
+    Args:
+        known: enrolments from elsewhere: a registrar's need not have been taken in.
+    """
+    from jupyter_mlo.delegation.chain import attribute
     from jupyter_mlo.delegation.enrolment import kept_enrolments
-    from jupyter_mlo.delegation.trust import TrustStore
     from jupyter_mlo.statements.statement import read_statement
 
     enrolments = kept_enrolments(store, identity)
-    return attribute(
-        read_statement(enrolments[0]),
-        pool=Pool.of(enrolments),
-        trust=TrustStore(settings).load(),
-        now=now,
-    )
+    pool = known.also(enrolments)
+    return attribute(read_statement(enrolments[0]), pool=pool, trust=trust, now=now)
 
 
 def _ledger(context: Context, warnings: list[str]) -> dict[str, Any]:

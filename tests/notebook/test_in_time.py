@@ -36,7 +36,7 @@ class Facts:
     def newest_seal(self, notebook: str) -> tuple[str, int] | None:
         return None
 
-    def uses(self, mandate_id: str) -> None:
+    def uses(self, mandate: object) -> None:
         return None
 
 

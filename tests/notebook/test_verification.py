@@ -438,7 +438,7 @@ class Facts:
                 found = one.statement_id, place
         return found
 
-    def uses(self, mandate_id: str) -> None:
+    def uses(self, mandate: object) -> None:
         return None
 
 

@@ -106,7 +106,7 @@ def test_a_use_is_in_the_ledger_before_the_run_and_the_run_is_that_one(
     run("job.ipynb")
     mandate = read_mandate(file)
     with open_ledger(settings) as ledger:
-        (use,) = spent_uses(ledger, mandate)
+        (use,) = spent_uses(settings, ledger, mandate)
         reserved = ledger.index(use.statement_id)
         sealed = ledger.index(logged(types.SEAL)[-1].statement_id)
     assert reserved < sealed
@@ -143,7 +143,7 @@ def test_runners_who_start_at_one_moment_cannot_exceed_a_mandate(ada, job, setti
     assert len(runs) == 5
     assert said.count("refused") == 7
     with open_ledger(settings) as ledger:
-        first = [use.run for use in spent_uses(ledger, read_mandate(file))][:5]
+        first = [use.run for use in spent_uses(settings, ledger, read_mandate(file))][:5]
     assert sorted(first) == sorted(runs)
 
 
@@ -160,9 +160,9 @@ def test_one_who_does_not_ask_first_is_refused_by_where_he_came_to_stand(
     )
     real, counted = mandate_standing_module.spent_uses, []
 
-    def overtaken(ledger, named, first=0):
+    def overtaken(ours, ledger, named):
         """The other one comes in when this one has counted."""
-        counted.append(real(ledger, named, first))
+        counted.append(real(ours, ledger, named))
         if len(counted) == 1:
             with open_ledger(settings) as another:
                 another.append(one.chain[-1:])
@@ -183,7 +183,7 @@ def test_a_second_key_for_the_same_run_is_the_same_use(ada, job, settings):
     for _ in range(2):
         reserve_uses(settings, mandate, delegate_run(signer, name, name, now, LONGEST).chain[-1:])
     with open_ledger(settings) as ledger:
-        assert len(spent_uses(ledger, mandate)) == 1
+        assert len(spent_uses(settings, ledger, mandate)) == 1
     with pytest.raises(Refused, match="uses"):
         reserve_uses(settings, mandate, delegate_run(signer, name, other, now, LONGEST).chain[-1:])
 
@@ -264,7 +264,7 @@ def test_offline_runs_need_uses_that_were_leased(
     for name in ("1.ipynb", "2.ipynb", "3.ipynb"):
         assert reasons(settings, name) == {""}, name
     with open_ledger(settings) as ledger:
-        assert len(spent_uses(ledger, read_mandate(file))) == 3
+        assert len(spent_uses(settings, ledger, read_mandate(file))) == 3
     assert len(logged(types.PROVENANCE)) == 3
     with pytest.raises(Refused, match="so many have been started"):
         verb("mandate", "lease", str(file), "--uses", "1")
@@ -312,9 +312,9 @@ def test_strangers_cannot_spend_uses(ada, job, settings):
     ]
     with open_ledger(settings) as ledger:
         ledger.append(forgeries)
-        assert spent_uses(ledger, mandate) == []
+        assert spent_uses(settings, ledger, mandate) == []
         ledger.append([two])
-        assert len(spent_uses(ledger, mandate)) == 1
+        assert len(spent_uses(settings, ledger, mandate)) == 1
 
 
 def test_a_standing_names_what_ends_a_mandate(ada, job, settings):

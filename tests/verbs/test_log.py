@@ -185,3 +185,55 @@ def test_following_shows_what_is_appended_until_it_is_interrupted(logged, home_e
     finally:
         follower.kill()
         follower.wait()
+
+
+def run_of(n: int, **members: object) -> Envelope:
+    """A run's provenance, as far as `log` looks into it."""
+    said = {
+        "mlo_id": BOB,
+        "mlo_keyId": KEY.key_id,
+        "mlo_nonce": f"{n:022d}",
+        "mlo_time": "2026-11-22T10:00:00.000Z",
+        "mlo_activity": "training",
+        "mlo_run": f"urn:uuid:{n:08d}-0000-4000-8000-000000000000",
+        "mlo_outcome": "succeeded",
+        "mlo_delegation": None,
+        "buildDefinition": {"externalParameters": {"notebook": "a.ipynb", "output": "out/b.ipynb"}},
+        "runDetails": {"metadata": {"startedOn": "2026-11-22T09:59:00.000Z"}},
+        **members,
+    }
+    subject = [{"name": "n", "digest": {"mloNotebookV1": f"{n:064x}"}}]
+    return sign(statement_json(types.PROVENANCE, subject, said), KEY)
+
+
+def test_runs_are_a_table_of_who_under_what_and_what_became_of_it(cli, home_env) -> None:
+    mandate = sign(
+        statement_json(types.DELEGATION, [], {"kind": "mandate", "keyId": KEY.key_id}), KEY
+    )
+    evil = "\x1b[2J\u202e"
+    with open_ledger(load_settings(home_env)) as ledger:
+        ledger.append([
+            mandate,
+            run_of(1, mlo_delegation=mandate.statement_id),
+            run_of(2, mlo_outcome="failed", mlo_reason=f"cell 1 {evil}", mlo_activity="validation"),
+            run_of(3, mlo_id=evil, mlo_run=evil, mlo_activity=evil, mlo_delegation="0" * 64),
+            run_of(4, buildDefinition=7),
+        ])  # fmt: skip
+    done = cli("log", "--runs")
+    assert done.status == 0, done.err
+    head, first, second, third = done.out.splitlines()
+    assert head.split() == ["entry", "run", "who", "by", "activity", "notebook", "outcome"]
+    by = f"mandate {mandate.statement_id[:12]}"
+    for part in ("00000001", BOB, by, "training", "b.ipynb", "succeeded"):
+        assert part in first
+    for part in ("own key", "validation", "failed: cell 1"):
+        assert part in second
+    assert "unknown 000000000000" in third
+    assert not {"\x1b", "\u202e"} & set(done.out)
+    found = [json.loads(line) for line in cli("log", "--runs", "--json").out.splitlines()]
+    assert [(one["index"], one["via"]) for one in found] == [
+        (1, "mandate"), (2, "own key"), (3, "unknown"),
+    ]  # fmt: skip
+    assert found[0]["delegation"] == mandate.statement_id
+    assert len(cli("log", "--runs", "--activity", "validation").out.splitlines()) == 2
+    assert cli("log", "--runs", "--type", "seal").status == 2

@@ -21,7 +21,7 @@ from jupyter_mlo.notebook.layout import MEMBER
 from jupyter_mlo.runs.batch import elsewhere
 from jupyter_mlo.runs.batch.attempt import Attempt, Surrounding
 from jupyter_mlo.runs.batch.cells import TimedOut
-from jupyter_mlo.runs.batch.elsewhere import Done, Work
+from jupyter_mlo.runs.batch.elsewhere import Done, Opening, Work
 from jupyter_mlo.runs.batch.jobs import Job
 from jupyter_mlo.runs.batch.kernels import KernelFault
 from jupyter_mlo.runs.names import name_here
@@ -32,6 +32,9 @@ from jupyter_mlo.runs.run_key import STATEMENTS
 _LOOK: Final = 0.5
 #: Seconds to reach the scheduler, and that a worker has to give back what it was stopped at.
 _PATIENCE: Final = 15.0
+#: Seconds in which a worker that was lost is given nothing: a scheduler may still list it, and with
+#: nothing to do it would be the first to be asked.
+_AVOIDED: Final = 10.0
 
 
 class Cluster:
@@ -47,8 +50,13 @@ class Cluster:
         self._patience = patience
         self.cwd = cwd
         self.client: Any = None
+        self._workers: list[str] = []
+        self._stale = 0.0
+        self._asking = asyncio.Lock()
         #: Attempts that are open, by worker.
         self.open: Counter[str] = Counter()
+        #: Worker → when it was lost.
+        self._lost: dict[str, float] = {}
 
     async def __aenter__(self) -> Cluster:
         try:
@@ -74,8 +82,27 @@ class Cluster:
             await self.client.close()
 
     async def workers(self) -> list[str]:
-        """Addresses of those that are there now."""
-        return list((await self.client.scheduler.identity())["workers"])
+        """Addresses of those that are there, or were half a second ago."""
+        async with self._asking:
+            if time.monotonic() >= self._stale:
+                self._workers = list((await self.client.scheduler.identity())["workers"])
+                self._stale = time.monotonic() + (_LOOK if self._workers else 0)
+            return self._workers
+
+    async def idlest(self) -> str | None:
+        """The worker with the fewest open attempts, of those that were not just lost."""
+        now = time.monotonic()
+        there = [
+            each
+            for each in await self.workers()
+            if now - self._lost.get(each, -_AVOIDED) >= _AVOIDED
+        ]
+        return min(there, key=lambda each: self.open[each], default=None)
+
+    def lost(self, worker: str, message: str) -> KernelFault:
+        """What ends an attempt whose worker was lost; for a while that one is given nothing."""
+        self._lost[worker] = time.monotonic()
+        return _lost(message)
 
     def attempt(
         self,
@@ -104,41 +131,59 @@ class AttemptElsewhere(Attempt):
         super().__init__(job, around, None, say, progress)
         self._cluster = cluster
         self._worker = ""
-        self._delegation: Any = None
+        self._opening: Opening | None = None
+        #: Whether the worker has a kernel that nothing was executed in.
+        self._waits = False
 
     async def start(self) -> None:
-        """Have the worker with the fewest runs make a key, and delegate to it."""
+        """Have the worker with the fewest runs make a key, delegate to it, and start a kernel."""
         run, cluster = self.run, self._cluster
         assert run is not None
         until = time.monotonic() + self._around.start_timeout
-        while not (there := await cluster.workers()):
+        while (idlest := await cluster.idlest()) is None:
             if time.monotonic() > until:
                 raise _lost("the cluster has no workers")
             await asyncio.sleep(_LOOK)
-        self._worker = min(there, key=lambda each: cluster.open[each])
+        self._worker = idlest
         cluster.open[self._worker] += 1
         try:
-            made = await cluster.client.run(elsewhere.make_key, run.run_id, workers=[self._worker])
-            public = PublicKey.from_der(bytes(made[self._worker]))
-        except MloError:
-            raise
-        except Exception as error:  # whatever has become of the worker
-            raise _lost(f"the worker {self._worker} made no key: {error!r:.200}") from None
-        self._delegation = run.delegate_to(public)
-
-    async def _cells(self, run: NotebookRun) -> BaseException | None:
-        work = Work(
+            public = PublicKey.from_der(bytes(await self._ask(elsewhere.make_key, run.run_id)))
+        except (TypeError, ValueError) as error:
+            raise cluster.lost(
+                self._worker, f"the worker {self._worker} made no key: {error!r:.200}"
+            ) from None
+        self._opening = Opening(
             run_id=run.run_id,
-            notebook=run.nb,
             kernel=self._kernel_name,
             code=run.request.code,
-            parameters={} if run.request.tampered else run.request.parameters,
-            delegation=self._delegation,
-            limits=self._around.limits,
+            delegation=run.delegate_to(public),
             start_timeout=self._around.start_timeout,
-            cwd=self._cluster.cwd,
+            cwd=cluster.cwd,
             name=name_here(run.settings, run.acting.signer.mlo) if run.acting.signer else None,
         )
+        self._waits = True
+        await self._ask(elsewhere.open_ahead, self._opening)
+
+    async def _ask(self, what: Callable[..., Any], about: Any) -> Any:
+        """Have the worker call ``what``; raises :class:`KernelFault` where it cannot."""
+        client = self._cluster.client
+        try:
+            answers = await client.run(what, about, workers=[self._worker])
+            return answers[self._worker]
+        except Exception as error:  # whatever has become of the worker
+            raise self._cluster.lost(
+                self._worker, f"the worker {self._worker} was lost: {error!r:.200}"
+            ) from None
+
+    async def _cells(self, run: NotebookRun) -> BaseException | None:
+        assert self._opening is not None
+        work = Work(
+            opening=self._opening,
+            notebook=run.nb,
+            parameters={} if run.request.tampered else run.request.parameters,
+            limits=self._around.limits,
+        )
+        self._waits = False
         future = self._cluster.client.submit(
             elsewhere.execute,
             work,
@@ -159,7 +204,8 @@ class AttemptElsewhere(Attempt):
         except MloError as error:
             return error
         except Exception as error:  # Dask's, of many kinds
-            return stopped or _lost(f"the worker {self._worker} was lost: {error!r:.200}")
+            why = f"the worker {self._worker} was lost: {error!r:.200}"
+            return stopped or self._cluster.lost(self._worker, why)
         finally:
             future.release()
         try:
@@ -177,7 +223,8 @@ class AttemptElsewhere(Attempt):
                 if finished:
                     return waiting.result()  # type: ignore[no-any-return]
                 if self._worker not in await self._cluster.workers():
-                    raise _lost(f"the worker {self._worker} is gone")
+                    why = f"the worker {self._worker} is gone"
+                    raise self._cluster.lost(self._worker, why)
         finally:
             waiting.cancel()
 
@@ -220,6 +267,9 @@ class AttemptElsewhere(Attempt):
         """See :class:`Attempt`."""
         if self._worker:
             self._cluster.open[self._worker] -= 1
+        if self._waits and self.run is not None:
+            with contextlib.suppress(MloError):
+                await self._ask(elsewhere.stop, self.run.run_id)
         await super().end(hastily=hastily)
 
 

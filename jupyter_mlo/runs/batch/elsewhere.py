@@ -1,9 +1,9 @@
 """The inner step: one prepared notebook, executed by whoever is asked to, with nothing secret.
 
-A worker makes a key, is given a run delegation for it, executes, and gives back the notebook, what
-happened to each cell when, and what the kernel has signed. It holds no session, no mandate and no
-way into the ledger; stamps, seal and provenance are made by whoever coordinates, from what comes
-back.
+A worker makes a key, is given a run delegation for it, starts a kernel ahead of need, executes,
+and gives back the notebook, what happened to each cell when, and what the kernel has signed. It
+holds no session, no mandate and no way into the ledger; stamps, seal and provenance are made by
+whoever coordinates, from what comes back.
 
 Everything that goes there and back is plain data. A process executes in one thread of its own,
 whose kernels come from one fork server, however many runs it is asked for at once.
@@ -14,14 +14,15 @@ from __future__ import annotations
 import asyncio
 import atexit
 import contextlib
+import itertools
 import os
 import tempfile
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from jupyter_mlo.delegation.runs import RunDelegation
 from jupyter_mlo.errors import MloError
@@ -30,7 +31,7 @@ from jupyter_mlo.lifecycle.provenance import Environment
 from jupyter_mlo.lifecycle.resources import FileDigest
 from jupyter_mlo.runs import journal
 from jupyter_mlo.runs.batch.cells import Cells, Limits, TimedOut
-from jupyter_mlo.runs.batch.kernels import KernelFault, Kernels, RunningKernel, Specs
+from jupyter_mlo.runs.batch.kernels import GRACE, KernelFault, Kernels, RunningKernel, Specs
 from jupyter_mlo.runs.journal import Journal
 from jupyter_mlo.runs.run_key import STATEMENTS, RunKey
 from jupyter_mlo.runs.surroundings import Surroundings
@@ -39,25 +40,39 @@ from jupyter_mlo.runs.withheld import kernel_environment
 #: What happened to a cell: ``begins``, ``updated`` or ``done``, its position, when, which outputs.
 Event = tuple[str, int, datetime, tuple[int, ...]]
 
+#: Seconds that a kernel which was started ahead waits for its cells: whoever wanted it may be gone.
+LEASE: Final = 300.0
+#: Kernels that are coming to their end, at most, while others run.
+_ENDING: Final = 4
+#: Seconds that a kernel has to end which has failed, or is to stop.
+_HASTE: Final = 1.0
+
 
 @dataclass(frozen=True)
-class Work:
-    """What a worker is given."""
+class Opening:
+    """What a worker needs to have the kernel of a run started."""
 
     run_id: str
-    #: Prepared and cleared.
-    notebook: dict[str, Any]
     kernel: str
     #: ``mloCodeV1``, hex.
     code: str
-    #: For the data that they name.
-    parameters: Mapping[str, Any]
     delegation: RunDelegation | None
-    limits: Limits
     start_timeout: float
     #: Where the kernel runs; the worker's own folder by default.
     cwd: str | None = None
     name: str | None = None
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a worker is given to execute."""
+
+    opening: Opening
+    #: Prepared and cleared.
+    notebook: dict[str, Any]
+    #: For the data that they name.
+    parameters: Mapping[str, Any]
+    limits: Limits
 
 
 @dataclass
@@ -77,7 +92,6 @@ class Done:
 
 
 _keys: dict[str, SigningKey] = {}
-_stops: dict[str, asyncio.Task[Done]] = {}
 
 
 def make_key(run_id: str) -> bytes:
@@ -86,20 +100,75 @@ def make_key(run_id: str) -> bytes:
     return key.public.der
 
 
+def open_ahead(opening: Opening) -> None:
+    """Have the kernel of a run started; returns at once. It waits :data:`LEASE` seconds."""
+    worker = _Worker.here()
+    worker.loop.call_soon_threadsafe(worker.open_ahead, opening)
+
+
 def execute(work: Work) -> Done:
     """Execute; blocks, and may be called from several threads at once.
 
-    Raises:
-        KernelFault: the key of this run is not in this process: another one made it.
+    What comes back names what has failed; the kernel may still be ending then.
     """
     worker = _Worker.here()
     return asyncio.run_coroutine_threadsafe(worker.execute(work), worker.loop).result()
 
 
 def stop(run_id: str) -> None:
-    """Have a run that goes on interrupted; what it has done comes back all the same."""
+    """Have a run interrupted, or its kernel ended where it has executed nothing.
+
+    What a run has done comes back all the same.
+    """
     worker = _Worker.here()
     worker.loop.call_soon_threadsafe(worker.stop, run_id)
+
+
+class _Open:
+    """The kernel of a run, with its key and the lock by which it sees that its run goes on."""
+
+    def __init__(self, opening: Opening, folder: Path) -> None:
+        self.opening = opening
+        self.cwd = Path(opening.cwd) if opening.cwd else Path.cwd()
+        self._folder = folder
+        self._log: Journal | None = None
+        self._key: RunKey | None = None
+        self.kernel: RunningKernel | None = None
+        self.environ: dict[str, str] = {}
+
+    async def start(self, kernels: Kernels) -> None:
+        """Start the kernel, and wait until it is ready; raises :class:`MloError`."""
+        opening = self.opening
+        # A kernel that records by itself asks whether its run goes on.
+        self._log = Journal(self._folder, {"run": opening.run_id, "pid": os.getpid()}, {})
+        self._key = _key(opening, self._folder)
+        self.environ = kernel_environment(os.environ, str(self._key.path) if self._key else None)
+        self.kernel = await kernels.start(opening.kernel, self.environ, self.cwd)
+        await self.kernel.ready(opening.start_timeout)
+
+    def said(self) -> bytes:
+        """What the kernel has signed; it can sign nothing more."""
+        if self._key is None:
+            return b""
+        self._key.remove()
+        with contextlib.suppress(OSError):
+            return (self._folder / STATEMENTS).read_bytes()
+        return b""
+
+    async def end(self, grace: float) -> None:
+        """End the kernel, and leave nothing behind."""
+        try:
+            if self.kernel is not None:
+                await self.kernel.end(grace)
+        finally:
+            if self._key is not None:
+                self._key.remove()
+            await asyncio.to_thread(self._leave)
+
+    def _leave(self) -> None:
+        journal.remove(self._folder)
+        if self._log is not None:
+            self._log.close()
 
 
 class _Worker:
@@ -109,6 +178,12 @@ class _Worker:
         self.loop = asyncio.new_event_loop()
         self._specs = Specs()
         self._folder = tempfile.TemporaryDirectory(prefix="mlo-runs-")
+        self._numbers = itertools.count(1)
+        #: Kernels that were started ahead, and are not wanted yet.
+        self._ahead: dict[str, asyncio.Task[_Open]] = {}
+        self._leases: dict[str, asyncio.TimerHandle] = {}
+        self._running: dict[str, asyncio.Task[Done]] = {}
+        self._ending: set[asyncio.Task[None]] = set()
         started = threading.Event()
         threading.Thread(target=self._run, args=(started,), name="mlo-worker", daemon=True).start()
         started.wait()
@@ -135,47 +210,72 @@ class _Worker:
             leave.result(2.0)
         self._folder.cleanup()
 
+    def open_ahead(self, opening: Opening) -> None:
+        """See :func:`open_ahead`."""
+        run_id = opening.run_id
+        if run_id not in self._ahead and run_id not in self._running:
+            self._ahead[run_id] = self.loop.create_task(self._open(opening))
+            self._leases[run_id] = self.loop.call_later(LEASE, self._close, run_id)
+
     def stop(self, run_id: str) -> None:
         """See :func:`stop`."""
-        task = _stops.get(run_id)
-        if task is not None:
-            task.cancel()
+        if running := self._running.get(run_id):
+            running.cancel()
+        else:
+            _keys.pop(run_id, None)
+            self._close(run_id)
+
+    def _close(self, run_id: str) -> None:
+        if opening := self._taken(run_id):
+            self._later(_drop(opening))
 
     async def execute(self, work: Work) -> Done:
         """See :func:`execute`."""
         done = Done(work.notebook)
-        task = asyncio.ensure_future(self._execute(work, done))
-        _stops[work.run_id] = task
+        run_id = work.opening.run_id
+        opened = self._taken(run_id) or self.loop.create_task(self._open(work.opening))
+        task = self._running[run_id] = asyncio.ensure_future(self._execute(work, opened, done))
         try:
             return await task
         except asyncio.CancelledError:
             done.fault = ("stopped", "", "", "")
             return done
         finally:
-            _stops.pop(work.run_id, None)
+            del self._running[run_id]
+            _keys.pop(run_id, None)
+            while len(self._ending) > _ENDING:
+                await asyncio.wait(self._ending, return_when=asyncio.FIRST_COMPLETED)
 
-    async def _execute(self, work: Work, done: Done) -> Done:
-        folder = Path(self._folder.name) / work.run_id.removeprefix("urn:uuid:")
-        log: Journal | None = None
-        kernel: RunningKernel | None = None
-        key: RunKey | None = None
-        cwd = Path(work.cwd) if work.cwd else Path.cwd()
+    def _taken(self, run_id: str) -> asyncio.Task[_Open] | None:
+        lease = self._leases.pop(run_id, None)
+        if lease is not None:
+            lease.cancel()
+        return self._ahead.pop(run_id, None)
+
+    async def _open(self, opening: Opening) -> _Open:
+        opened = _Open(opening, Path(self._folder.name) / str(next(self._numbers)))
         try:
-            # A kernel that records by itself asks whether its run goes on.
-            log = Journal(folder, {"run": work.run_id, "pid": os.getpid()}, {})
-            key = _key(work, folder)
-            env = kernel_environment(os.environ, str(key.path) if key else None)
-            kernel = await self._kernels.start(work.kernel, env, cwd)
-            await kernel.ready(work.start_timeout)
+            await opened.start(self._kernels)
+        except BaseException:
+            self._later(opened.end(_HASTE))
+            raise
+        return opened
+
+    async def _execute(self, work: Work, opening: asyncio.Task[_Open], done: Done) -> Done:
+        opened: _Open | None = None
+        try:
+            opened = await opening
+            kernel = opened.kernel
+            assert kernel is not None
             done.kernel_id = kernel.kernel_id
             around = Surroundings(
                 notebook=None,
                 parameters=work.parameters,
-                folder=cwd,
-                kernel_name=work.kernel,
+                folder=opened.cwd,
+                kernel_name=work.opening.kernel,
                 complain=done.remarks.append,
             )
-            around.start(kernel.described(env), lambda: None)
+            around.start(kernel.described(opened.environ), lambda: None)
             await Cells(work.notebook, kernel, _Noted(done.events), work.limits).execute()
             await asyncio.to_thread(around.wait)
             done.environment, done.data = around.environment, around.data
@@ -184,18 +284,30 @@ class _Worker:
             kind = error.kind if isinstance(error, KernelFault) else ""
             done.fault = (what, error.message, error.hint, kind)
         finally:
-            if key is not None:
-                with contextlib.suppress(OSError):
-                    done.said = (folder / STATEMENTS).read_bytes()
-                key.remove()
-            if kernel is not None:
-                if done.fault is not None or asyncio.current_task().cancelling():  # type: ignore[union-attr]
-                    await kernel.interrupt()
-                await kernel.end(1.0 if done.fault else 5.0)
-            if log is not None:
-                log.close()
-            journal.remove(folder)
+            if opened is not None:
+                stopped = asyncio.current_task().cancelling() > 0  # type: ignore[union-attr]
+                if (done.fault or stopped) and opened.kernel is not None:
+                    await opened.kernel.interrupt()
+                done.said = opened.said()
+                self._later(opened.end(_HASTE if done.fault else GRACE))
         return done
+
+    def _later(self, ending: Coroutine[Any, Any, None]) -> None:
+        task = self.loop.create_task(ending)
+        self._ending.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._ending.discard(task)
+        if not task.cancelled():
+            task.exception()  # whatever is left of it goes with the worker's folder
+
+
+async def _drop(opening: asyncio.Task[_Open]) -> None:
+    """End a kernel that is not wanted any more."""
+    opening.cancel()
+    with contextlib.suppress(asyncio.CancelledError, Exception):
+        await (await opening).end(0)
 
 
 _making = threading.Lock()
@@ -218,16 +330,16 @@ class _Noted:
         self._events.append(("done", position, datetime.now(UTC), ()))
 
 
-def _key(work: Work, folder: Path) -> RunKey | None:
-    made = _keys.pop(work.run_id, None)
-    if work.delegation is None:
+def _key(opening: Opening, folder: Path) -> RunKey | None:
+    if opening.delegation is None:
         return None
+    made = _keys.get(opening.run_id)
     if made is None:
         raise KernelFault(
             "the key of this run was made by another process",
             hint="it is tried again",
             kind="the worker was lost",
         )
-    key = RunKey(work.delegation.signer(made), folder, work.code, work.name)
+    key = RunKey(opening.delegation.signer(made), folder, opening.code, opening.name)
     key.write()
     return key

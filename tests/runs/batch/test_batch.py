@@ -95,7 +95,9 @@ def test_each_run_spends_one_use_of_a_mandate_and_beyond_them_none_starts(
     # The second one permits only what was not asked of it while the first had uses left.
     assert batch([jobs[1]], mandates=(str(file), str(other)))[0].status == "succeeded"
     with open_ledger(ada.settings) as ledger:
-        assert [len(spent_uses(ledger, read_mandate(each))) for each in (file, other)] == [2, 1]
+        assert [
+            len(spent_uses(ada.settings, ledger, read_mandate(each))) for each in (file, other)
+        ] == [2, 1]
 
 
 def test_a_mandate_is_asked_before_anything_starts_and_reaches_the_next_run(

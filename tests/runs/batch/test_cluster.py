@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
-import subprocess
-import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -20,81 +16,19 @@ from jupyter_mlo.errors import NotFound, Refused
 from jupyter_mlo.runs.batch.batch import Manner
 from jupyter_mlo.runs.batch.jobs import Job
 from jupyter_mlo.statements.predicates import types
+from tests.dask_cluster import Dask
 from tests.runs.batch.conftest import Seen
 from tests.runs.conftest import stamped, write
 
 pytest.importorskip("distributed", reason="the extra dask is not installed")
 from jupyter_mlo.runs.batch.cluster import Cluster, _same_code
 
-_ROOT = str(Path(__file__).parents[3])
-
-
-class _Dask:
-    """A scheduler and its workers, each a process with a HOME of its own."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        # Killed workers leave their files; paths of sockets are short.
-        self._temporary = tempfile.TemporaryDirectory(prefix="d-")
-        self._file = folder / "scheduler.json"
-        self._processes: list[subprocess.Popen[bytes]] = []
-        self._begin("scheduler", "--port", "0", "--no-dashboard")
-        self.address = self._wait()
-
-    def worker(self, name: str) -> subprocess.Popen[bytes]:
-        """Start a worker that runs one notebook at a time."""
-        options = ("--nthreads", "1", "--no-nanny", "--no-dashboard", "--name", name)
-        return self._begin("worker", *options)
-
-    def _begin(self, what: str, *options: str) -> subprocess.Popen[bytes]:
-        home = self._folder / f"home-{len(self._processes)}"
-        home.mkdir()
-        environ = {
-            "PATH": os.environ["PATH"],
-            "HOME": str(home),
-            "MLO_HOME": str(home / "mlo"),
-            "JUPYTER_RUNTIME_DIR": str(home / "runtime"),
-            "PYTHONPATH": _ROOT,
-            "TMPDIR": self._temporary.name,
-        }
-        command = [sys.executable, "-m", f"distributed.cli.dask_{what}"]
-        command += ["--scheduler-file", str(self._file), *options]
-        with open(self._folder / f"{what}-{len(self._processes)}.log", "wb") as log:
-            process = subprocess.Popen(command, cwd=home, env=environ, stdout=log, stderr=log)
-        self._processes.append(process)
-        return process
-
-    def registered(self, number: int) -> None:
-        """Wait until so many workers are there."""
-        until = time.monotonic() + 60
-        while sum("Registered to" in each.read_text() for each in self._logs()) < number:
-            assert time.monotonic() < until
-            time.sleep(0.05)
-
-    def _logs(self) -> list[Path]:
-        return list(self._folder.glob("worker-*.log"))
-
-    def _wait(self) -> str:
-        until = time.monotonic() + 60
-        while True:
-            try:
-                return str(json.loads(self._file.read_text())["address"])
-            except (OSError, ValueError):
-                assert time.monotonic() < until
-                time.sleep(0.05)
-
-    def end(self) -> None:
-        for process in self._processes:
-            process.kill()
-            process.wait()
-        self._temporary.cleanup()
-
 
 @pytest.fixture
-def dask(tmp_path: Path) -> Iterator[_Dask]:
+def dask(tmp_path: Path) -> Iterator[Dask]:
     place = tmp_path / "dask"
     place.mkdir()
-    started = _Dask(place)
+    started = Dask(place)
     yield started
     started.end()
 
@@ -208,3 +142,32 @@ def test_a_scheduler_that_is_not_there_is_said(ada, batch, folder):
     with pytest.raises(NotFound, match="no Dask scheduler answers"):
         batch([Job(1, "in.ipynb", "out.ipynb", {})], place=Cluster("tcp://127.0.0.1:9", patience=1))
     assert not (folder / "out.ipynb").exists()
+
+
+def test_a_lost_worker_that_is_still_listed_is_given_nothing(dask, monkeypatch):
+    """A scheduler may list it for a while, and with nothing to do it would come first."""
+    import asyncio
+
+    dask.worker("one")
+    dask.worker("two")
+    dask.registered(2)
+
+    async def chosen() -> list[str | None]:
+        async with Cluster(dask.address) as cluster:
+            first = await cluster.idlest()
+            assert first is not None
+            cluster.open[first] += 1
+            other = await cluster.idlest()
+            assert other is not None
+            found = [first, other]
+            cluster.lost(other, "it was killed")
+            found.append(await cluster.idlest())
+            cluster.lost(first, "it was killed, too")
+            found.append(await cluster.idlest())
+            monkeypatch.setattr("jupyter_mlo.runs.batch.cluster._AVOIDED", 0)
+            found.append(await cluster.idlest())
+            return found
+
+    one, two, *later = asyncio.run(chosen())
+    assert one != two
+    assert later == [one, None, two]
