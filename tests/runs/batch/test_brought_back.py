@@ -155,6 +155,12 @@ def nothing_ran(done: Done) -> None:
     done.notebook, done.events = sent(), []
 
 
+def never_began(done: Done) -> None:
+    done.events = [each for each in done.events if each[0] == "done"]
+    for each in done.notebook["cells"]:
+        each["outputs"] = []
+
+
 class Text(str):
     """Not the type that is meant."""
 
@@ -199,6 +205,7 @@ WRONG: list[Callable[[Done], object]] = [
     having(events=[*ran().events[:1], ("updated", 2, BEGUN + SECOND, (0,)), *ran().events[1:]]),
     having(events=[*ran().events[:1], ("updated", 0, BEGUN + SECOND, (-7,)), *ran().events[1:]]),
     nothing_ran,
+    never_began,
     having(kernel_id="\x1b[31m" * 100),
     having(kernel_id="k" * 500),
     having(kernel_id=None),

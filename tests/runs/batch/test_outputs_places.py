@@ -71,6 +71,7 @@ def test_a_link_that_a_cell_plants_is_replaced(
     ada.login()
     victim = folder / "victim"
     victim.write_text("precious")
+    os.link(victim, folder / "its other name")
     (folder / "real.ipynb").write_text("")
     (folder / "before.ipynb").symlink_to("real.ipynb")
     write(folder / "in.ipynb", f"import os\nos.symlink({str(victim)!r}, 'out.ipynb')")
