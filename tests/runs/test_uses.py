@@ -400,6 +400,20 @@ def test_a_revocation_in_the_ledger_reaches_the_next_notebook(ada, job, run, set
     assert not Path("2.ipynb").exists()
 
 
+def test_a_clock_that_is_set_back_brings_no_revoked_mandate_back(ada, job, settings, verb):
+    file = ada.mandate(job, uses=3)
+    assert verb("mandate", "lease", str(file), "--uses", "1")[0] == 0
+    mandate, later = read_mandate(file), datetime.now(UTC) + timedelta(hours=1)
+    publish(
+        settings,
+        [make_revocation(ada.own, now=later, reason="lost", delegation=mandate.mandate_id)],
+    )
+    for now in (mandate.scope.not_before, datetime.now(UTC), later):
+        with pytest.raises(Refused, match="was revoked"):
+            ask(settings, file, now)
+        assert mandate_standing(settings, mandate, now).element == "revoked"
+
+
 # -- made over to a runner -----------------------------------------------------------------
 
 
