@@ -34,6 +34,20 @@ _OPERATIONS: Final[dict[str, tuple[type[BaseModel] | None, list[Any], type[BaseM
     "get /jupyter-mlo/assistants": (None, [], answers.Assistants),
     "post /jupyter-mlo/assistants": (forms.Admitting, [], answers.Token),
     "delete /jupyter-mlo/assistants/{username}": (None, [], answers.Assistants),
+    "get /jupyter-mlo/mandates": (None, [], answers.Mandates),
+    "post /jupyter-mlo/mandates": (forms.MandateMaking, [], answers.MadeMandate),
+    "post /jupyter-mlo/mandates/preview": (forms.Wish, [], answers.MandatePreview),
+    "get /jupyter-mlo/mandates/{mandate_id}": (None, [], answers.Mandate),
+    "post /jupyter-mlo/mandates/{mandate_id}/renew": (
+        forms.MandateRenewal,
+        [],
+        answers.MadeMandate,
+    ),
+    "post /jupyter-mlo/mandates/{mandate_id}/revoke": (
+        forms.MandateRevocation,
+        [],
+        answers.Mandate,
+    ),
     "get /jupyter-mlo/notebook": (None, [_PATH], answers.NotebookVerdict),
     "get /jupyter-mlo/notebook/changes": (None, [_PATH], answers.Changes),
     "get /jupyter-mlo/notebook/history": (

@@ -92,6 +92,11 @@ class Settings:
         """Mandates created here."""
         return self.home / "mandates"
 
+    def mandates_of(self, username: str) -> Path:
+        """Mandates of one user of a server that tells people apart; its name may be any text."""
+        name = hashlib.sha256(username.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+        return self.home / "server-mandates" / name
+
     @property
     def leases(self) -> Path:
         """Uses of mandates that were set aside for runs on this machine."""

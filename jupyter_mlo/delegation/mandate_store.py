@@ -1,8 +1,9 @@
-"""Where a home keeps the public parts of the mandates that were made in it."""
+"""Where a home keeps the mandates that were made in it: public parts, and keys that stay here."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 
 from jupyter_mlo.config import Settings
 from jupyter_mlo.delegation.mandates import Mandate, MandateFile, read_content, verified
@@ -16,16 +17,35 @@ from jupyter_mlo.statements.envelope import Envelope
 
 
 class MandateStore:
-    """The public parts of the mandates that were made in this home, and their revocations."""
+    """The public parts of the mandates that were made in this home, and their revocations.
 
-    def __init__(self, settings: Settings) -> None:
-        self._root = settings.mandates
+    Args:
+        owner: a user of a server that tells people apart: whose place it is. None: the account's.
+    """
+
+    def __init__(self, settings: Settings, owner: str | None = None) -> None:
+        self._root = settings.mandates if owner is None else settings.mandates_of(owner)
 
     def add(self, file: MandateFile) -> Mandate:
         """Keep the public part."""
         mandate = verified(file, "the new mandate")
         write_private(self._root / f"{mandate.mandate_id}.json", file.without_key().to_bytes())
         return mandate
+
+    def add_whole(self, file: MandateFile) -> Mandate:
+        """Keep it with its key, for jobs of this machine."""
+        mandate = self.add(file)
+        write_private(self._whole(mandate.mandate_id), file.to_bytes())
+        return mandate
+
+    def has_key(self, mandate: Mandate) -> bool:
+        """Whether its own key is kept here."""
+        return self._whole(mandate.mandate_id).is_file()
+
+    def file_of(self, mandate: Mandate) -> Path:
+        """What ``MLO_MANDATE`` may name here: whole, else the public part, for a runner's key."""
+        whole = self._whole(mandate.mandate_id)
+        return whole if whole.is_file() else whole.with_suffix(".json")
 
     def add_revocation(self, mandate_id: str, revocation: Envelope) -> None:
         """Keep what revokes a mandate, so that it is known here without the ledger."""
@@ -65,6 +85,9 @@ class MandateStore:
         except FileNotFoundError:
             return None
         return Envelope.from_bytes(content)
+
+    def _whole(self, mandate_id: str) -> Path:
+        return self._root / f"{mandate_id}.mandate"
 
     def revocations_for(
         self,

@@ -69,13 +69,23 @@ def read_runner_key(given: str) -> PublicKey:
     path = Path(text)
     with contextlib.suppress(OSError, ValueError):
         if path.is_file():
-            text = path.read_bytes()[:_LONGEST].decode("ascii", "replace").strip()
+            text = path.read_bytes()[:_LONGEST].decode("ascii", "replace")
     try:
-        return PublicKey.from_text(text)
-    except MloError:
+        return runner_key_from_text(text)
+    except InvalidInput:
         raise InvalidInput(
             f"{given[:80]!r} is no runner's public key, and no file that holds one",
             hint="on the runner: jupyter mlo mandate key; then --to THAT_TEXT, or a file with it",
+        ) from None
+
+
+def runner_key_from_text(text: str) -> PublicKey:
+    """A runner's public key; looks at no file. Raises :class:`InvalidInput`."""
+    try:
+        return PublicKey.from_text(text.strip())
+    except MloError:
+        raise InvalidInput(
+            "that is no runner's public key", hint="on the runner: jupyter mlo mandate key"
         ) from None
 
 

@@ -76,28 +76,48 @@ def ask_ledger(settings: Settings, mandate: Mandate) -> Known:
     was revoked before is looked up by them. Where the ledger does not hold, what it shows of
     revocations counts all the same, and of uses nothing.
     """
+    return ask_of_all(settings, [mandate])[0]
+
+
+def ask_of_all(settings: Settings, mandates: Sequence[Mandate]) -> list[Known]:
+    """:func:`ask_ledger` of several, at once."""
     revocations: list[Envelope] = []
-    enrolments: list[Envelope] = []
+    found: list[Known] = []
     try:
         with open_ledger(settings, create=False, patience=_PATIENCE) as ledger:
             for entry in ledger.entries(Filter(predicate_type=types.REVOCATION)):
                 with contextlib.suppress(StatementError):  # it is read again, and said, below
                     revocations.append(entry.envelope)
-            since = _since(settings, ledger, mandate)
-            revocations += since.revocations if since is not None else ()
-            if naming(mandate, revocations):
-                # Rarely, and then all that stands there: who may revoke hangs on it.
-                view = LedgerView(ledger, kept=settings.labels)
-                enrolments += view.binding(types.ENROLMENT)
-            if since is not None:
-                _check(settings, ledger, since)
-            uses = since.uses if since is not None else ()
-            return Known(revocations, enrolments, uses, ledger.quoted(), ledger.origin)
+            found += (_asked(settings, ledger, one, revocations) for one in mandates)
     except NotFound:
-        return Known()
+        return [Known() for _ in mandates]
     except MloError as error:
-        note = f"the ledger cannot be asked about the mandate: {error.message}"
-        return Known(revocations, enrolments, note=note)
+        missing = len(mandates) - len(found)
+        found += [Known(revocations, note=_unasked(error)) for _ in range(missing)]
+    return found
+
+
+def _asked(
+    settings: Settings, ledger: Ledger, mandate: Mandate, listed: Sequence[Envelope]
+) -> Known:
+    revocations, enrolments = [*listed], list[Envelope]()
+    try:
+        since = _since(settings, ledger, mandate)
+        revocations += since.revocations if since is not None else ()
+        if naming(mandate, revocations):
+            # Rarely, and then all that stands there: who may revoke hangs on it.
+            view = LedgerView(ledger, kept=settings.labels)
+            enrolments += view.binding(types.ENROLMENT)
+        if since is not None:
+            _check(settings, ledger, since)
+        uses = since.uses if since is not None else ()
+        return Known(revocations, enrolments, uses, ledger.quoted(), ledger.origin)
+    except MloError as error:
+        return Known(revocations, enrolments, note=_unasked(error))
+
+
+def _unasked(error: MloError) -> str:
+    return f"the ledger cannot be asked about the mandate: {error.message}"
 
 
 def revocations_known(settings: Settings, mandate: Mandate, known: Known) -> Revocations:

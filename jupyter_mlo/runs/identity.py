@@ -100,13 +100,22 @@ def decide(
             model or signer.model,
             "session",
         )
+    return act_for_nobody(replace(request, activity=activity, model=model), settings, reason)
+
+
+def act_for_nobody(request: Request, settings: Settings, reason: str) -> Acting:
+    """A run for which nobody acts; raises :class:`Refused` where policy asks for somebody.
+
+    Args:
+        reason: why nobody does, in a sentence without its full stop.
+    """
     if settings.policy.identity_required:
         raise Refused(
             f"the run was not started: {reason}, and policy asks for an identity",
             hint="log in (jupyter mlo login), or name a mandate in MLO_MANDATE "
             "(jupyter mlo mandate create --help); policy: identity.required in mlo.toml",
         )
-    return Acting(None, activity or DEFAULT_ACTIVITY, model, "nobody", reason)
+    return Acting(None, request.activity or DEFAULT_ACTIVITY, request.model, "nobody", reason)
 
 
 def _by_mandate(

@@ -97,6 +97,106 @@ class Token(_Answer):
     assistant: Assistant
 
 
+class MandateParameter(_Answer):
+    """What a run may inject by one name."""
+
+    name: str
+    #: JSON texts; None: any value, or those of the range.
+    values: list[str] | None
+    low: float | None
+    high: float | None
+    #: Whole numbers only.
+    integers: bool
+
+
+class MandateScope(_Answer):
+    """What a mandate permits."""
+
+    #: What its notebooks are called, for people.
+    notebook: str
+    #: ``mloCodeV1`` of each.
+    code: list[str]
+    activities: list[str]
+    models: list[str]
+    #: None: any parameter.
+    parameters: list[MandateParameter] | None
+    #: None: any number.
+    uses: int | None
+    #: Key ID of the runner that it is made over to; None where it has a key of its own.
+    runner: str | None
+
+
+class DeclaredParameter(_Answer):
+    """A name in a notebook's cell of parameters, and its default as JSON text, if that is plain."""
+
+    name: str
+    default: str | None
+
+
+class MandateNotebook(_Answer):
+    """A notebook that a mandate would be for, as it is now."""
+
+    path: str
+    code: str
+    parameters: list[DeclaredParameter]
+
+
+class MandatePreview(_Answer):
+    """What would be signed."""
+
+    scope: MandateScope
+    hours: float
+    notebooks: list[MandateNotebook]
+    #: What should be known before.
+    notes: list[str]
+    #: Digest of what is shown here.
+    shown: str
+
+
+class Mandate(_Answer):
+    """A mandate of whoever asks, and how it stands."""
+
+    id: str
+    mlo: Somebody
+    scope: MandateScope
+    notBefore: str
+    notAfter: str
+    secondsLeft: int
+    state: Literal["in-force", "begins", "ended", "revoked", "used-up"]
+    #: It ends within three days, and was not renewed.
+    soon: bool
+    #: Uses that are left; None where there is no limit, or the ledger cannot say.
+    left: int | None
+    #: Who has its key: a runner; this server, for jobs; or whoever was handed the file.
+    key: Literal["runner", "kept", "elsewhere"]
+    #: Where its key is kept: the file on this server that runs there may name in MLO_MANDATE.
+    file: str | None
+    #: The mandate that it renews, or is a part of.
+    replaces: str | None
+
+
+class Mandates(_Answer):
+    """All of them, those that end first at the top."""
+
+    mandates: list[Mandate]
+    problems: list[str]
+
+
+class MandateFile(_Answer):
+    """A mandate's file, to be taken along: with its key, unless that is a runner's."""
+
+    name: str
+    content: str
+
+
+class MadeMandate(_Answer):
+    """A mandate that was made just now."""
+
+    mandate: Mandate
+    #: None where it is kept on the server.
+    file: MandateFile | None
+
+
 class Mark(_Answer):
     """The last execution of a cell that was asked for through this server."""
 

@@ -20,6 +20,7 @@ from jupyter_mlo.server.chains import Chains
 from jupyter_mlo.server.contents import calls_hooks
 from jupyter_mlo.server.executing import watch_execution
 from jupyter_mlo.server.hearing import only_for
+from jupyter_mlo.server.mandates import Mandates
 from jupyter_mlo.server.observer import Seen
 from jupyter_mlo.server.people import Sessions
 from jupyter_mlo.server.saving import SaveHook
@@ -71,6 +72,7 @@ class MloApp:
         #: For what takes long or waits for a disk.
         self.workers = ThreadPoolExecutor(2, thread_name_prefix="jupyter-mlo")
         self.assistants = Assistants(settings, self.sessions, clock, log, self.workers.submit)
+        self.mandates = Mandates(settings, self.sessions, clock)
         self.service = Service(settings, service_mlo, passphrase_file, clock, log, self.workers)
         self.chains = Chains(settings, self.workers, self.watching.failed)
         self.together = SharedDocuments(serverapp, self.watching.failed)

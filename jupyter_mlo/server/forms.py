@@ -53,6 +53,51 @@ class Admitting(_Form):
     grant: dict[str, Any]
 
 
+class Wish(_Form):
+    """What a mandate that is to be made would permit."""
+
+    #: Notebooks and folders below the server's root.
+    paths: Annotated[
+        list[Annotated[str, Field(min_length=1, max_length=4096)]],
+        Field(min_length=1, max_length=100),
+    ]
+    activities: Annotated[list[Text], Field(min_length=1, max_length=20)]
+    models: Annotated[list[Text], Field(max_length=100)] = []
+    #: Each as the option --parameters takes it: seed=1..20, alpha=0.1, name; or * alone.
+    parameters: Annotated[list[Annotated[str, Field(max_length=4096)]], Field(max_length=200)] = []
+    hours: Annotated[float, Field(strict=False, gt=0, le=366 * 24)]
+    #: How many runs may start; left out: any number.
+    uses: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    #: A runner's public key, as jupyter mlo mandate key prints it there.
+    to: Annotated[str, Field(max_length=4096)] | None = None
+
+
+class MandateMaking(_Form):
+    """Make the mandate that was shown."""
+
+    wish: Wish
+    #: As the preview says: nothing else is signed.
+    shown: Annotated[str, Field(min_length=64, max_length=64)]
+    #: Where the mandate's key goes: it is the runner's; it stays on this server, for jobs; or it is
+    #: in the answer, once.
+    handover: Literal["runner", "kept", "download"]
+    passphrase: Annotated[SecretStr, Field(max_length=4096, strict=False)]
+
+
+class MandateRenewal(_Form):
+    """The same mandate again, with a new end."""
+
+    hours: Annotated[float, Field(strict=False, gt=0, le=366 * 24)]
+    passphrase: Annotated[SecretStr, Field(max_length=4096, strict=False)]
+
+
+class MandateRevocation(_Form):
+    """End a mandate now."""
+
+    reason: Literal["ended", "superseded", "left", "lost"] = "ended"
+    passphrase: Annotated[SecretStr, Field(max_length=4096, strict=False)]
+
+
 class Acting(_Form):
     """Say what the session is for."""
 

@@ -6,7 +6,7 @@ The one mapping from our errors to HTTP's is here.
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -121,6 +121,24 @@ class MloHandler(APIHandler):
         """The path of a notebook that this user may change; raises HTTP 403."""
         await self.may("write", "contents")
         return path.strip("/")
+
+    async def content_of(self, path: str) -> Mapping[str, Any]:
+        """The notebook, as the contents manager gives it: never outside the server's root."""
+        contents: Any = self.contents_manager
+        try:
+            model = await ensure_async(contents.get(path, content=True, type="notebook"))
+        except web.HTTPError as error:
+            kind = NotFound if error.status_code == 404 else NotebookError
+            raise kind(
+                f"{path} cannot be read: {error.log_message or error.reason}",
+                hint="name a notebook below the server's root",
+            ) from None
+        except UnicodeError:
+            raise NotebookError(f"{path} is no text", hint="name a notebook") from None
+        content = model.get("content")
+        if not isinstance(content, Mapping):
+            raise NotebookError(f"{path} is no notebook", hint="name a notebook")
+        return content
 
     async def may(self, action: str, resource: str) -> None:
         """Raises HTTP 403 where this user may not do this to one of Jupyter's own resources."""

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from jupyter_core.utils import ensure_async
 from jupyter_server.auth.decorator import authorized
 from pydantic import BaseModel
 from tornado import web
 
 from jupyter_mlo.delegation.roles import JUDGED
-from jupyter_mlo.errors import InvalidInput, NotebookError, NotFound
+from jupyter_mlo.errors import InvalidInput, NotFound
 from jupyter_mlo.server.assistants import Assistants
 from jupyter_mlo.server.forms import (
     Acting,
@@ -23,6 +22,7 @@ from jupyter_mlo.server.forms import (
     Sealing,
 )
 from jupyter_mlo.server.handlers import MloHandler
+from jupyter_mlo.server.mandate_routes import MANDATE_ROUTES
 from jupyter_mlo.server.notebooks import Reader
 from jupyter_mlo.server.who import Desk, refuse_assistant
 
@@ -214,29 +214,11 @@ class _Notebooks(MloHandler):
             raise InvalidInput("no notebook was named", hint="?path=folder/notebook.ipynb")
         return path
 
-    async def _content(self, path: str) -> Mapping[str, Any]:
-        """The notebook, as the contents manager gives it: never outside the server's root."""
-        contents: Any = self.contents_manager
-        try:
-            model = await ensure_async(contents.get(path, content=True, type="notebook"))
-        except web.HTTPError as error:
-            kind = NotFound if error.status_code == 404 else NotebookError
-            raise kind(
-                f"{path} cannot be read: {error.log_message or error.reason}",
-                hint="name a notebook below the server's root",
-            ) from None
-        except UnicodeError:
-            raise NotebookError(f"{path} is no text", hint="name a notebook") from None
-        content = model.get("content")
-        if not isinstance(content, Mapping):
-            raise NotebookError(f"{path} is no notebook", hint="name a notebook")
-        return content
-
     async def _of_notebook(
         self, work: Callable[[Reader, str, Mapping[str, Any]], BaseModel]
     ) -> Any:
         path = await self.may_read(self._path())
-        content = await self._content(path)
+        content = await self.content_of(path)
         reader = self._reader()
         return (await self.mlo.in_worker(lambda: work(reader, path, content))).model_dump()
 
@@ -333,7 +315,7 @@ class StatementHandler(_Notebooks):
             content = None
             await self.may_read(path)
             if path.strip("/"):
-                content = await self._content(path.strip("/"))
+                content = await self.content_of(path.strip("/"))
             found = await self.mlo.in_worker(lambda: reader.statement(statement_id, content))
             return found.model_dump()
 
@@ -366,6 +348,7 @@ ROUTES: list[tuple[str, type[MloHandler]]] = [
     (r"/jupyter-mlo/session", SessionHandler),
     (r"/jupyter-mlo/assistants", AssistantsHandler),
     (r"/jupyter-mlo/assistants/(mlo-assistant-[0-9a-f]{16})", AssistantHandler),
+    *MANDATE_ROUTES,
     (r"/jupyter-mlo/notebook", NotebookHandler),
     (r"/jupyter-mlo/notebook/changes", ChangesHandler),
     (r"/jupyter-mlo/notebook/history", HistoryHandler),

@@ -184,7 +184,7 @@ class Desk:
 
         refuse_assistant(person)
         enrolled = enrol_with(
-            self._context(),
+            silent(self.settings, self.clock),
             name=form.name,
             email=form.email,
             passphrase=lambda: new_passphrase(form.passphrase.get_secret_value()),
@@ -202,7 +202,7 @@ class Desk:
             raise Refused(f"this is a {signer.kind}, and no key is here", hint="ask its grantor")
         store = People(self.settings).store
         identity = store.find(signer.mlo)
-        passphrase = _typed(form.passphrase.get_secret_value())
+        passphrase = typed(form.passphrase.get_secret_value())
         store.unlock(identity, passphrase, self.clock())
         content = back_up(store, identity, passphrase).decode()
         return BackupFile(name=backup_name(identity), content=content)
@@ -240,7 +240,7 @@ class Desk:
 
         refuse_kind(identity)
         store = People(self.settings).store
-        key = store.unlock(identity, _typed(passphrase), self.clock())
+        key = store.unlock(identity, typed(passphrase), self.clock())
         self._begin(person, identity, key, duration, activity, model, team)
         self._remember(person, identity.mlo)
 
@@ -258,7 +258,7 @@ class Desk:
         from jupyter_mlo.verbs.login import carried
         from jupyter_mlo.verbs.publishing import publish
 
-        context = self._context()
+        context = silent(self.settings, self.clock)
         store = People(self.settings).store
         signer = make_session(
             identity,
@@ -271,12 +271,6 @@ class Desk:
         )
         self.sessions.open(person, signer)
         publish(context, signer.chain)
-
-    def _context(self) -> Context:
-        silent = io.StringIO()
-        return Context(
-            self.settings, silent, silent, _Typed(""), self.clock, patience=LEDGER_PATIENCE
-        )
 
     def _assurance(self, signer: Signer, people: People) -> str | None:
         from jupyter_mlo.delegation.pool import Pool
@@ -343,6 +337,12 @@ class Desk:
         return self.settings.home / "server-users.json"
 
 
+def silent(settings: Settings, clock: Callable[[], datetime]) -> Context:
+    """For what verbs do when a form asked for it: nobody is asked, and what is noted is kept."""
+    said = io.StringIO()
+    return Context(settings, said, said, _Typed(""), clock, patience=LEDGER_PATIENCE)
+
+
 @dataclass(frozen=True)
 class _Typed:
     """A passphrase that came in a request, for whoever asks for one."""
@@ -356,7 +356,7 @@ class _Typed:
         return self.passphrase
 
 
-def _typed(passphrase: str) -> str:
+def typed(passphrase: str) -> str:
     """As it was when the key was encrypted, however this keyboard composes its letters."""
     if not passphrase:
         raise InvalidInput("the passphrase is empty", hint="type it")

@@ -207,35 +207,23 @@ def _show(arguments: argparse.Namespace, context: Context) -> int:
 
 
 def _revoke(arguments: argparse.Namespace, context: Context) -> int:
-    from jupyter_mlo.delegation.enrolment import kept_enrolments
     from jupyter_mlo.delegation.mandate_store import MandateStore
-    from jupyter_mlo.delegation.revocation import make_revocation
-    from jupyter_mlo.delegation.signer import Signer
     from jupyter_mlo.identity.store import IdentityStore
     from jupyter_mlo.verbs.key_ending import compromised_since
+    from jupyter_mlo.verbs.mandate_acts import end, own_signer
     from jupyter_mlo.verbs.mandates_here import found_mandate
-    from jupyter_mlo.verbs.publishing import last_checkpoint, publish
 
     since = compromised_since(arguments, context)
     mandate = found_mandate(arguments.which, context)
-    kept = MandateStore(context.settings)
-    if kept.revocation(mandate.mandate_id) is not None and since is None:
+    revoked = MandateStore(context.settings).revocation(mandate.mandate_id)
+    if revoked is not None and since is None:
         context.say(f"{mandate.label} was revoked here already")
         return 0
     store = IdentityStore(context.settings)
     identity = store.find(mandate.mlo)
     key = unlock(context, store, identity, arguments.passphrase_fd)
-    enrolments = kept_enrolments(store, identity)
-    revocation = make_revocation(
-        Signer.own(identity.mlo, key, enrolments, last_checkpoint(context)),
-        now=context.now(),
-        reason=arguments.reason,
-        delegation=mandate.mandate_id,
-        compromised_since=since,
-    )
-    # Kept here first: a run on this home refuses it from now on, ledger or not.
-    kept.add_revocation(mandate.mandate_id, revocation)
-    publish(context, [*mandate.chain, revocation])
+    own = own_signer(store, identity, key, context)
+    end(own, mandate, context, reason=arguments.reason, compromised_since=since)
     context.say(f"{mandate.label} is revoked")
     context.say("runs that see this home or its ledger are refused from now on; what it did before")
     context.say("stays on record")

@@ -8,7 +8,7 @@ import shlex
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING
 
 from jupyter_mlo.errors import InvalidInput, MloError
 from jupyter_mlo.verbs.context import Context
@@ -19,30 +19,23 @@ if TYPE_CHECKING:
     from jupyter_mlo.delegation.signer import Signer
     from jupyter_mlo.identity.store import Identity, IdentityStore
 
-#: Notebooks that one mandate may be for.
-_MOST: Final = 1000
-
 
 def create(arguments: argparse.Namespace, context: Context) -> int:
     """Make a mandate for one notebook, several, or those of a folder."""
-    from jupyter_mlo.delegation.mandates import check_lasts, create_mandate
     from jupyter_mlo.delegation.runner_key import read_runner_key
     from jupyter_mlo.identity.store import IdentityStore
     from jupyter_mlo.notebook.code import code_digest
     from jupyter_mlo.notebook.mandated import is_python
     from jupyter_mlo.notebook.reading import read_notebook
     from jupyter_mlo.verbs.durations import parse_duration
+    from jupyter_mlo.verbs.mandate_acts import Terms, check_length, made
     from jupyter_mlo.verbs.mandate_words import scope_lines
     from jupyter_mlo.verbs.parameters import parse_parameters
 
     # What can be refused without the passphrase is refused before it is typed.
     lasts = parse_duration(arguments.duration)
-    check_lasts(lasts)
+    check_length(lasts, arguments.uses)
     parameters = parse_parameters(arguments.parameters or [])
-    if arguments.uses is not None and arguments.uses < 1:
-        raise InvalidInput(
-            "a mandate of no uses permits nothing", hint="--uses 20, or leave it out"
-        )
     to = None if arguments.to is None else read_runner_key(arguments.to)
     paths = _notebooks(arguments.notebook)
     read = [read_notebook(path) for path in paths]
@@ -56,30 +49,27 @@ def create(arguments: argparse.Namespace, context: Context) -> int:
             f"note: {odd[0]} is not for a Python kernel: whether a run kept to these "
             "parameters `verify` cannot read, and their cell will not be valid there"
         )
-    named = _called(arguments.notebook, paths)
     out = _free(arguments.out, Path(arguments.notebook[0]).resolve().stem)
     store = IdentityStore(context.settings)
     identity = _identity(arguments.who, store, context)
     activities, models = _acts(arguments, identity, context)
+    terms = Terms(
+        notebook=_called(arguments.notebook, paths),
+        code=[code_digest(one) for one in read],
+        activities=activities,
+        models=models,
+        parameters=parameters,
+        lasts=lasts,
+        uses=arguments.uses,
+        to=to,
+    )
     now = context.now()
-    terms: dict[str, Any] = {
-        "code": sorted({code_digest(one) for one in read}),
-        "activities": activities,
-        "models": models,
-        "parameters": parameters,
-        "uses": "*" if arguments.uses is None else arguments.uses,
-        "now": now,
-        "lasts": lasts,
-    }
     holder = f"whoever holds {out}" if to is None else f"the runner {to.key_id}"
     context.note(f"{identity.label} lets {holder}")
-    for line in scope_lines(**terms, notebook=named):
+    for line in scope_lines(**terms.scope(now), notebook=terms.notebook):
         context.note(f"  {line}")
     own = _own(store, identity, arguments.passphrase_fd, context)
-    if arguments.uses is not None:
-        own = _counted(own, context)
-    file = create_mandate(own, notebook=named, to=to, **terms)
-    mandate = _hand_out(file, out, context)
+    mandate = _hand_out(made(own, terms, now, context), out, context)
     context.say(f"made the mandate {mandate.mandate_id[:12]}")
     _say_file(mandate, out, context)
     context.say("next, there:")
@@ -93,22 +83,17 @@ def create(arguments: argparse.Namespace, context: Context) -> int:
 
 def renew_mandate(arguments: argparse.Namespace, context: Context) -> int:
     """The same scope again, with a new end; the old one goes on until its own."""
-    from jupyter_mlo.delegation.mandate_changes import renew
-    from jupyter_mlo.delegation.mandates import check_lasts
     from jupyter_mlo.delegation.runner_key import read_runner_key
     from jupyter_mlo.identity.store import IdentityStore
     from jupyter_mlo.verbs.durations import parse_duration
+    from jupyter_mlo.verbs.mandate_acts import check_length, check_renewable, made_anew
     from jupyter_mlo.verbs.mandate_words import mandate_lines
     from jupyter_mlo.verbs.mandates_here import found_mandate, state_of
 
     lasts = parse_duration(arguments.duration)
-    check_lasts(lasts)
+    check_length(lasts, None)
     old = found_mandate(arguments.which, context)
-    if state_of(old, context) == "revoked":
-        raise InvalidInput(
-            f"{old.label} was revoked, and is not renewed",
-            hint="make a new one: jupyter mlo mandate create",
-        )
+    check_renewable(old, state_of(old, context))
     to = read_runner_key(arguments.to) if arguments.to else old.link.key if old.runner else None
     out = _free(arguments.out, f"{_stem(old)}-renewed")
     store = IdentityStore(context.settings)
@@ -117,10 +102,7 @@ def renew_mandate(arguments: argparse.Namespace, context: Context) -> int:
     for line in mandate_lines(old):
         context.note(f"  {line}")
     own = _own(store, identity, arguments.passphrase_fd, context)
-    if old.scope.uses != "*":
-        own = _counted(own, context)
-    file = renew(own, old, now=context.now(), lasts=lasts, to=to)
-    mandate = _hand_out(file, out, context)
+    mandate = _hand_out(made_anew(own, old, lasts, to, context), out, context)
     context.say(f"made the mandate {mandate.mandate_id[:12]} in place of {old.mandate_id[:12]}")
     _say_file(mandate, out, context)
     return 0
@@ -129,12 +111,10 @@ def renew_mandate(arguments: argparse.Namespace, context: Context) -> int:
 def split(arguments: argparse.Namespace, context: Context) -> int:
     """Narrower mandates that together permit what one did, which ends."""
     from jupyter_mlo.delegation.mandate_changes import divide, divided
-    from jupyter_mlo.delegation.mandate_store import MandateStore
-    from jupyter_mlo.delegation.revocation import make_revocation
     from jupyter_mlo.delegation.runner_key import read_runner_key
     from jupyter_mlo.identity.store import IdentityStore
+    from jupyter_mlo.verbs.mandate_acts import end
     from jupyter_mlo.verbs.mandates_here import found_mandate, state_of
-    from jupyter_mlo.verbs.publishing import publish
 
     old = found_mandate(arguments.which, context)
     if not (state := state_of(old, context)).startswith("in force"):
@@ -153,11 +133,9 @@ def split(arguments: argparse.Namespace, context: Context) -> int:
     context.note(f"{identity.label} divides {old.label} by {arguments.by}, and ends it")
     own = _own(store, identity, arguments.passphrase_fd, context)
     now = context.now()
-    revocation = make_revocation(own, now=now, reason="superseded", delegation=old.mandate_id)
     # Ended before its uses are counted: nobody reserves one in between. Killed here, less is
     # permitted than before, and never more.
-    MandateStore(context.settings).add_revocation(old.mandate_id, revocation)
-    publish(context, [*old.chain, revocation])
+    end(own, old, context, reason="superseded")
     scopes = parts(_spent(old, context))
     files = divide(own, old, scopes, now=now, to=keys or [None] * arguments.parts)
     for file, out in zip(files, outs, strict=True):
@@ -182,29 +160,11 @@ def _spent(mandate: Mandate, context: Context) -> int:
 
 
 def _own(store: IdentityStore, identity: Identity, fd: int | None, context: Context) -> Signer:
-    from jupyter_mlo.delegation.enrolment import kept_enrolments
-    from jupyter_mlo.delegation.signer import Signer
     from jupyter_mlo.verbs.key_ending import refuse_ended
-    from jupyter_mlo.verbs.publishing import last_checkpoint
+    from jupyter_mlo.verbs.mandate_acts import own_signer
 
     refuse_ended(identity, context)
-    key = unlock(context, store, identity, fd)
-    return Signer.own(identity.mlo, key, kept_enrolments(store, identity), last_checkpoint(context))
-
-
-def _counted(own: Signer, context: Context) -> Signer:
-    """This signer, quoting the ledger that counts uses; raises :class:`MloError` without one."""
-    from jupyter_mlo.verbs.publishing import last_checkpoint, publish
-
-    if own.checkpoint is None:  # perhaps there is none yet
-        publish(context, own.chain)
-        own = own.quoting(last_checkpoint(context))
-    if own.checkpoint is None:
-        raise MloError(
-            "uses are counted in the ledger, and it cannot be asked now",
-            hint="jupyter mlo status says why; try again when it can",
-        )
-    return own
+    return own_signer(store, identity, unlock(context, store, identity, fd), context)
 
 
 def _stem(mandate: Mandate) -> str:
@@ -216,11 +176,9 @@ def _stem(mandate: Mandate) -> str:
 def _hand_out(file: MandateFile, out: Path, context: Context) -> Mandate:
     from jupyter_mlo.delegation.mandate_store import MandateStore
     from jupyter_mlo.identity.private_files import write_private
-    from jupyter_mlo.verbs.publishing import publish
+    from jupyter_mlo.verbs.mandate_acts import keep
 
-    # Kept here before it is handed out: what exists can be listed and revoked.
-    mandate = MandateStore(context.settings).add(file)
-    publish(context, mandate.chain)
+    mandate = keep(file, MandateStore(context.settings), context)
     try:
         write_private(out, file.to_bytes(), replace=False)
     except OSError as error:
@@ -243,6 +201,8 @@ def _say_file(mandate: Mandate, out: Path, context: Context) -> None:
 
 def _notebooks(given: Sequence[str]) -> list[Path]:
     """The notebooks that were named, and those in folders that were, in order."""
+    from jupyter_mlo.verbs.mandate_acts import check_count
+
     found: dict[Path, None] = {}
     for text in given:
         path = Path(text)
@@ -257,17 +217,17 @@ def _notebooks(given: Sequence[str]) -> list[Path]:
         if not inside:
             raise InvalidInput(f"there is no notebook in {path}", hint="name one")
         found.update(dict.fromkeys(inside))
-    if len(found) > _MOST:
-        raise InvalidInput(f"{len(found)} notebooks for one mandate", hint=f"at most {_MOST}")
+    check_count(len(found))
     return list(found)
 
 
 def _called(given: Sequence[str], paths: Sequence[Path]) -> str:
+    from jupyter_mlo.verbs.mandate_acts import called
+
     if len(given) == 1 and list(paths) == [Path(given[0])]:
         return paths[0].name
     names = [f"{Path(text).name}/" if Path(text).is_dir() else Path(text).name for text in given]
-    shown = ", ".join(names[:5]) + (" …" if len(names) > 5 else "")
-    return f"{shown[:900]} ({len(paths)} notebooks)"
+    return called(names, len(paths))
 
 
 def _free(out: str | None, stem: str) -> Path:
@@ -302,8 +262,7 @@ def _session(context: Context) -> tuple[str, str | None, str | None] | None:
 def _acts(
     arguments: argparse.Namespace, identity: Identity, context: Context
 ) -> tuple[list[str], list[str]]:
-    from jupyter_mlo.delegation.sessions import DEFAULT_ACTIVITY, check_activity, check_model
-    from jupyter_mlo.statements.predicates.types import ACTIVITIES
+    from jupyter_mlo.delegation.sessions import DEFAULT_ACTIVITY
 
     session = _session(context)
     activities, models = arguments.activity or [], arguments.model or []
@@ -311,12 +270,4 @@ def _acts(
         # What somebody chose for the session; nobody chose the default.
         activities = activities or [one for one in session[1:2] if one]
         models = models or [one for one in session[2:3] if one]
-    if not activities:
-        raise InvalidInput(
-            "the activity is missing", hint=f"--activity, one of: {', '.join(ACTIVITIES)}"
-        )
-    for activity in activities:
-        check_activity(activity)
-    for model in models:
-        check_model(model)
-    return list(dict.fromkeys(activities)), list(dict.fromkeys(models))
+    return activities, models

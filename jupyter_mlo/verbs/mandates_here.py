@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from jupyter_mlo.errors import MloError, NotFound
 from jupyter_mlo.verbs.context import Context
@@ -57,7 +57,20 @@ def mandates_here(context: Context) -> tuple[list[Row], list[MloError]]:
     return [Row(one, _state(one, said, context)) for one in mandates], problems
 
 
-def ending_within(rows: Sequence[Row], within: timedelta, now: datetime) -> list[Row]:
+class _Standing(Protocol):
+    """A mandate, and whether it is in force."""
+
+    @property
+    def mandate(self) -> Mandate: ...
+
+    @property
+    def in_force(self) -> bool: ...
+
+
+_Row = TypeVar("_Row", bound=_Standing)
+
+
+def ending_within(rows: Sequence[_Row], within: timedelta, now: datetime) -> list[_Row]:
     """Those in force that end within some time, and have not been renewed."""
     renewed = {row.mandate.replaces for row in rows if row.in_force}
     return [

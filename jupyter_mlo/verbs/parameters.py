@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from jupyter_mlo.delegation.ranges import Range
+from jupyter_mlo.delegation.scope import Everything
 from jupyter_mlo.errors import InvalidInput
 
 _NAME = re.compile(r"\s*([^\W\d]\w*)\s*")
@@ -20,10 +21,10 @@ _EXACT = 2**53
 _BARE = {"True": True, "False": False, "None": None}
 
 
-Given = list[Any] | Range | str
+Given = list[Any] | Range | Everything
 
 
-def parse_parameters(texts: Sequence[str]) -> dict[str, Given] | str:
+def parse_parameters(texts: Sequence[str]) -> dict[str, Given] | Everything:
     """Name → ``"*"`` for any value, the list of its permitted values, or a range of numbers.
 
     ``*`` alone permits any parameter. ``seed=1..20`` is a range: of whole numbers where its

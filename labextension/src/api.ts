@@ -26,6 +26,16 @@ export type Intended = Forms['Intended'];
 export type History = Forms['History'];
 export type HistoryEntry = Forms['HistoryEntry'];
 export type StatementView = Forms['StatementView'];
+export type Wish = Forms['Wish'];
+export type Mandate = Forms['Mandate'];
+export type Mandates = Forms['Mandates'];
+export type MandateScope = Forms['MandateScope'];
+export type MandateParameter = Forms['MandateParameter'];
+export type MandatePreview = Forms['MandatePreview'];
+export type MandateMaking = Forms['MandateMaking'];
+export type MandateRenewal = Forms['MandateRenewal'];
+export type MandateRevocation = Forms['MandateRevocation'];
+export type MadeMandate = Forms['MadeMandate'];
 /** The body of every answer that is an error. */
 export type Problem = Forms['Problem'];
 
@@ -46,6 +56,12 @@ export interface Api {
   /** Of the ledger, or carried by the notebook at the path. */
   statement(id: string, path: string): Promise<StatementView>;
   marks(kernel: string): Promise<Marks>;
+  mandates(): Promise<Mandates>;
+  /** What a mandate would permit; nothing is made. */
+  preview(wish: Wish): Promise<MandatePreview>;
+  makeMandate(form: MandateMaking): Promise<MadeMandate>;
+  renewMandate(id: string, form: MandateRenewal): Promise<MadeMandate>;
+  revokeMandate(id: string, form: MandateRevocation): Promise<Mandate>;
 }
 
 /** The name that people know, or the MLO ID where no profile is here. */

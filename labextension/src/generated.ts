@@ -158,6 +158,92 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/jupyter-mlo/mandates": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** All of them, and how each stands. */
+        get: operations["getMandates"];
+        put?: never;
+        /** Make the one that the preview has shown; its file is in the answer, unless it is kept. */
+        post: operations["postMandates"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/jupyter-mlo/mandates/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** What a mandate would permit, of the notebooks as they are now; nothing is made. */
+        post: operations["postMandatePreview"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/jupyter-mlo/mandates/{mandate_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What it permits, and how it stands; nobody is told of another's. */
+        get: operations["getMandate"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/jupyter-mlo/mandates/{mandate_id}/renew": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** The same again with a new end, for the same hands; the old one goes on until its own. */
+        post: operations["postMandateRenew"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/jupyter-mlo/mandates/{mandate_id}/revoke": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** It ends now, for runs that see this server's home or its ledger. */
+        post: operations["postMandateRevoke"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/jupyter-mlo/notebook": {
         parameters: {
             query?: never;
@@ -406,6 +492,16 @@ export interface components {
             firstSealed: number;
         };
         /**
+         * DeclaredParameter
+         * @description A name in a notebook's cell of parameters, and its default as JSON text, if that is plain.
+         */
+        DeclaredParameter: {
+            /** Name */
+            name: string;
+            /** Default */
+            default: string | null;
+        };
+        /**
          * Enrolling
          * @description Become an MLO, and sign in.
          */
@@ -511,6 +607,180 @@ export interface components {
              * @default null
              */
             onBehalfOf?: string | null;
+        };
+        /**
+         * MadeMandate
+         * @description A mandate that was made just now.
+         */
+        MadeMandate: {
+            mandate: components["schemas"]["Mandate"];
+            file: components["schemas"]["MandateFile"] | null;
+        };
+        /**
+         * Mandate
+         * @description A mandate of whoever asks, and how it stands.
+         */
+        Mandate: {
+            /** Id */
+            id: string;
+            mlo: components["schemas"]["Somebody"];
+            scope: components["schemas"]["MandateScope"];
+            /** Notbefore */
+            notBefore: string;
+            /** Notafter */
+            notAfter: string;
+            /** Secondsleft */
+            secondsLeft: number;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "in-force" | "begins" | "ended" | "revoked" | "used-up";
+            /** Soon */
+            soon: boolean;
+            /** Left */
+            left: number | null;
+            /**
+             * Key
+             * @enum {string}
+             */
+            key: "runner" | "kept" | "elsewhere";
+            /** File */
+            file: string | null;
+            /** Replaces */
+            replaces: string | null;
+        };
+        /**
+         * MandateFile
+         * @description A mandate's file, to be taken along: with its key, unless that is a runner's.
+         */
+        MandateFile: {
+            /** Name */
+            name: string;
+            /** Content */
+            content: string;
+        };
+        /**
+         * MandateMaking
+         * @description Make the mandate that was shown.
+         */
+        MandateMaking: {
+            wish: components["schemas"]["Wish"];
+            /** Shown */
+            shown: string;
+            /**
+             * Handover
+             * @enum {string}
+             */
+            handover: "runner" | "kept" | "download";
+            /**
+             * Passphrase
+             * Format: password
+             */
+            passphrase: string;
+        };
+        /**
+         * MandateNotebook
+         * @description A notebook that a mandate would be for, as it is now.
+         */
+        MandateNotebook: {
+            /** Path */
+            path: string;
+            /** Code */
+            code: string;
+            /** Parameters */
+            parameters: components["schemas"]["DeclaredParameter"][];
+        };
+        /**
+         * MandateParameter
+         * @description What a run may inject by one name.
+         */
+        MandateParameter: {
+            /** Name */
+            name: string;
+            /** Values */
+            values: string[] | null;
+            /** Low */
+            low: number | null;
+            /** High */
+            high: number | null;
+            /** Integers */
+            integers: boolean;
+        };
+        /**
+         * MandatePreview
+         * @description What would be signed.
+         */
+        MandatePreview: {
+            scope: components["schemas"]["MandateScope"];
+            /** Hours */
+            hours: number;
+            /** Notebooks */
+            notebooks: components["schemas"]["MandateNotebook"][];
+            /** Notes */
+            notes: string[];
+            /** Shown */
+            shown: string;
+        };
+        /**
+         * MandateRenewal
+         * @description The same mandate again, with a new end.
+         */
+        MandateRenewal: {
+            /** Hours */
+            hours: number;
+            /**
+             * Passphrase
+             * Format: password
+             */
+            passphrase: string;
+        };
+        /**
+         * MandateRevocation
+         * @description End a mandate now.
+         */
+        MandateRevocation: {
+            /**
+             * Reason
+             * @default ended
+             * @enum {string}
+             */
+            reason?: "ended" | "superseded" | "left" | "lost";
+            /**
+             * Passphrase
+             * Format: password
+             */
+            passphrase: string;
+        };
+        /**
+         * MandateScope
+         * @description What a mandate permits.
+         */
+        MandateScope: {
+            /** Notebook */
+            notebook: string;
+            /** Code */
+            code: string[];
+            /** Activities */
+            activities: string[];
+            /** Models */
+            models: string[];
+            /** Parameters */
+            parameters: components["schemas"]["MandateParameter"][] | null;
+            /** Uses */
+            uses: number | null;
+            /** Runner */
+            runner: string | null;
+        };
+        /**
+         * Mandates
+         * @description All of them, those that end first at the top.
+         */
+        Mandates: {
+            /** Mandates */
+            mandates: components["schemas"]["Mandate"][];
+            /** Problems */
+            problems: string[];
         };
         /**
          * Mark
@@ -757,6 +1027,38 @@ export interface components {
             name: string;
             /** Shared */
             shared: boolean;
+        };
+        /**
+         * Wish
+         * @description What a mandate that is to be made would permit.
+         */
+        Wish: {
+            /** Paths */
+            paths: string[];
+            /** Activities */
+            activities: string[];
+            /**
+             * Models
+             * @default []
+             */
+            models?: string[];
+            /**
+             * Parameters
+             * @default []
+             */
+            parameters?: string[];
+            /** Hours */
+            hours: number;
+            /**
+             * Uses
+             * @default null
+             */
+            uses?: number | null;
+            /**
+             * To
+             * @default null
+             */
+            to?: string | null;
         };
         /**
          * Written
@@ -1574,6 +1876,526 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Assistants"];
+                };
+            };
+            /** @description see reason, message and hint */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description see reason, message and hint */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description see reason, message and hint */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description see reason, message and hint */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description see reason, message and hint */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description see reason, message and hint */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description see reason, message and hint */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getMandates: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All of them, those that end first at the top. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Mandates"];
+                };
+            };
+            /** @description see reason, message and hint */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description see reason, message and hint */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description see reason, message and hint */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description see reason, message and hint */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description see reason, message and hint */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description see reason, message and hint */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description see reason, message and hint */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    postMandates: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MandateMaking"];
+            };
+        };
+        responses: {
+            /** @description A mandate that was made just now. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MadeMandate"];
+                };
+            };
+            /** @description see reason, message and hint */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description see reason, message and hint */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description see reason, message and hint */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description see reason, message and hint */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description see reason, message and hint */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description see reason, message and hint */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description see reason, message and hint */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    postMandatePreview: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Wish"];
+            };
+        };
+        responses: {
+            /** @description What would be signed. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MandatePreview"];
+                };
+            };
+            /** @description see reason, message and hint */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description see reason, message and hint */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description see reason, message and hint */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description see reason, message and hint */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description see reason, message and hint */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description see reason, message and hint */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description see reason, message and hint */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getMandate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                mandate_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A mandate of whoever asks, and how it stands. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Mandate"];
+                };
+            };
+            /** @description see reason, message and hint */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description see reason, message and hint */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description see reason, message and hint */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description see reason, message and hint */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description see reason, message and hint */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description see reason, message and hint */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description see reason, message and hint */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    postMandateRenew: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                mandate_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MandateRenewal"];
+            };
+        };
+        responses: {
+            /** @description A mandate that was made just now. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MadeMandate"];
+                };
+            };
+            /** @description see reason, message and hint */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description see reason, message and hint */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description see reason, message and hint */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description see reason, message and hint */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description see reason, message and hint */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description see reason, message and hint */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description see reason, message and hint */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    postMandateRevoke: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                mandate_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MandateRevocation"];
+            };
+        };
+        responses: {
+            /** @description A mandate of whoever asks, and how it stands. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Mandate"];
                 };
             };
             /** @description see reason, message and hint */

@@ -12,6 +12,7 @@ import type {
 } from './api';
 import type { Asked } from './asks';
 import type { Act, Execution, INews } from './events';
+import { MandateList } from './mandates';
 import { NotebookModel } from './notebook';
 import { People } from './people';
 import { asRequestError, type RequestError } from './request';
@@ -30,9 +31,12 @@ export class Model implements IDisposable {
     /** Milliseconds since 1970. */
     private readonly now: () => number = Date.now
   ) {
+    this.mandates = new MandateList(api, news);
     news.executed.connect(this.onExecuted, this);
     news.acted.connect(this.onActed, this);
   }
+
+  readonly mandates: MandateList;
 
   /** Names and colours of all that were heard of. */
   readonly people = new People();
@@ -88,6 +92,7 @@ export class Model implements IDisposable {
     }
     this._disposed = true;
     Signal.clearData(this);
+    this.mandates.dispose();
     for (const notebook of this._notebooks) {
       notebook.dispose();
     }

@@ -41,6 +41,13 @@ export class ServerApi implements Api {
     this.ask('GET', `statement/${id}${query({ path })}`);
   marks: Api['marks'] = kernel =>
     this.ask('GET', `kernels/${encodeURIComponent(kernel)}/marks`);
+  mandates: Api['mandates'] = () => this.ask('GET', 'mandates');
+  preview: Api['preview'] = wish => this.ask('POST', 'mandates/preview', wish);
+  makeMandate: Api['makeMandate'] = form => this.ask('POST', 'mandates', form);
+  renewMandate: Api['renewMandate'] = (id, form) =>
+    this.ask('POST', `mandates/${id}/renew`, form);
+  revokeMandate: Api['revokeMandate'] = (id, form) =>
+    this.ask('POST', `mandates/${id}/revoke`, form);
 
   private async ask<T>(method: string, route: string, body?: object): Promise<T> {
     const url = URLExt.join(this.settings.baseUrl, BASE, route);

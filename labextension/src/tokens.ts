@@ -27,7 +27,8 @@ export const CommandIDs = {
   whoRan: 'mlo:who-ran',
   verify: 'mlo:verify',
   seal: 'mlo:seal',
-  showChanged: 'mlo:show-changed'
+  showChanged: 'mlo:show-changed',
+  mandates: 'mlo:mandates'
 } as const;
 
 export const SETTINGS = 'jupyter-mlo:plugin';

@@ -15,6 +15,12 @@ export function timeLeft(seconds: number, trans: TranslationBundle): string {
     : whole;
 }
 
+/** How long something lasts or still has, in words; in days where it is two or more. */
+export function lasting(seconds: number, trans: TranslationBundle): string {
+  const days = Math.floor(seconds / 86_400);
+  return days < 2 ? timeLeft(seconds, trans) : trans._n('%1 day', '%1 days', days);
+}
+
 /** As `toLocaleString` writes it, which would look up the language at each of 1,000 cells. */
 const WRITTEN = new Intl.DateTimeFormat(undefined, {
   ...{ year: 'numeric', month: 'numeric', day: 'numeric' },

@@ -16,14 +16,14 @@ it('leaves the heights and folds of its parts alone when somebody signs in or ou
     ...{ translator: nullTranslator, onSeal: () => undefined }
   });
   const content = panel.content as AccordionPanel;
-  content.setRelativeSizes([6, 3, 1]);
+  content.setRelativeSizes([6, 3, 1, 1]);
   content.collapse(2);
   const state = (): unknown => [
     content.relativeSizes(),
     content.widgets.map(section => section.isHidden)
   ];
   const before = state();
-  expect((before as [number[], boolean[]])[1]).toEqual([false, false, true]);
+  expect((before as [number[], boolean[]])[1]).toEqual([false, false, true, false]);
   await act(() => model.login({ mlo: ADA.id, passphrase: PASSPHRASE }));
   expect(state()).toEqual(before);
   await act(() => model.logout());

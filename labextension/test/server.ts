@@ -1,5 +1,14 @@
 import { Signal } from '@lumino/signaling';
-import type { Api, CellVerdict, Marks, Me, NotebookVerdict, Somebody } from '../src/api';
+import type {
+  Api,
+  CellVerdict,
+  Mandate,
+  Marks,
+  Me,
+  NotebookVerdict,
+  Somebody,
+  Wish
+} from '../src/api';
 import type { Act, Execution, INews } from '../src/events';
 import { RequestError } from '../src/request';
 
@@ -48,6 +57,27 @@ export function ran(cell: string, change: Partial<Execution> = {}): Execution {
   };
 }
 
+/** A mandate of Ada's for `train.ipynb`. */
+export function mandateOf(change: Partial<Mandate> = {}): Mandate {
+  return {
+    ...{ id: 'a'.repeat(64), mlo: ADA, notBefore: '2026-11-22T09:00:00Z' },
+    ...{ notAfter: '2026-12-22T09:00:00Z', secondsLeft: 30 * 86_400, state: 'in-force' },
+    ...{
+      soon: false,
+      left: 19,
+      key: 'kept',
+      file: '/home/ada/x.mandate',
+      replaces: null
+    },
+    scope: {
+      ...{ notebook: 'train.ipynb', code: ['c'.repeat(64)], activities: ['training'] },
+      ...{ models: ['loan'], uses: 20, runner: null },
+      parameters: [{ name: 'alpha', values: null, low: 0.1, high: 0.5, integers: false }]
+    },
+    ...change
+  };
+}
+
 /** A server with one user, Ada, as the front end sees it. */
 export class Server implements Api, INews {
   readonly executed = new Signal<this, Execution>(this);
@@ -67,6 +97,10 @@ export class Server implements Api, INews {
   teams: Somebody[] = [];
   /** Statements that were asked for, and of which notebook. */
   read: string[] = [];
+  /** Mandates, what was wished, and what was done to them. */
+  held: Mandate[] = [];
+  wished: Wish[] = [];
+  done: string[] = [];
   private session: Me['session'] = null;
   private mlo: Somebody | null = null;
 
@@ -205,6 +239,59 @@ export class Server implements Api, INews {
       }
       return { kernel, cells };
     });
+
+  mandates: Api['mandates'] = () =>
+    this.answer(() => ({ mandates: this.held, problems: [] }));
+
+  preview: Api['preview'] = wish =>
+    this.answer(() => {
+      this.wished.push(wish);
+      return {
+        scope: { ...mandateOf().scope, models: wish.models ?? [] },
+        hours: wish.hours,
+        notebooks: [
+          {
+            path: 'train.ipynb',
+            code: 'c'.repeat(64),
+            parameters: [{ name: 'alpha', default: '0.1' }]
+          }
+        ],
+        notes: [],
+        shown: 'f'.repeat(64)
+      };
+    });
+
+  makeMandate: Api['makeMandate'] = ({ wish, shown, handover, passphrase }) =>
+    this.answer(() => {
+      this.opened(passphrase);
+      this.wished.push(wish);
+      this.done.push(`make ${shown.slice(0, 2)} ${handover}`);
+      const mandate = mandateOf();
+      this.held = [mandate];
+      const file = { name: 'mandate.mandate', content: '{}' };
+      return { mandate, file: handover === 'kept' ? null : file };
+    });
+
+  renewMandate: Api['renewMandate'] = (id, { hours, passphrase }) =>
+    this.answer(() => {
+      this.opened(passphrase);
+      this.done.push(`renew ${id.slice(0, 2)} ${hours}`);
+      return { mandate: mandateOf(), file: null };
+    });
+
+  revokeMandate: Api['revokeMandate'] = (id, { reason, passphrase }) =>
+    this.answer(() => {
+      this.opened(passphrase);
+      this.done.push(`revoke ${id.slice(0, 2)} ${reason ?? ''}`);
+      this.held = this.held.map(each => ({ ...each, state: 'revoked' }));
+      return mandateOf({ state: 'revoked' });
+    });
+
+  private opened(passphrase: string): void {
+    if (passphrase !== PASSPHRASE) {
+      throw new RequestError('It does not open this key', null, 'wrong-passphrase', 403);
+    }
+  }
 
   private async answer<T>(make: () => T): Promise<T> {
     if (this.down) {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import shutil
 import signal
 import socket
 import subprocess
@@ -335,6 +336,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
 #: Not tested here, and slow to start; jupyter-collaboration is switched on where it is.
 _WITHOUT = (
     "jupyter_lsp",
+    "jupyter_scheduler",
     "jupyter_server_fileid",
     "jupyter_server_nbmodel",
     "jupyter_server_terminals",
@@ -354,12 +356,14 @@ def started(
     extension: bool = True,
     beside: tuple[str, ...] = (),
     service: str = "",
+    files: tuple[Path, ...] = (),
 ) -> Running:
     """A server below a folder; ``people`` each get a token, else one token is for everybody.
 
     Args:
         beside: server extensions beside ours.
         service: name of the server's own MLO, where it has one.
+        files: what is in Jupyter's configuration folder of the environment.
     """
     environ = throwaway_environment(folder)
     environ["PYTHONPATH"] = f"{REPOSITORY}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"
@@ -379,6 +383,10 @@ def started(
     settings = folder / "jupyter_server_config.py"
     settings.write_text(text)
     settings.chmod(0o600)
+    (folder / "etc").mkdir()
+    for file in files:
+        shutil.copy(file, folder / "etc")
+    environ["JUPYTER_CONFIG_PATH"] = str(folder / "etc")
     log = folder / "server.log"
     command = [
         *(sys.executable, "-m", "jupyter_server", "--no-browser", f"--port={port}"),

@@ -63,6 +63,7 @@ def _operations(described: Any) -> list[tuple[str, str]]:
 
 def _filled(path: str) -> str:
     path = path.replace("{username}", f"mlo-assistant-{'0' * 16}")
+    path = path.replace("{mandate_id}", "0" * 64)
     return path.replace("{statement_id}", "0" * 64).replace(
         "{kernel_id}", "00000000-0000-0000-0000-000000000000"
     )
@@ -112,6 +113,10 @@ def test_who_may_not_read_notebooks_learns_nothing_of_them(server: Running) -> N
     sealing = {"path": "one.ipynb", "meaning": "reviewed", "shown": 64 * "0"}
     assert blind.ask("POST", "/jupyter-mlo/notebook/seal", json=sealing).status_code == 403
     assert blind.ask("GET", f"/jupyter-mlo/statement/{'0' * 64}").status_code == 403
+    wish = {"paths": ["one.ipynb"], "activities": ["training"], "hours": 1}
+    assert blind.ask("POST", "/jupyter-mlo/mandates/preview", json=wish).status_code == 403
+    making = {"wish": wish, "shown": 64 * "0", "handover": "kept", "passphrase": PASSPHRASE}
+    assert blind.ask("POST", "/jupyter-mlo/mandates", json=making).status_code == 403
     kernel = server.user("ada").kernel()
     assert blind.ask("GET", f"/jupyter-mlo/kernels/{kernel}/marks").status_code == 403
 
@@ -129,6 +134,10 @@ def test_another_site_cannot_act_with_the_user_s_cookie(server: Running) -> None
     )
     assert taken.status_code == 403
     assert "_xsrf" in taken.text
+    for route in ("", "/preview", f"/{'0' * 64}/renew", f"/{'0' * 64}/revoke"):
+        made = browser.post(f"{server.url}/jupyter-mlo/mandates{route}", json={}, timeout=20)
+        assert made.status_code == 403, route
+        assert "_xsrf" in made.text
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,14 @@ from jupyter_mlo.runs.batch.jobs import Job
 from jupyter_mlo.runs.batch.kernels import KernelFault, Kernels, RunningKernel, Specs
 from jupyter_mlo.runs.batch.writing import write
 from jupyter_mlo.runs.ending import Ending
-from jupyter_mlo.runs.identity import MANDATE_VARIABLE, Acting, Request, decide, reserve
+from jupyter_mlo.runs.identity import (
+    MANDATE_VARIABLE,
+    Acting,
+    Request,
+    act_for_nobody,
+    decide,
+    reserve,
+)
 from jupyter_mlo.runs.on_record import OnRecord
 from jupyter_mlo.runs.request import read_request
 from jupyter_mlo.runs.run import NotebookRun
@@ -51,6 +58,8 @@ class Surrounding:
     secrets: Mapping[str, str]
     #: Files of mandates; the one in the environment, or the session, where there are none.
     mandates: tuple[str, ...] = ()
+    #: Why nobody acts, whatever session or mandate this account has; empty where somebody may.
+    nobody: str = ""
     activity: str | None = None
     model: str | None = None
     limits: Limits = field(default_factory=Limits)
@@ -62,6 +71,8 @@ class Surrounding:
         Args:
             spend: spend a use of a mandate that counts them: the run starts now.
         """
+        if self.nobody:
+            return act_for_nobody(request, self.settings, self.nobody)
         refused: MloError | None = None
         for given in self.mandates or (None,):
             secrets = dict(self.secrets)

@@ -3,7 +3,7 @@ import * as React from 'react';
 import { download } from '../download';
 import type { Model } from '../model';
 import { Failure } from './failure';
-import { Field } from './field';
+import { PassphraseField, useSecret } from './passphrase';
 import { useSending } from './sending';
 
 interface BackUpProps {
@@ -19,26 +19,24 @@ interface BackUpProps {
  */
 export function BackUp({ id, model, trans }: BackUpProps): React.JSX.Element {
   const [saved, setSaved] = React.useState<string | null>(null);
-  const passphrase = React.useRef<HTMLInputElement>(null);
+  const secret = useSecret();
   const { sending, error, send } = useSending();
   const command = `jupyter mlo key backup --of ${id} mlo-key.backup`;
 
   const submit = (event: React.FormEvent): void => {
     event.preventDefault();
-    const field = passphrase.current;
-    if (!field) {
+    const passphrase = secret.take();
+    if (passphrase === null) {
       return;
     }
-    const secret = field.value;
-    field.value = '';
     setSaved(null);
     void send(async () => {
-      const { name, content } = await model.backUp({ passphrase: secret });
+      const { name, content } = await model.backUp({ passphrase });
       download(name, content, 'application/json');
       setSaved(name);
     }).then(done => {
       if (!done) {
-        field.focus();
+        secret.focus();
       }
     });
   };
@@ -56,18 +54,7 @@ export function BackUp({ id, model, trans }: BackUpProps): React.JSX.Element {
           onSubmit={submit}
           aria-label={trans.__('Back up the key')}
         >
-          <Field label={trans.__('Your passphrase')}>
-            {attributes => (
-              <input
-                {...attributes}
-                ref={passphrase}
-                className="jp-mod-styled"
-                type="password"
-                autoComplete="current-password"
-                required
-              />
-            )}
-          </Field>
+          <PassphraseField label={trans.__('Your passphrase')} secret={secret} />
           {error && <Failure error={error} trans={trans} />}
           <button type="submit" className="jp-mod-styled" disabled={sending}>
             {sending ? trans.__('Encrypting …') : trans.__('Download the back-up')}

@@ -7,6 +7,7 @@ import { term, timeLeft } from '../words';
 import { Avatar } from './avatar';
 import { Failure } from './failure';
 import { Field } from './field';
+import { PassphraseField, useSecret } from './passphrase';
 import { useSending } from './sending';
 import { HoursPicker } from './signin';
 
@@ -259,22 +260,20 @@ function Renewing(props: {
   const { model, team, trans, onDone } = props;
   const label = team === null ? trans.__('Stay longer') : trans.__('Change');
   const [hours, setHours] = React.useState(8);
-  const passphrase = React.useRef<HTMLInputElement>(null);
+  const secret = useSecret();
   const { sending, error, send } = useSending();
   React.useEffect(() => {
-    passphrase.current?.focus();
-  }, []);
+    secret.focus();
+  }, [secret]);
   const submit = (event: React.FormEvent): void => {
     event.preventDefault();
-    const field = passphrase.current;
-    if (!field) {
+    const passphrase = secret.take();
+    if (passphrase === null) {
       return;
     }
-    const secret = field.value;
-    field.value = '';
     void send(() =>
       model.renew({
-        passphrase: secret,
+        passphrase,
         hours,
         ...(team !== null && { onBehalfOf: team })
       })
@@ -282,24 +281,13 @@ function Renewing(props: {
       if (done) {
         onDone();
       } else {
-        field.focus();
+        secret.focus();
       }
     });
   };
   return (
     <form onSubmit={submit} className="jp-mlo-form" aria-label={label}>
-      <Field label={trans.__('Passphrase')}>
-        {attributes => (
-          <input
-            {...attributes}
-            ref={passphrase}
-            className="jp-mod-styled"
-            type="password"
-            autoComplete="current-password"
-            required
-          />
-        )}
-      </Field>
+      <PassphraseField label={trans.__('Passphrase')} secret={secret} />
       <Field label={trans.__('For')}>
         {attributes => (
           <HoursPicker

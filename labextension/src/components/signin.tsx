@@ -7,6 +7,7 @@ import type { Model } from '../model';
 import { term, timeLeft } from '../words';
 import { Failure } from './failure';
 import { Field } from './field';
+import { PassphraseField, useSecret } from './passphrase';
 import { useSending } from './sending';
 
 export const HOURS = [1, 2, 4, 8, 12];
@@ -29,8 +30,7 @@ export function SignInForm({ me, model, trans, asked }: SignInProps): React.JSX.
   const [activity, setActivity] = React.useState(activityOf(asked, me));
   const [about, setAbout] = React.useState(asked?.model ?? '');
   const [team, setTeam] = React.useState(asked?.onBehalfOf ?? '');
-  // Never in React's state: it is read from the field once, and the field emptied.
-  const passphrase = React.useRef<HTMLInputElement>(null);
+  const secret = useSecret();
   const { sending, error, send } = useSending();
   const list = React.useId();
 
@@ -50,16 +50,14 @@ export function SignInForm({ me, model, trans, asked }: SignInProps): React.JSX.
 
   const submit = (event: React.FormEvent): void => {
     event.preventDefault();
-    const field = passphrase.current;
-    if (!id || !field) {
+    const passphrase = id ? secret.take() : null;
+    if (!id || passphrase === null) {
       return;
     }
-    const secret = field.value;
-    field.value = '';
     void send(() =>
       model.login({
         mlo: id,
-        passphrase: secret,
+        passphrase,
         hours,
         ...(activity && { activity }),
         ...(about.trim() && { model: about.trim() }),
@@ -67,7 +65,7 @@ export function SignInForm({ me, model, trans, asked }: SignInProps): React.JSX.
       })
     ).then(done => {
       if (!done) {
-        field.focus();
+        secret.focus();
       }
     });
   };
@@ -113,19 +111,7 @@ export function SignInForm({ me, model, trans, asked }: SignInProps): React.JSX.
           </option>
         ))}
       </datalist>
-      <Field label={trans.__('Passphrase')}>
-        {attributes => (
-          <input
-            {...attributes}
-            ref={passphrase}
-            data-mlo-first={ready ? '' : undefined}
-            className="jp-mod-styled"
-            type="password"
-            autoComplete="current-password"
-            required
-          />
-        )}
-      </Field>
+      <PassphraseField label={trans.__('Passphrase')} secret={secret} first={ready} />
       <Field label={trans.__('For')}>
         {attributes => (
           <HoursPicker

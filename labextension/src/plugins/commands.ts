@@ -88,7 +88,8 @@ export const commands: JupyterFrontEndPlugin<void> = {
       CommandIDs.whoRan,
       CommandIDs.verify,
       CommandIDs.seal,
-      CommandIDs.showChanged
+      CommandIDs.showChanged,
+      CommandIDs.mandates
     ]) {
       palette?.addItem({ command, category: 'MLO' });
     }

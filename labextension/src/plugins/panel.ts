@@ -75,7 +75,21 @@ export const panel: JupyterFrontEndPlugin<void> = {
         widget.expandNotebook();
       }
     });
+    app.commands.addCommand(CommandIDs.mandates, {
+      label: trans.__('Show Mandates'),
+      describedBy: { args: { type: 'object', properties: {} } },
+      execute: () => {
+        open();
+        widget.expandMandates();
+      }
+    });
+    let asked: string | null = null;
     model.changed.connect(() => {
+      const user = model.me?.user.username ?? null;
+      if (user !== null && user !== asked) {
+        asked = user;
+        void model.mandates.refresh();
+      }
       app.commands.notifyCommandChanged(CommandIDs.signIn);
     });
   }

@@ -4,6 +4,7 @@ import type { ITranslator } from '@jupyterlab/translation';
 import type { Message } from '@lumino/messaging';
 import * as React from 'react';
 import { History } from '../components/history';
+import { Mandates } from '../components/mandates';
 import { Notebook } from '../components/notebook';
 import { Who } from '../components/who';
 import type { OpenNotebooks } from '../document';
@@ -49,14 +50,33 @@ export class MloPanel extends SidePanel {
       ));
       this.addWidget(notebook);
       this.addWidget(history);
-      // Once: sections keep the heights that people give them, whoever signs in or out.
-      (this.content as AccordionPanel).setRelativeSizes([4, 4, 2]);
       notebooks.currentChanged.connect(() => {
         view.filter = 'all'; // of another notebook it would hide cells that nobody looked for
         notebook.update();
         history.update();
       });
     }
+    const label = trans.__('Mandates');
+    this._mandates = new Section(label, () => (
+      <Mandates {...{ model, notebooks, trans }} />
+    ));
+    this.addWidget(this._mandates);
+    const content = this.content as AccordionPanel;
+    // Once: sections keep the heights that people give them, whoever signs in or out.
+    content.setRelativeSizes(notebooks ? [4, 3, 2, 3] : [4, 4]);
+    // Its title tells of mandates that end soon, folded or not.
+    model.mandates.changed.connect(() => {
+      const { soon } = model.mandates;
+      this._mandates.title.label = soon
+        ? trans._n('Mandates (%1 ends soon)', 'Mandates (%1 end soon)', soon)
+        : label;
+    });
+  }
+
+  /** Open the section `Mandates`. */
+  expandMandates(): void {
+    const content = this.content as AccordionPanel;
+    content.expand(content.widgets.indexOf(this._mandates));
   }
 
   /** Open the section `This notebook`. */
@@ -75,6 +95,8 @@ export class MloPanel extends SidePanel {
       }
     });
   }
+
+  private readonly _mandates: Section;
 }
 
 /** Drawn while somebody can see it, and not otherwise. */
