@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from jupyter_mlo.config import Settings
 from jupyter_mlo.errors import Refused, StatementError
+from jupyter_mlo.identity.safe_text import terminal_safe
 from jupyter_mlo.ledger.address import address_of, ledger_folder
 from jupyter_mlo.ledger.content import Content, content_of
 from jupyter_mlo.ledger.creation import key_file
@@ -160,13 +161,17 @@ class Service:
     def _leave_out(self, database: PostgresDatabase, one: int, error: ContentRefused) -> None:
         """Take out of the inbox what the database does not take into the log."""
         for _, writer in take(database, [one]):
-            self._say(f"left out what the role {writer} put into the inbox: {error.message}")
+            self._say_left_out(writer, error.message)
+
+    def _say_left_out(self, writer: str, why: str) -> None:
+        who, why = terminal_safe(writer, limit=80), terminal_safe(why, limit=600)
+        self._say(f"left out what the role {who} put into the inbox: {why}")
 
     def _read(self, envelope: bytes, writer: str) -> Content | None:
         try:
             return content_of(envelope)
         except StatementError as error:
-            self._say(f"left out what the role {writer} put into the inbox: {error.message}")
+            self._say_left_out(writer, error.message)
             return None
 
     def _report(self, ledger: Ledger, now: float) -> None:
