@@ -1,8 +1,10 @@
 """Uses that were set aside on this machine, for runs that start while the ledger is away.
 
 A lease is made of uses that stand in the ledger already: run delegations, each with the key of
-its run. Taking one is renaming a file, so no two processes take the same; one that was taken and
-came to nothing stays spent.
+its run. Taking one is making the file that says so, so no two processes take the same; one that
+was taken and came to nothing stays spent. That file stays, without the key: a use that is put back
+by hand is not taken again here. In a copy of the whole home it can be, and the ledger then shows
+two runs that ended under one use (``uses.py``).
 """
 
 from __future__ import annotations
@@ -17,10 +19,11 @@ from typing import Final
 from jupyter_mlo.config import Settings
 from jupyter_mlo.delegation.signer import Signer
 from jupyter_mlo.errors import MloError
-from jupyter_mlo.identity.private_files import read_private, write_private
+from jupyter_mlo.identity.private_files import read_private, sync_folder, write_private
 from jupyter_mlo.statements.strict_json import read_json
 
 _FREE: Final = ".json"
+_TAKEN: Final = ".taken"
 
 
 class LeaseStore:
@@ -45,18 +48,20 @@ class LeaseStore:
         """One use, that nobody else has from now on; None where there is none."""
         for leaf in self.left(mandate_id, now):
             path = self._root / mandate_id / f"{leaf.delegation}{_FREE}"
-            taken = path.with_suffix(".taken")
             try:
-                path.rename(taken)
-            except FileNotFoundError:
+                with path.with_suffix(_TAKEN).open("x"):
+                    pass
+            except FileExistsError:
                 continue  # another process was quicker
+            sync_folder(path.parent)
             with contextlib.suppress(OSError):
-                taken.unlink()
+                path.unlink()
             return leaf
         return None
 
     def _free(self, mandate_id: str) -> list[Path]:
-        return sorted((self._root / mandate_id).glob(f"*{_FREE}"))
+        found = sorted((self._root / mandate_id).glob(f"*{_FREE}"))
+        return [path for path in found if not path.with_suffix(_TAKEN).exists()]
 
     def _read(self, path: Path) -> Signer | None:
         try:

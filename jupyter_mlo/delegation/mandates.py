@@ -31,7 +31,7 @@ from jupyter_mlo.errors import InvalidInput, KeyFileError, MloError, Refused
 from jupyter_mlo.identity.keys import PublicKey, SigningKey
 from jupyter_mlo.identity.private_files import MAX_SIZE, read_mounted
 from jupyter_mlo.identity.safe_text import terminal_safe
-from jupyter_mlo.statements.canonical import canonical_bytes
+from jupyter_mlo.statements.canonical import canonical_bytes, is_exact
 from jupyter_mlo.statements.envelope import Envelope
 from jupyter_mlo.statements.predicates import types
 from jupyter_mlo.statements.strict_json import read_json
@@ -202,7 +202,7 @@ def create_mandate(
         to: the runner's key; the file holds no secret then.
 
     Raises:
-        InvalidInput: ``lasts`` is not positive or too long.
+        InvalidInput: ``lasts`` is not positive or too long, or a listed number is not exact.
     """
     check_lasts(lasts)
     scope = {
@@ -368,14 +368,24 @@ def verified(file: MandateFile, where: str) -> Mandate:
 def _texts(parameters: Permitted | Everything) -> dict[str, Any] | str:
     if isinstance(parameters, str):
         return parameters
-    return {name: _written(values) for name, values in parameters.items()}
+    return {name: _written(name, values) for name, values in parameters.items()}
 
 
-def _written(values: Sequence[Any] | Range | Everything) -> list[str] | dict[str, Any] | str:
-    if isinstance(values, Range):
-        return values.to_json()
+def _written(
+    name: str, values: Sequence[Any] | Range | Everything
+) -> list[str] | dict[str, Any] | str:
     if isinstance(values, str):
         return values
+    listed = list(values.to_json().values()) if isinstance(values, Range) else values
+    for value in listed:
+        if not is_exact(value):
+            raise InvalidInput(
+                f"the parameter {terminal_safe(name, limit=80)} cannot be pinned to that number: "
+                "beyond 2^53 JSON's whole numbers are not told apart",
+                hint="pass it as text, or name the parameter without a value, to permit any",
+            )
+    if isinstance(values, Range):
+        return values.to_json()
     return sorted(canonical_bytes(value).decode() for value in values)
 
 

@@ -17,7 +17,7 @@ from typing import Any, Final, Literal
 from jupyter_mlo.delegation.ranges import Range
 from jupyter_mlo.errors import StatementError
 from jupyter_mlo.identity.safe_text import terminal_safe
-from jupyter_mlo.statements.canonical import canonical_bytes
+from jupyter_mlo.statements.canonical import canonical_bytes, is_exact
 from jupyter_mlo.statements.predicates.types import short_name
 from jupyter_mlo.statements.times import from_text, to_text
 
@@ -173,12 +173,11 @@ class Scope:
                 )
             if isinstance(values, str) or (isinstance(values, Range) and value in values):
                 continue
-            text = canonical_bytes(value).decode()
-            if isinstance(values, Range) or text not in values:
+            if isinstance(values, Range) or not _listed_among(value, values):
                 only = str(values) if isinstance(values, Range) else _shown(values)
                 return Permission(
                     f"parameters.{name}",
-                    f"it does not permit the value {terminal_safe(text, limit=80)} "
+                    f"it does not permit the value {_value_shown(value)} "
                     f"of parameter {name[:80]!r}, only {only}",
                 )
         return PERMITTED
@@ -311,6 +310,22 @@ def _moment(value: Mapping[str, Any], member: str) -> datetime:
     if not isinstance(text, str):
         raise _malformed(f"{member} is missing or not a time")
     return from_text(text)
+
+
+def _listed_among(value: object, texts: frozenset[str]) -> bool:
+    """Whether a value is one of those listed: exactly, not only the nearest that JSON can write."""
+    try:
+        return is_exact(value) and canonical_bytes(value).decode() in texts
+    except StatementError:  # NaN and the like stand in no list
+        return False
+
+
+def _value_shown(value: object) -> str:
+    try:
+        text = str(value) if isinstance(value, int) else canonical_bytes(value).decode()
+    except (StatementError, ValueError):  # no JSON; more digits than Python writes
+        text = str(value) if isinstance(value, float) else "that JSON cannot write"
+    return terminal_safe({"True": "true", "False": "false"}.get(text, text), limit=80)
 
 
 def _plain(names: Names) -> list[str] | Everything:

@@ -2,25 +2,35 @@
 
 A use is reserved by the delegation of a run, logged before that run starts. It stays spent
 whatever becomes of the run: nobody can prove that nothing was done under it. The first ones count,
-as many as the mandate permits; later ones are overuse. Pure.
+as many as the mandate permits; later ones are overuse. A use is of one run: where its key was
+copied and several runs ended under it, the one whose seal came first counts. Pure.
 """
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from dataclasses import dataclass, replace
+from typing import Any, Final, NamedTuple, cast
 
 from jupyter_mlo.delegation.scope import Everything
 from jupyter_mlo.errors import StatementError
 from jupyter_mlo.identity.keys import PublicKey
 from jupyter_mlo.statements.envelope import Envelope
 from jupyter_mlo.statements.predicates.identity import Delegation
+from jupyter_mlo.statements.predicates.notebook import Seal
 from jupyter_mlo.statements.statement import read_statement
 
 _MOST_KNOWN: Final = 20_000
 #: (statement ID, signature, mandate, key) → the use that it is; None where it is none.
 _known: dict[tuple[str, bytes, str, str], Use | None] = {}
+
+
+class End(NamedTuple):
+    """A seal under a mandate (its statement ID), and the notebook that it is of."""
+
+    seal: str
+    notebook: str
 
 
 @dataclass(frozen=True)
@@ -33,6 +43,8 @@ class Use:
     notebook: str
     #: When it was reserved, by its runner's clock.
     time: str
+    #: The seals that the mandate's key has made of its notebook, in ledger order: one is right.
+    ends: tuple[str, ...] = ()
 
     @property
     def place(self) -> tuple[str, str]:
@@ -79,12 +91,42 @@ def _use(envelope: Envelope, mandate_id: str, key: PublicKey) -> Use | None:
     return Use(statement.statement_id, run.id, run.notebook, statement.time)
 
 
-def use_refusal(uses: Sequence[Use], permitted: int | Everything, notebook: str) -> str:
+def ends_of(mandate_id: str, key: PublicKey, seals: Iterable[Envelope]) -> list[End]:
+    """The seals, in ledger order, that the mandate's own key has signed."""
+    named = mandate_id.encode()
+    found: dict[End, None] = {}
+    for envelope in seals:
+        if named not in envelope.payload:
+            continue
+        with contextlib.suppress(StatementError):
+            statement = read_statement(envelope)
+            seal = statement.predicate
+            ours = isinstance(seal, Seal) and statement.delegation == mandate_id
+            if ours and envelope.holds_under(key):
+                found[End(statement.statement_id, cast(Seal, seal).notebook)] = None
+    return list(found)
+
+
+def with_ends(uses: Iterable[Use], ends: Iterable[End]) -> tuple[Use, ...]:
+    """The uses, each with the seals of its notebook."""
+    of: dict[str, list[str]] = {}
+    for end in ends:
+        of.setdefault(end.notebook, []).append(end.seal)
+    return tuple(replace(use, ends=tuple(of.get(use.notebook, ()))) for use in uses)
+
+
+def use_refusal(
+    uses: Sequence[Use],
+    permitted: int | Everything,
+    notebook: str,
+    seals: Sequence[str] = (),
+) -> str:
     """Why nothing in ``notebook`` counts under a mandate of so many uses; empty where it may.
 
     Args:
         uses: all of them, in ledger order.
         notebook: ID of the notebook that the run wrote.
+        seals: statement IDs of the seals there that the mandate's key has made of it.
     """
     if isinstance(permitted, str):
         return ""
@@ -93,4 +135,9 @@ def use_refusal(uses: Sequence[Use], permitted: int | Everything, notebook: str)
         return "no use of its mandate was reserved for this notebook's run (uses)"
     if ranks[0] > permitted:
         return f"overuse: it is use {ranks[0]} of a mandate that permits {permitted} (uses)"
+    ends = uses[ranks[0] - 1].ends
+    if ends and any(seal != ends[0] for seal in seals):
+        return "overuse: another run has ended under its use before this one (uses)"
+    if len(ends) > 1 and not seals:
+        return f"overuse: {len(ends)} runs have ended under its use, and no seal says which (uses)"
     return ""

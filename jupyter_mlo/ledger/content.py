@@ -7,6 +7,7 @@ writes is kept as well. They are never evidence; whoever relies on them reads th
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -18,6 +19,10 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 #: Longer texts are no type, no MLO ID and no key ID.
 _MAX_TEXT: Final = 2048
+#: Longer facts are kept shortened: an index of PostgreSQL takes no more than 2704 bytes.
+_MAX_FACT: Final = 1024
+#: How many characters of a shortened fact are left to be read.
+_LEFT: Final = 64
 
 
 class Facts(NamedTuple):
@@ -123,8 +128,22 @@ def _name(subjects: Any) -> Any:
 def _text(value: Any) -> str | None:
     """``value`` where every database can keep it and nobody's terminal minds it."""
     if isinstance(value, str) and len(value) <= _MAX_TEXT and value.isprintable():
-        return value
+        return kept_fact(value)
     return None
+
+
+def kept_fact(text: str) -> str:
+    """A text as facts hold it: one of more than 1024 bytes of UTF-8 as its beginning and SHA-256.
+
+    Whoever looks for a text looks for this; done twice it changes nothing more. Ledgers of before
+    may hold such a text as it is.
+    """
+    if len(text) <= _MAX_FACT // 4:  # no character takes more than four bytes
+        return text
+    encoded = text.encode("utf-8", "surrogatepass")
+    if len(encoded) <= _MAX_FACT:
+        return text
+    return f"{text[:_LEFT]}…sha256:{sha256(encoded).hexdigest()}"
 
 
 def _microseconds(value: Any) -> int | None:

@@ -30,6 +30,10 @@ class LedgerUnreachable(LedgerError):
     """The ledger's database cannot be read or written now: locked, full, read-only, damaged."""
 
 
+class ContentRefused(LedgerUnreachable):
+    """The database does not take what was to be written, and does answer."""
+
+
 class Database(Protocol):
     """What the store needs of a database.
 

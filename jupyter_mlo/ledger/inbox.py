@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from hashlib import sha256
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Protocol, Self
 
@@ -25,7 +26,7 @@ from jupyter_mlo.ledger.nodes import Nodes
 from jupyter_mlo.ledger.places import Places
 from jupyter_mlo.ledger.rows import Rows
 from jupyter_mlo.ledger.sequencer import Receipt
-from jupyter_mlo.statements.envelope import Envelope
+from jupyter_mlo.statements.envelope import MAX_ENVELOPE, Envelope
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,10 +37,19 @@ if TYPE_CHECKING:
 #: The channel on which the sequencer says that there is a new checkpoint.
 CHANNEL: Final = "mlo_checkpoint"
 _INSERT: Final = "INSERT INTO inbox (envelope) VALUES (?) ON CONFLICT DO NOTHING"
-_TAKE: Final = (
-    "DELETE FROM inbox WHERE id IN (SELECT id FROM inbox ORDER BY id LIMIT ?) "
-    "RETURNING id, envelope, writer"
+#: What comes first, as far as it may be in memory at once, and no more of one than is read.
+_FIRST: Final = (
+    "SELECT id FROM (SELECT id, sum(octet_length(envelope)) OVER (ORDER BY id) "
+    "- octet_length(envelope) AS earlier "
+    "FROM (SELECT id, envelope FROM inbox ORDER BY id LIMIT ?) AS firsts) AS sized "
+    "WHERE earlier < ? ORDER BY id"
 )
+_TAKE: Final = (
+    "DELETE FROM inbox WHERE id = ANY(?) "
+    f"RETURNING id, substring(envelope FROM 1 FOR {MAX_ENVELOPE + 1}), writer"
+)
+#: Bytes taken at once.
+_AT_ONCE: Final = 8 * MAX_ENVELOPE
 #: Seconds after which a writer who has heard nothing looks for itself.
 _LOOK: Final = 0.25
 _START_IT: Final = "whoever keeps the ledger starts it: jupyter mlo ledger serve"
@@ -180,12 +190,27 @@ class Inbox:
                     hint=_START_IT,
                 )
             if time.monotonic() >= until:
+                if self._left_out(missing):
+                    raise LedgerUnreachable(
+                        f"the sequencer of the ledger {self._database.shown} has left out what "
+                        "was handed in",
+                        hint="it says itself why: ask whoever keeps the ledger",
+                    )
                 raise LedgerUnreachable(
                     f"the sequencer of the ledger {self._database.shown} has not taken what was "
                     f"handed in within {self._patience:g} s",
                     hint="it says itself what keeps it; what was handed in waits there",
                 )
         return found
+
+    def _left_out(self, contents: Sequence[Content]) -> bool:
+        """Whether one of them is neither in the inbox nor, then, in the ledger."""
+        digests = [sha256(one.envelope).digest() for one in contents]
+        rows = self._database.query(
+            "SELECT count(*) FROM inbox WHERE digest = ANY(?)", (list(set(digests)),)
+        )
+        gone = rows[0][0] < len(set(digests))
+        return gone and len(self._places(contents)) < len({one.statement_id for one in contents})
 
     def _places(self, contents: Sequence[Content]) -> dict[bytes, Row]:
         return self._rows.salts([content.statement_id for content in contents])
@@ -218,9 +243,17 @@ class Inbox:
                 )
 
 
-def take(database: PostgresDatabase, most: int) -> list[tuple[bytes, str]]:
-    """(envelope, role) of what came first, taken out of the inbox in the open transaction."""
-    rows = sorted(database.query(_TAKE, (most,)))
+def first_waiting(database: PostgresDatabase, most: int) -> list[int]:
+    """The IDs of what came first into the inbox."""
+    return [one for (one,) in database.query(_FIRST, (most, _AT_ONCE))]
+
+
+def take(database: PostgresDatabase, ids: Sequence[int]) -> list[tuple[bytes, str]]:
+    """(envelope, role) of these, taken out of the inbox in the open transaction.
+
+    Of an envelope that is longer than any may be, only so much that it is seen.
+    """
+    rows = sorted(database.query(_TAKE, (list(ids),)))
     return [(envelope, writer) for _, envelope, writer in rows]
 
 

@@ -302,6 +302,8 @@ class Ledger:
 
     def _committed(self) -> None:
         """Something is on disk that the file of the last checkpoint does not know yet."""
+        if self._sequencer is not None:
+            self._sequencer.committed()
         self._unkept = True
         if time.monotonic() - self._kept_at >= _KEEP_EVERY:
             self._keep_head()

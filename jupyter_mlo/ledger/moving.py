@@ -9,7 +9,7 @@ and after it nothing is appended there, by this version or another. The old file
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Final
 from jupyter_mlo.config import Settings
 from jupyter_mlo.errors import Refused
 from jupyter_mlo.identity.private_files import make_private_folder, sync_folder, write_private
+from jupyter_mlo.ledger.content import kept_fact
 from jupyter_mlo.ledger.creation import MOVED, key_file, log_in
-from jupyter_mlo.ledger.database import Row
 from jupyter_mlo.ledger.last_seen import FILE_NAME, read_seen
 from jupyter_mlo.ledger.log import Ledger
 from jupyter_mlo.ledger.merkle import Frontier
@@ -156,19 +156,24 @@ def _copy_table(rows: Rows, database: PostgresDatabase, table: str, key: str, fi
     columns = _COLUMNS[table]
     marks = ", ".join("?" * len(columns.split(",")))
 
-    def pages() -> Iterator[Row]:
+    def pages() -> Iterator[Sequence[object]]:
         start = first
         while True:
             page = rows.database.query(
                 f"SELECT {columns} FROM {table} WHERE {key} >= ? ORDER BY {key} LIMIT ?",
                 (start, _PAGE),
             )
-            yield from page
+            yield from ([_kept(value) for value in row] for row in page)
             if len(page) < _PAGE:
                 return
             start = page[-1][0] + 1
 
     database.execute_many(f"INSERT INTO {table} ({columns}) VALUES ({marks})", pages())
+
+
+def _kept(value: object) -> object:
+    """Facts of ledgers of before may be longer than PostgreSQL's indexes take."""
+    return kept_fact(value) if isinstance(value, str) else value
 
 
 def _compare(old: Ledger, target: Rows, shown: str) -> None:

@@ -83,7 +83,7 @@ class Outbox:
         written: list[tuple[Path, Path, int]] = []
         for content in contents:
             path = self._folder / (content.statement_id.hex() + _SUFFIX)
-            if not path.exists():
+            if not _waits(path):
                 # The modification time, never twice the same here, keeps the order.
                 moment = max(moment + 1, time.time_ns())
                 try:
@@ -223,6 +223,15 @@ def _readable(paths: list[Path], damaged: list[str]) -> Iterator[tuple[Path, Con
         except (OSError, StatementError) as error:
             why = error.message if isinstance(error, StatementError) else str(error)
             damaged.append(f"{path}: {why}")
+
+
+def _waits(path: Path) -> bool:
+    """Whether the statement that a file is named after is in it; else it is written (again)."""
+    try:
+        _read(path)
+    except (OSError, StatementError):
+        return False
+    return True
 
 
 def _read(path: Path) -> Content:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from jupyter_mlo.errors import InvalidInput, LedgerError, MissingExtra
 from jupyter_mlo.ledger.address import Address
-from jupyter_mlo.ledger.database import LedgerUnreachable, Row, the_revision
+from jupyter_mlo.ledger.database import ContentRefused, LedgerUnreachable, Row, the_revision
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -140,6 +140,11 @@ class PostgresDatabase:
         """Bring the schema to what this code knows, inside the open transaction."""
         from jupyter_mlo.ledger.schema import migrate
 
+        if (encoding := self.query("SHOW server_encoding")[0][0]) != "UTF8":
+            raise LedgerUnreachable(
+                f"the database {self.shown} is encoded in {encoding}, which has not every name",
+                hint="make it anew: CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0",
+            )
         with self._named():
             migrate(self._connection, "postgresql+psycopg://")
 
@@ -186,7 +191,16 @@ class PostgresDatabase:
         try:
             yield
         except self._errors as error:
-            raise _unreachable(error, self._address) from None
+            raise self._error(error) from None
+
+    def _error(self, error: Exception) -> LedgerUnreachable:
+        state = getattr(error, "sqlstate", None) or ""
+        if state.startswith(_CONTENT) or (not state and type(error).__name__ == "DataError"):
+            first = next(iter(str(error).strip().splitlines()), "")[:300]
+            return ContentRefused(
+                f"the ledger {self.shown} does not take this: {first}", hint=_RESTORE
+            )
+        return _unreachable(error, self._address)
 
 
 def _connect(address: Address, patience: float) -> tuple[type[Exception], Connection[Row]]:
@@ -257,6 +271,8 @@ def _unreachable(error: Exception, address: Address) -> LedgerUnreachable:
 
 _WAITING = "what you sign waits in the outbox, and follows by itself when the database is back"
 _RESTORE = "have its administrator look at it; jupyter mlo ledger verify says what is wrong"
+#: Data exceptions, a column's own rules, and what is more than PostgreSQL can hold.
+_CONTENT: Final = ("22", "23502", "23514", "54")
 _CAUSES: Final = (
     (("55P03", "57014", "40001", "40P01"), "is locked by another process", "try again in a moment"),
     (("53100",), "cannot grow: the disk is full", _WAITING),

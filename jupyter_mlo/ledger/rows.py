@@ -11,7 +11,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
-from jupyter_mlo.ledger.content import Content, Facts, from_microseconds, to_microseconds
+from jupyter_mlo.ledger.content import (
+    Content,
+    Facts,
+    from_microseconds,
+    kept_fact,
+    to_microseconds,
+)
 from jupyter_mlo.ledger.database import Database, Row
 from jupyter_mlo.ledger.merkle import HASH_SIZE, last_leaf
 from jupyter_mlo.statements.envelope import Envelope
@@ -66,21 +72,29 @@ class Filter:
 
     def where(self) -> tuple[str, list[Any]]:
         """The condition as SQL, and its parameters."""
-        terms: dict[str, Any] = {
-            "mlo = ?": self.mlo,
-            "activity = ?": self.activity,
-            "subject = ?": self.subject,
-            "time >= ?": None if self.since is None else to_microseconds(self.since),
-            "time <= ?": None if self.until is None else to_microseconds(self.until),
-            # Left out where it says nothing: it would draw the planner away from the indexes.
-            "leaf_index >= ?": min(self.first, _MANY) or None,
-        }
         literal = _LITERALS.get(self.predicate_type or "")
-        if literal is None:
-            terms["predicate_type = ?"] = self.predicate_type
-        given = {sql: value for sql, value in terms.items() if value is not None}
+        texts: dict[str, str | None] = {
+            "mlo": self.mlo,
+            "activity": self.activity,
+            "subject": self.subject,
+            "predicate_type": None if literal else self.predicate_type,
+        }
+        given: dict[str, list[Any]] = {}
+        for column, text in texts.items():
+            if text is not None:
+                # As it is kept, and as ledgers of before may have it.
+                forms = list(dict.fromkeys((kept_fact(text), text)))
+                given[f"{column} IN ({', '.join('?' * len(forms))})"] = forms
+        if self.since is not None:
+            given["time >= ?"] = [to_microseconds(self.since)]
+        if self.until is not None:
+            given["time <= ?"] = [to_microseconds(self.until)]
+        # Left out where it says nothing: it would draw the planner away from the indexes.
+        if self.first:
+            given["leaf_index >= ?"] = [min(self.first, _MANY)]
         conditions = [*given, literal] if literal else list(given)
-        return f"WHERE {' AND '.join(conditions)}" if conditions else "", list(given.values())
+        values = [value for some in given.values() for value in some]
+        return f"WHERE {' AND '.join(conditions)}" if conditions else "", values
 
 
 @dataclass(frozen=True)

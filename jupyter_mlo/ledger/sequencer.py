@@ -20,6 +20,7 @@ from jupyter_mlo.errors import LedgerError
 from jupyter_mlo.ledger.checkpoint import Checkpoint, read_checkpoint
 from jupyter_mlo.ledger.content import Content
 from jupyter_mlo.ledger.database import Row
+from jupyter_mlo.ledger.last_seen import named
 from jupyter_mlo.ledger.leaf import SALT_SIZE, entry_hash
 from jupyter_mlo.ledger.merkle import Frontier
 from jupyter_mlo.ledger.note_keys import NoteSigner
@@ -49,6 +50,8 @@ class Sequencer:
         self._clock = clock
         self._places = Places(rows, signer.verifier)
         self._frontier: Frontier | None = None
+        #: Size and root of the tree that this process committed last.
+        self._committed: tuple[int, bytes] | None = None
         #: The last time that is known to have been said, and what this process's clock said then.
         self._said = 0
         self._said_at: float | None = None
@@ -88,6 +91,11 @@ class Sequencer:
         """What was appended last was not kept: read the stored tree again before the next."""
         self._frontier = None
         self._said_at = None
+
+    def committed(self) -> None:
+        """What was appended is kept: whatever is here later must continue it."""
+        if self._frontier is not None:
+            self._committed = self._frontier.size, self._frontier.root()
 
     def say_when(self) -> None:
         """Have the newest checkpoint say when it was, unless it does."""
@@ -139,7 +147,9 @@ class Sequencer:
             raise _inconsistent("it has no checkpoint")
         size, note = last
         if self._frontier is not None and self._frontier.size == size:
-            return self._frontier
+            if named(note).root == self._frontier.root():
+                return self._frontier
+            raise _inconsistent(f"its {size} entries are not those that were appended here")
         head = read_checkpoint(note, self._signer.verifier)
         if head.size != size:
             raise _inconsistent(f"the checkpoint of size {size} says {head.size}")
@@ -149,8 +159,23 @@ class Sequencer:
             raise _inconsistent(str(error)) from None
         if frontier.root() != head.root:
             raise _inconsistent(f"its tree of size {size} has another root than its checkpoint")
+        self._check_continued(size)
         self._frontier = frontier
         return frontier
+
+    def _check_continued(self, size: int) -> None:
+        """Two histories under one key would be worse than none: never append to an older tree."""
+        if self._committed is None:
+            return
+        before, root = self._committed
+        if size < before:
+            raise _inconsistent(f"it was rolled back: it had {before} entries, and has {size}")
+        try:
+            same = Frontier.of(before, self._rows.node).root() == root
+        except LookupError as error:
+            raise _inconsistent(str(error)) from None
+        if not same:
+            raise _inconsistent(f"its first {before} entries are not those that were here before")
 
 
 def _inconsistent(why: str) -> LedgerError:

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Final
 
 from jupyter_mlo.config import Settings
 from jupyter_mlo.errors import Refused, StatementError
+from jupyter_mlo.identity.safe_text import terminal_safe
 from jupyter_mlo.ledger.address import address_of, ledger_folder
 from jupyter_mlo.ledger.content import Content, content_of
 from jupyter_mlo.ledger.creation import key_file
-from jupyter_mlo.ledger.database import LedgerUnreachable
-from jupyter_mlo.ledger.inbox import announce, take
+from jupyter_mlo.ledger.database import ContentRefused, LedgerUnreachable
+from jupyter_mlo.ledger.inbox import announce, first_waiting, take
 from jupyter_mlo.ledger.log import Ledger
 from jupyter_mlo.ledger.store import connect, upgrade
 
@@ -132,22 +133,45 @@ class Service:
                 self._stop.wait(_BUSY if now - last < _A_WHILE else _IDLE)
 
     def _take(self, ledger: Ledger, database: PostgresDatabase) -> int:
-        """One transaction; how many rows it took out of the inbox."""
-        if not database.query("SELECT 1 FROM inbox LIMIT 1"):
+        """What came first, in one transaction; how many rows it took out of the inbox."""
+        ids = first_waiting(database, _BATCH)
+        if not ids:
             return 0
+        try:
+            self._take_together(ledger, database, ids)
+        except ContentRefused:
+            # One of them keeps no other one out: they are taken each on its own.
+            for one in ids:
+                if self._stop.is_set():
+                    break
+                try:
+                    self._take_together(ledger, database, [one])
+                except ContentRefused as error:
+                    self._leave_out(database, one, error)
+        return len(ids)
+
+    def _take_together(self, ledger: Ledger, database: PostgresDatabase, ids: list[int]) -> None:
         with ledger.transaction():
-            rows = take(database, _BATCH)
+            rows = take(database, ids)
             contents = [content for row in rows if (content := self._read(*row)) is not None]
             ledger.append(contents)
             announce(database)
         self._taken += len(contents)
-        return len(rows)
+
+    def _leave_out(self, database: PostgresDatabase, one: int, error: ContentRefused) -> None:
+        """Take out of the inbox what the database does not take into the log."""
+        for _, writer in take(database, [one]):
+            self._say_left_out(writer, error.message)
+
+    def _say_left_out(self, writer: str, why: str) -> None:
+        who, why = terminal_safe(writer, limit=80), terminal_safe(why, limit=600)
+        self._say(f"left out what the role {who} put into the inbox: {why}")
 
     def _read(self, envelope: bytes, writer: str) -> Content | None:
         try:
             return content_of(envelope)
         except StatementError as error:
-            self._say(f"left out what the role {writer} put into the inbox: {error.message}")
+            self._say_left_out(writer, error.message)
             return None
 
     def _report(self, ledger: Ledger, now: float) -> None:

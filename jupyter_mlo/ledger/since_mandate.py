@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import msgspec
 
 from jupyter_mlo.delegation.pool import read_key
-from jupyter_mlo.delegation.uses import Use, uses_of
+from jupyter_mlo.delegation.uses import End, Use, ends_of, uses_of, with_ends
 from jupyter_mlo.errors import LedgerError, MloError
 from jupyter_mlo.identity.private_files import write_private
 from jupyter_mlo.ledger.content import read_facts
@@ -42,6 +42,8 @@ class _Kept(msgspec.Struct, forbid_unknown_fields=True):
     origin: str
     size: int
     root: str
+    #: Seal and notebook of each that the mandate's key has sealed, in ledger order.
+    ends: list[End]
     #: Statement ID, run, notebook and time of each use, in ledger order.
     uses: list[tuple[str, str, str, str]] = []
     #: Revocations: envelopes as JSON text.
@@ -86,7 +88,7 @@ def read_since(ledger: Ledger, mandate: Statement, kept: Path | None) -> Since:
     delegation: Any = mandate.predicate
     quoted = delegation.checkpoint
     root = base64.b64decode(quoted.root).hex()
-    begin = _Kept(ledger.origin, quoted.size, root)
+    begin = _Kept(ledger.origin, quoted.size, root, [])
     if _root(ledger, quoted.size, head.size) != root:
         why = f"it does not continue the checkpoint of {quoted.size} entries that the mandate names"
         return Since(problems=(why,))
@@ -95,23 +97,31 @@ def read_since(ledger: Ledger, mandate: Statement, kept: Path | None) -> Since:
     new = Stretch(ledger.rows, head, known.size)
     delegations: list[Envelope] = []
     revocations: list[Envelope] = []
+    seals: list[Envelope] = []
     for _, envelope in new:
         match read_facts(envelope.payload).predicate_type:
             case types.DELEGATION:
                 delegations.append(envelope)
             case types.REVOCATION:
                 revocations.append(envelope)
-    for use in uses_of(mandate.statement_id, read_key(delegation.public_key), delegations):
+            case types.SEAL:
+                seals.append(envelope)
+    key = read_key(delegation.public_key)
+    for use in uses_of(mandate.statement_id, key, delegations):
         uses.setdefault(use.place, use)
+    ends = list(dict.fromkeys([*known.ends, *ends_of(mandate.statement_id, key, seals)]))
     texts = [*known.revocations, *(one.to_bytes().decode() for one in revocations)]
     if kept is not None and not new.problems and not new.holes and head.size - known.size >= _MANY:
         rows = [(one.statement_id, one.run, one.notebook, one.time) for one in uses.values()]
-        now = _Kept(ledger.origin, head.size, head.root.hex(), rows, texts)
+        now = _Kept(ledger.origin, head.size, head.root.hex(), ends, rows, texts)
         with contextlib.suppress(OSError):  # without it the next reader reads again
             write_private(kept, msgspec.json.encode(now))
     before = (Envelope.from_bytes(text.encode()) for text in known.revocations)
     return Since(
-        tuple(uses.values()), (*before, *revocations), tuple(new.problems), dict(new.holes)
+        with_ends(uses.values(), ends),
+        (*before, *revocations),
+        tuple(new.problems),
+        dict(new.holes),
     )
 
 

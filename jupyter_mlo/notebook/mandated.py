@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from jupyter_mlo.delegation.scope import EVERYTHING, Scope
-from jupyter_mlo.errors import StatementError
 from jupyter_mlo.identity.safe_text import terminal_safe
 from jupyter_mlo.notebook.alignment import Alignment
 from jupyter_mlo.notebook.claims import Claim
@@ -165,10 +164,7 @@ def _foreign_parameters(scope: Scope, source: str) -> str:
     given = python_parameters(source)
     if given is None:
         return "its cell of injected parameters holds more than parameters"
-    try:
-        permission = scope.permits(parameters=given)
-    except StatementError:  # values without a canonical form, such as NaN, where values are listed
-        return "a value among its parameters is none that a mandate can list"
+    permission = scope.permits(parameters=given)
     return "" if permission else permission.reason
 
 

@@ -29,6 +29,12 @@ def overused(
         pool: the chains of the claims, mandates among them.
     """
     known: dict[tuple[str, str], str | None] = {}
+    seals: dict[tuple[str, str], list[str]] = {}
+    for believed in sealed.believed():
+        under = _counted(believed.claim.attribution)
+        if under is not None:
+            place = (under[0], believed.claim.seal.notebook)
+            seals.setdefault(place, []).append(believed.statement_id)
     notes: dict[str, None] = {}
 
     def refusal(claim: Claim, notebook: str) -> str:
@@ -40,7 +46,9 @@ def overused(
             # All copies under one statement ID say the same.
             uses = ledger.uses(pool.delegations[mandate][0]) if ledger is not None else None
             known[mandate, notebook] = (
-                None if uses is None else use_refusal(uses, permitted, notebook)
+                None
+                if uses is None
+                else use_refusal(uses, permitted, notebook, seals.get((mandate, notebook), ()))
             )
         why = known[mandate, notebook]
         if why is None:

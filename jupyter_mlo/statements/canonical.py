@@ -90,6 +90,18 @@ def _laid_out(text: str) -> str:
     return f"{sign}{digits[0]}{rest}e{point - 1:+d}"
 
 
+def is_exact(value: Any) -> bool:
+    """Whether :func:`canonical_bytes` writes every integer in ``value`` as it is, not rounded."""
+    if isinstance(value, int):
+        try:
+            return int(float(value)) == value
+        except OverflowError:
+            return False
+    if isinstance(value, Mapping):
+        return all(map(is_exact, value.values()))
+    return all(map(is_exact, value)) if isinstance(value, (list, tuple)) else True
+
+
 def utf16_order(name: str) -> bytes:
     """Sort key of a member name: its UTF-16 code units (RFC 8785, section 3.2.3)."""
     return name.encode("utf-16-be")

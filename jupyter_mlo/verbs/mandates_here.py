@@ -13,6 +13,7 @@ from jupyter_mlo.verbs.context import Context
 
 if TYPE_CHECKING:
     from jupyter_mlo.delegation.mandates import Mandate
+    from jupyter_mlo.delegation.uses import Use
     from jupyter_mlo.statements.envelope import Envelope
 
 #: `status` speaks of mandates that end within this time.
@@ -110,17 +111,28 @@ def used_here(mandate: Mandate, context: Context) -> list[Spent] | None:
             if uses is None:
                 return None
             wanted = Filter(predicate_type=types.PROVENANCE, mlo=mandate.mlo)
-            ended: dict[str, str] = {}
+            ended: dict[str, list[str]] = {}
             for entry in ledger.entries(wanted):
-                said = read_json(entry.envelope.payload)["predicate"]
-                if said.get("mlo_delegation") == mandate.mandate_id:
-                    ended[said.get("mlo_run", "")] = str(said.get("mlo_outcome"))
+                envelope = entry.envelope
+                said = read_json(envelope.payload)["predicate"]
+                ours = said.get("mlo_delegation") == mandate.mandate_id
+                if ours and envelope.holds_under(mandate.link.key):
+                    ended.setdefault(said.get("mlo_run", ""), []).append(
+                        str(said.get("mlo_outcome"))
+                    )
     except MloError as error:
         context.note(f"warning: the ledger could not be asked for its uses: {error.message}")
         return None
+    return [_spent(use, ended.get(use.run, [])) for use in uses]
+
+
+def _spent(use: Use, outcomes: Sequence[str]) -> Spent:
     # A use stays spent: nobody can prove that nothing was done under it.
-    unknown = "no end on record: not begun, running, or killed"
-    return [Spent(one.run, one.notebook, one.time, ended.get(one.run, unknown)) for one in uses]
+    became = outcomes[0] if outcomes else "no end on record: not begun, running, or killed"
+    ends = max(len(outcomes), len(use.ends))
+    if ends > 1:
+        became += f"; {ends} runs ended under it, and only the first counts: its key was copied"
+    return Spent(use.run, use.notebook, use.time, became)
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from jupyter_mlo.delegation.mandates import (
     read_any,
     read_mandate,
 )
+from jupyter_mlo.delegation.ranges import Range
 from jupyter_mlo.delegation.revocation import make_revocation
 from jupyter_mlo.delegation.roles import Role
 from jupyter_mlo.delegation.runs import delegate_run
@@ -244,6 +245,20 @@ def test_without_named_parameters_none_may_be_injected(ada: Hand) -> None:
     checked(mandate, parameters={})
     with pytest.raises(Refused, match=r"only none \(parameters\.seed\)"):
         checked(mandate, parameters={"seed": 7})
+
+
+@pytest.mark.parametrize(
+    "values", [[2**53 + 1], [1, [2**64 - 1]], [{"a": 10**400}], Range(0, 2**53 + 1)]
+)
+def test_no_parameter_is_pinned_to_a_number_that_json_rounds(ada: Hand, values: Any) -> None:
+    with pytest.raises(InvalidInput, match="not told apart"):
+        made(ada, parameters={"seed": values})
+    exact = read_mandate(made(ada, parameters={"seed": [2**53, 2**60]}).to_bytes().decode())
+    checked(exact, parameters={"seed": 2**60})
+    with pytest.raises(Refused, match=r"does not permit the value 1152921504606846977"):
+        checked(exact, parameters={"seed": 2**60 + 1})
+    with pytest.raises(Refused, match=r"does not permit this run: .*nan.*\(parameters\.seed\)"):
+        checked(exact, parameters={"seed": float("nan")})
 
 
 def test_out_of_its_time_it_gives_no_signer(file: Path) -> None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from jupyter_mlo.delegation.scope import CLOCK_TOLERANCE, Scope, intersect, widening
 from jupyter_mlo.errors import StatementError
+from jupyter_mlo.statements.canonical import canonical_bytes
 from jupyter_mlo.statements.predicates import types
 from jupyter_mlo.statements.predicates.identity import Scope as WrittenScope
 from jupyter_mlo.statements.times import to_text
@@ -249,9 +250,9 @@ def test_a_range_permits_the_numbers_in_it_and_nothing_else() -> None:
     for value in (1, 20, 7.0):
         assert seeds.permits(parameters={"s": value}), value
     for other in (0, 21, 1.5, True, "7", None, [7], float("nan")):
-        assert not _permitted(seeds, {"s": other}), other
+        assert not seeds.permits(parameters={"s": other}), other
     assert seeds.permits(parameters={"a": 10**400})
-    assert not _permitted(seeds, {"a": float("inf")})
+    assert not seeds.permits(parameters={"a": float("inf")})
     refused = seeds.permits(parameters={"s": 21})
     assert (refused.element, refused.reason) == (
         "parameters.s",
@@ -259,11 +260,32 @@ def test_a_range_permits_the_numbers_in_it_and_nothing_else() -> None:
     )
 
 
-def _permitted(held: Scope, values: dict[str, Any]) -> bool:
-    try:
-        return bool(held.permits(parameters=values))
-    except StatementError:  # no JSON value at all
-        return False
+@pytest.mark.parametrize(
+    ("values", "odd", "shown"),
+    [
+        ({"min": 1, "max": 20}, float("nan"), "nan"),
+        ({"min": 1}, float("inf"), "inf"),
+        (["7"], float("-inf"), "-inf"),
+        (["7"], 10**9, "1000000000"),
+        pytest.param({"max": 1}, 10**5000, "that JSON cannot write", id="long"),
+        (["7"], b"x", "that JSON cannot write"),
+        (["7"], True, "true"),
+    ],
+)
+def test_what_is_no_json_is_refused_by_its_element(values: Any, odd: Any, shown: str) -> None:
+    refused = some(parameters={"s": values}).permits(parameters={"s": odd})
+    assert refused.element == "parameters.s"
+    assert refused.reason.startswith(f"it does not permit the value {shown} of parameter 's'")
+
+
+@given(st.integers(), st.integers(-3, 3))
+def test_a_listed_number_permits_itself_and_no_neighbour(number: int, off: int) -> None:
+    number *= 2**45
+    text = canonical_bytes(number).decode()
+    held = some(parameters={"s": [text], "t": [f"[{text}]"]})
+    exact = float(number) == number and off == 0
+    assert bool(held.permits(parameters={"s": number + off})) is exact
+    assert bool(held.permits(parameters={"t": [number + off]})) is exact
 
 
 @given(scopes, scopes, scopes)

@@ -13,7 +13,7 @@ import pytest
 
 from jupyter_mlo.config import Settings
 from jupyter_mlo.ledger.content import Content, content_of
-from jupyter_mlo.ledger.outbox import Outbox
+from jupyter_mlo.ledger.outbox import Flushed, Outbox
 from jupyter_mlo.statements.envelope import Envelope
 from tests.ledger.conftest import make_envelope
 
@@ -155,6 +155,25 @@ def test_damaged_files_stay_are_named_and_keep_nobody_waiting(
     for name in (names[0], names[1], names[2], names[5], names[6]):
         assert any(str(name) in why for why in flushed.damaged)
     assert len(flushed.damaged) == outbox.waiting() == 5
+
+
+def test_a_file_of_its_name_with_something_else_is_not_taken_for_a_statement_that_is_kept(
+    settings: Settings, outbox: Outbox, envelopes: list[Envelope], tmp_path: Path
+) -> None:
+    settings.outbox.mkdir(parents=True, mode=0o700)
+    names = [settings.outbox / f"{envelope.statement_id}.json" for envelope in envelopes]
+    names[0].write_bytes(b"\xff garbage")
+    names[1].write_bytes(envelopes[9].to_bytes())
+    (tmp_path / "elsewhere").write_bytes(envelopes[2].to_bytes())
+    names[2].symlink_to(tmp_path / "elsewhere")
+    os.mkfifo(names[3])
+    outbox.put(contents(envelopes[:4]))
+    taken = Taken()
+    assert outbox.flush(taken) == Flushed(4)
+    assert taken.all == contents(envelopes[:4])
+    names[4].mkdir()
+    with pytest.raises(OSError, match="directory"):
+        outbox.put(contents(envelopes[4:5]))
 
 
 def test_two_who_flush_at_once_do_not_disturb_each_other(

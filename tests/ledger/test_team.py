@@ -195,6 +195,53 @@ def test_a_rolled_back_or_forked_ledger_is_not_believed(
     assert "of 3 entries" in published.why
 
 
+def test_a_database_that_was_put_back_is_noticed_by_all_who_saw_more(
+    team: PostgresBackEnd, writer: Settings, envelopes: list[Envelope]
+) -> None:
+    auditor = replace(writer, home=writer.home.with_name("auditor"))
+    with served(team.settings):
+        for envelope in envelopes[:4]:
+            publish(writer, [envelope])
+        with open_ledger(auditor) as ledger:
+            note = ledger.checkpoint()
+    rewind(team, 2)
+    with pytest.raises(LedgerError, match="rolled back or replaced"), served(team.settings):
+        pass
+    published = publish(writer, envelopes[6:7])
+    assert (published.count, published.waiting) == (0, 1)
+    with open_ledger(auditor) as ledger:
+        assert "entries are gone" in ledger.departure(note)
+
+
+@pytest.mark.parametrize("others", [0, 2, 3, 4])
+def test_a_sequencer_signs_no_second_history_when_its_database_is_put_back_meanwhile(
+    team: PostgresBackEnd, writer: Settings, envelopes: list[Envelope], others: int
+) -> None:
+    """While it has its connection; ``others`` entries of another history have come there since."""
+    with open_ledger(team.settings) as ledger, open_ledger(team.settings) as second:
+        for envelope in envelopes[:4]:
+            ledger.append([envelope])
+        rewind(team, 1)
+        for at in range(others):  # whoever holds the key as well, and has not seen the first four
+            second.append([envelopes[10 + at]])
+        before = team.rows("SELECT size, note FROM checkpoints ORDER BY size")
+        with pytest.raises(LedgerError, match="does not hold"):
+            ledger.append([envelopes[5]])
+        assert team.rows("SELECT size, note FROM checkpoints ORDER BY size") == before
+
+
+def test_a_service_whose_database_is_put_back_ends(
+    team: PostgresBackEnd, writer: Settings, envelopes: list[Envelope]
+) -> None:
+    ends = pytest.raises(LedgerError, match="it was rolled back")
+    with ends, served(team.settings):
+        publish(writer, envelopes[:2])
+        publish(writer, envelopes[2:4])
+        rewind(team, 2)
+        assert publish(writer, envelopes[5:6]).count == 0
+    assert team.rows("SELECT max(size) FROM checkpoints") == [(2,)]
+
+
 def test_another_log_in_its_place_is_not_believed(
     team: PostgresBackEnd, writer: Settings, envelopes: list[Envelope], postgres: Server
 ) -> None:

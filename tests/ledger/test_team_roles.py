@@ -99,6 +99,11 @@ WRITES = [
     "ALTER TABLE entries DISABLE TRIGGER ALL",
     "CREATE TABLE mine (id int)",
     "CREATE INDEX mine ON entries (leaf_hash)",
+    "CREATE TEMP TABLE mine (id int)",
+    "SELECT lo_create(0)",
+    "SELECT lo_creat(-1)",
+    "SELECT lo_from_bytea(0, 'x')",
+    "SELECT lo_import('/etc/hostname')",
 ]
 APPENDS = [
     "INSERT INTO entries VALUES (0, '', '')",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -20,6 +21,8 @@ from jupyter_mlo.delegation.revocation import make_revocation
 from jupyter_mlo.delegation.runner_key import make_runner_key
 from jupyter_mlo.delegation.runs import LONGEST, delegate_run
 from jupyter_mlo.errors import Refused
+from jupyter_mlo.identity.keys import SigningKey
+from jupyter_mlo.identity.private_files import write_private
 from jupyter_mlo.ledger.mandate_standing import mandate_standing, reserve_uses, spent_uses
 from jupyter_mlo.ledger.publish import publish
 from jupyter_mlo.ledger.store import open_ledger
@@ -29,6 +32,7 @@ from jupyter_mlo.runs.identity import Request, decide, reserve
 from jupyter_mlo.statements.envelope import Envelope, sign
 from jupyter_mlo.statements.predicates import types
 from jupyter_mlo.verbs.at_hand import at_hand
+from tests.ledger.conftest import make_envelope
 from tests.runs.conftest import write
 
 #: Reserves one use as the engine does before a kernel starts, and says whether it may go on.
@@ -282,6 +286,56 @@ def test_a_leased_use_is_taken_by_one_process_and_ends(ada, job, settings, verb)
     assert store.take(mandate, now) is None
 
 
+def test_a_lease_that_is_put_back_is_not_taken_again(ada, job, settings, verb):
+    file = ada.mandate(job, uses=2)
+    assert verb("mandate", "lease", str(file), "--uses", "1")[0] == 0
+    store, mandate = LeaseStore(settings), read_mandate(file).mandate_id
+    (kept,) = (settings.leases / mandate).glob("*.json")
+    held = kept.read_bytes()
+    assert store.take(mandate, datetime.now(UTC)) is not None
+    (stone,) = (settings.leases / mandate).iterdir()
+    assert stone.read_bytes() == b""
+    write_private(kept, held)
+    assert store.left(mandate, datetime.now(UTC)) == []
+    assert store.take(mandate, datetime.now(UTC)) is None
+
+
+def test_one_use_in_two_copies_of_a_home_counts_once(
+    ada, job, run, settings, verb, monkeypatch, tmp_path, logged
+):
+    file = ada.mandate(job, uses=1)
+    monkeypatch.setenv("MLO_MANDATE", str(file))
+    assert verb("mandate", "lease", str(file), "--uses", "1")[0] == 0
+    copy = tmp_path / "copy of the leases"
+    shutil.copytree(settings.leases, copy)
+    for name in ("1.ipynb", "2.ipynb", "3.ipynb"):  # each as on another machine
+        shutil.rmtree(settings.leases)
+        shutil.copytree(copy, settings.leases)
+        run("job.ipynb", name)
+    assert reasons(settings, "1.ipynb") == {""}
+    for name in ("2.ipynb", "3.ipynb"):
+        assert reasons(settings, name) == {
+            "overuse: another run has ended under its use before this one (uses)"
+        }
+    bare = json.loads(Path("1.ipynb").read_text())
+    del bare["metadata"]["mlo"]["seals"]
+    Path("4.ipynb").write_text(json.dumps(bare))
+    assert any("3 runs have ended under its use" in why for why in reasons(settings, "4.ipynb"))
+    # What was found and kept says the same to the next who asks.
+    strangers = SigningKey.generate()
+    for kind, prefix in ((types.SEAL, ""), (types.PROVENANCE, "mlo_")):
+        # Who has not the mandate's key says nothing of it.
+        said = json.loads(logged(kind)[-1].envelope.payload)
+        said["predicate"] |= {f"{prefix}nonce": "A" * 22, f"{prefix}keyId": strangers.key_id}
+        publish(settings, [sign(said, strangers)])
+    publish(settings, [make_envelope(n) for n in range(250)])
+    for _ in range(2):
+        assert any("overuse: another run" in why for why in reasons(settings, "2.ipynb"))
+        status, said = verb("mandate", "show", str(file))
+        assert status == 0
+        assert "3 runs ended under it, and only the first counts" in said
+
+
 def test_uses_are_counted_in_the_ledger_that_the_mandate_quotes(
     ada, job, settings, tmp_path, monkeypatch
 ):
@@ -344,6 +398,20 @@ def test_a_revocation_in_the_ledger_reaches_the_next_notebook(ada, job, run, set
     with pytest.raises(Refused, match="was revoked"):
         run("job.ipynb", "2.ipynb")
     assert not Path("2.ipynb").exists()
+
+
+def test_a_clock_that_is_set_back_brings_no_revoked_mandate_back(ada, job, settings, verb):
+    file = ada.mandate(job, uses=3)
+    assert verb("mandate", "lease", str(file), "--uses", "1")[0] == 0
+    mandate, later = read_mandate(file), datetime.now(UTC) + timedelta(hours=1)
+    publish(
+        settings,
+        [make_revocation(ada.own, now=later, reason="lost", delegation=mandate.mandate_id)],
+    )
+    for now in (mandate.scope.not_before, datetime.now(UTC), later):
+        with pytest.raises(Refused, match="was revoked"):
+            ask(settings, file, now)
+        assert mandate_standing(settings, mandate, now).element == "revoked"
 
 
 # -- made over to a runner -----------------------------------------------------------------
