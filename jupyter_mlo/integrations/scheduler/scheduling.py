@@ -81,7 +81,7 @@ class MloScheduler(Scheduler):  # type: ignore[misc]
         wanted = CreateJob(**attributes)
         if asking is None:
             return self.create_job(wanted)
-        whose = self._definitions().get(job_definition_id)
+        whose = self._whose(job_definition_id)
         tags = definition.tags if asking.is_of(whose) else None
         return self._made(
             asking,
@@ -107,7 +107,7 @@ class MloScheduler(Scheduler):  # type: ignore[misc]
         changed = model.dict(exclude_unset=True)
         if asking is None or changed == {"active": False}:
             return super().update_job_definition(job_definition_id, model)
-        whose = self._definitions().get(job_definition_id)
+        whose = self._whose(job_definition_id)
         if whose.somebody and not asking.is_of(whose):
             raise SchedulerError(
                 "this job definition runs for another user, who alone may change it; "
@@ -171,6 +171,12 @@ class MloScheduler(Scheduler):  # type: ignore[misc]
         definition = make()
         self._definitions().put(definition, whose)
         return definition
+
+    def _whose(self, definition: str) -> Answerable:
+        try:
+            return self._definitions().get(definition)
+        except MloError as error:
+            raise SchedulerError(str(error)) from None
 
     def _definitions(self) -> Definitions:
         return Definitions(load_settings())
