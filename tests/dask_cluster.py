@@ -30,6 +30,12 @@ class Dask:
         options = ("--nthreads", "1", "--no-nanny", "--no-dashboard", "--name", name)
         return self._begin("worker", *options)
 
+    def kill(self, home: Path) -> None:
+        """Kill the process that has this HOME, as a machine that goes away."""
+        number = int(home.name.removeprefix("home-"))
+        self._processes[number].kill()
+        self._processes[number].wait(30)
+
     def _begin(self, what: str, *options: str) -> subprocess.Popen[bytes]:
         home = self._folder / f"home-{len(self._processes)}"
         home.mkdir()

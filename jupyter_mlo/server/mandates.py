@@ -22,6 +22,7 @@ from jupyter_mlo.ledger.mandate_standing import ask_of_all, judge_standing, revo
 from jupyter_mlo.server.people import Person, Sessions
 from jupyter_mlo.server.who import People, refuse_assistant, silent, typed
 from jupyter_mlo.verbs import mandate_acts
+from jupyter_mlo.verbs.key_ending import refuse_ended
 from jupyter_mlo.verbs.mandates_here import SOON, ending_within
 
 if TYPE_CHECKING:
@@ -186,13 +187,11 @@ class Mandates:
         return [replace(one, soon=id(one.mandate) in soon) for one in held], list(notes)
 
     def _own(self, mlo: str, passphrase: str) -> Signer:
-        from jupyter_mlo.verbs.key_ending import refuse_ended
-
-        store = People(self.settings).store
+        store, context = People(self.settings).store, silent(self.settings, self.clock)
         identity = store.find(mlo)
-        refuse_ended(identity, silent(self.settings, self.clock))
+        refuse_ended(identity, context)
         key = store.unlock(identity, typed(passphrase), self.clock())
-        return mandate_acts.own_signer(store, identity, key, silent(self.settings, self.clock))
+        return mandate_acts.own_signer(store, identity, key, context)
 
     def _check_within(self, session: Signer, file: MandateFile) -> None:
         """A panel makes nothing that the session which it was opened for does not cover."""

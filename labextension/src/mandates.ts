@@ -204,7 +204,7 @@ function parameterTexts(row: ParameterDraft): string[] {
 
 /** JSON texts of what was typed between commas; a comma within quotes divides nothing. */
 export function valuesOf(text: string): string[] {
-  const found = text.match(/"(?:[^"\\]|\\.)*"|[^,]+/g) ?? [];
+  const found = text.match(/\s*"(?:[^"\\]|\\.)*"\s*(?=,|$)|[^,]+/g) ?? [];
   return found
     .map(each => each.trim())
     .filter(each => each !== '')

@@ -113,7 +113,9 @@ async function shown(server: Server, signedIn = true): Promise<Model> {
     await model.login({ mlo: ADA.id, passphrase: PASSPHRASE });
   }
   render(<Mandates model={model} notebooks={null} trans={trans} />);
-  await act(() => model.mandates.refresh());
+  await waitFor(() => {
+    expect(screen.queryByText(/Asking for/)).toBeNull();
+  });
   return model;
 }
 

@@ -23,7 +23,7 @@ it('leaves the heights and folds of its parts alone when somebody signs in or ou
     content.widgets.map(section => section.isHidden)
   ];
   const before = state();
-  expect((before as [number[], boolean[]])[1]).toEqual([false, false, true, true]);
+  expect((before as [number[], boolean[]])[1]).toEqual([false, false, true, false]);
   await act(() => model.login({ mlo: ADA.id, passphrase: PASSPHRASE }));
   expect(state()).toEqual(before);
   await act(() => model.logout());

@@ -126,8 +126,13 @@ def lab(front_end: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[L
 _APPS = ("LabApp", "JupyterNotebookApp")
 #: What JupyterLab loads from packages that are installed for other tests: these two edit together.
 _TOGETHER = ("@jupyter/collaboration-extension", "@jupyter/docprovider-extension")
-_NOT_HERE = ("@datalayer/jupyter-server-nbmodel", "jupyterlab-jupytext", "nbdime-jupyterlab")
-_NOT_THERE = ("jupyter_server_nbmodel", "jupytext", "nbdime")
+_NOT_HERE = (
+    "@datalayer/jupyter-server-nbmodel",
+    "@jupyterlab/scheduler",
+    "jupyterlab-jupytext",
+    "nbdime-jupyterlab",
+)
+_NOT_THERE = ("jupyter_scheduler", "jupyter_server_nbmodel", "jupytext", "nbdime")
 
 
 @contextlib.contextmanager

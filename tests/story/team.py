@@ -178,6 +178,7 @@ class Team:
 
     def home(self, name: str, *, of: str = "mlo_writers", **extra: str) -> Home:
         """A new home whose database role is one of writers, or of auditors."""
+        name = f"{name}{len(list(self.folder.glob(name + '*'))) or ''}"
         self.server.sql("postgres", f"CREATE ROLE {name} LOGIN IN ROLE {of}")
         return Home(self.folder / name, self.server.url("mlo", name), extra)
 

@@ -1,8 +1,8 @@
 """One morning: people make mandates and go away; schedulers run; things break; the ledger tells.
 
-Ada Sample trains, Grace Sample validates. A Dask batch and cron's papermill run under their
-mandates, while a worker is killed, PostgreSQL is stopped and started, and a mandate is revoked
-half-way. In the end an auditor computes from the ledger alone who answers for each run.
+Ada Sample trains, Grace Sample validates. A Dask batch, cron's papermill and jupyter-scheduler run
+under their mandates, while a worker is killed, PostgreSQL is stopped and started, and a mandate is
+revoked half-way. In the end an auditor computes from the ledger alone who answers for each run.
 """
 
 from __future__ import annotations
@@ -10,11 +10,10 @@ from __future__ import annotations
 import json
 import os
 import shlex
-import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,9 +22,13 @@ import pytest
 
 from tests.dask_cluster import Dask
 from tests.postgresql import wait_until
-from tests.story.team import ROOT, Home, Team, ended, give, statements
+from tests.story.team import PASSPHRASE, ROOT, Home, Team, ended, give, statements
 
 pytest.importorskip("distributed", reason="the extra dask is not installed")
+pytest.importorskip("jupyter_scheduler", reason="the extra scheduler is not installed")
+
+from tests.scheduler import conftest as scheduler
+from tests.server.conftest import Running
 
 #: Who answers, under which mandate, what for, which output, and what became of it.
 Row = tuple[str, str, str, str, str]
@@ -58,19 +61,24 @@ class Gate:
         folder.mkdir()
         self._folder = folder
 
-    def cell(self, *, free: int) -> str:
-        """A cell that waits where ``seed`` is above ``free``."""
+    def cell(self) -> str:
+        """A cell that says in whose home it runs, and waits."""
         return (
-            f"import os, time\nopen(rf'{self._folder}/begun-{{seed}}-{{os.getpid()}}', 'w').close()"
-            f"\nwhile seed > {free} and not os.path.exists(r'{self._folder}/open'):"
-            "\n    time.sleep(0.02)"
+            "import os, time\n"
+            f"with open(rf'{self._folder}/{{os.getpid()}}', 'w') as file:\n"
+            "    file.write(os.environ['HOME'])\n"
+            f"os.rename(file.name, rf'{self._folder}/begun-{{os.getpid()}}')\n"
+            f"while not os.path.exists(r'{self._folder}/open'):\n"
+            "    time.sleep(0.02)"
         )
 
-    def reached(self, *seeds: int) -> None:
-        """Wait until these have begun."""
-        for seed in seeds:
-            found = lambda seed=seed: list(self._folder.glob(f"begun-{seed}-*"))  # noqa: E731
-            wait_until(found, seconds=60, what=f"the run of seed {seed}")
+    def reached(self, count: int) -> Path:
+        """Wait until so many runs wait there, whichever began first; the home of one of them."""
+        wait_until(lambda: len(self._waiting()) >= count, seconds=60, what=f"{count} runs")
+        return Path(self._waiting()[0].read_text())
+
+    def _waiting(self) -> list[Path]:
+        return list(self._folder.glob("begun-*"))
 
     def open(self) -> None:
         """Let them go on."""
@@ -129,6 +137,46 @@ def cron(home: Home, notebook: Path, target: str, mandate: Path) -> subprocess.P
     )
 
 
+class Lab:
+    """Ada's Jupyter server, with her home, and jobs that run for her when she is gone."""
+
+    def __init__(self, folder: Path, person: Person) -> None:
+        folder.mkdir()
+        (folder / "mlo").symlink_to(person.home.mlo)
+        ledger = (person.home.mlo / "mlo.toml").read_text()
+        self.server: Running = scheduler.with_scheduler(folder, mlo_toml=ledger)
+        self.user = self.server.user()
+        form = {"mlo": person.mlo, "passphrase": PASSPHRASE, "activity": person.activity}
+        self.user.post("/jupyter-mlo/login", form)
+        scheduler.write(self.server, "train.ipynb", "seed = 0", "print(seed)")
+        self.mandate = scheduler.mandate(self.user, "train.ipynb", parameters=["seed=1..9"])
+        self._job = scheduler.made(self.user, "train.ipynb", parameters={"seed": "7"})
+        form = scheduler.job_form("train.ipynb", name="each minute", parameters={"seed": "8"})
+        form["schedule"] = "* * * * *"
+        made = self.user.post("/scheduler/job_definitions", form)
+        self._definition = made["job_definition_id"]
+        assert self.user.post("/jupyter-mlo/logout")["session"] is None
+
+    def outputs(self) -> list[Path]:
+        """What the job and the first of the definition have written, when both have ended."""
+        found: list[dict[str, Any]] = []
+
+        def came() -> bool:
+            path = f"/scheduler/jobs?job_definition_id={self._definition}"
+            found[:] = self.user.get(path)["jobs"]
+            return bool(found)
+
+        wait_until(came, seconds=90, what="the definition's first minute")
+        path = f"/scheduler/job_definitions/{self._definition}"
+        assert self.user.ask("PATCH", path, json={"active": False}).ok
+        came()
+        jobs = [self._job, *(one["job_id"] for one in found)]
+        for each in jobs:
+            done = scheduler.ended(self.user, each)
+            assert done["status"] == "COMPLETED", done
+        return [scheduler.output(self.server, each)["path"] for each in jobs]
+
+
 def rows_of(results: list[dict[str, Any]], person: Person, mandate: str) -> list[Row]:
     """What a batch says of its attempts."""
     return [
@@ -139,7 +187,21 @@ def rows_of(results: list[dict[str, Any]], person: Person, mandate: str) -> list
     ]
 
 
-def test_a_morning(team: Team, dask: Dask, tmp_path: Path) -> None:
+@pytest.fixture
+def labs(tmp_path: Path) -> Iterator[Callable[[Person], Lab]]:
+    """Starts Ada's server when she comes to it."""
+    begun: list[Lab] = []
+
+    def begin(person: Person) -> Lab:
+        begun.append(Lab(tmp_path / "lab", person))
+        return begun[-1]
+
+    yield begin
+    for each in begun:
+        each.server.stop()
+
+
+def test_a_morning(team: Team, dask: Dask, labs: Callable[[Person], Lab], tmp_path: Path) -> None:
     _, key, ada, grace = office_and_people(team)
     night = team.home("night")
     auditor = team.home("auditor", of="mlo_auditors")
@@ -150,9 +212,9 @@ def test_a_morning(team: Team, dask: Dask, tmp_path: Path) -> None:
     training, checking = Gate(tmp_path / "training"), Gate(tmp_path / "checking")
 
     # -- the evening before: two people make mandates, and go away ---------------------------
-    train = ada.home.notebook("train.ipynb", "seed = 0", training.cell(free=2), "print(seed)")
+    train = ada.home.notebook("train.ipynb", "seed = 0", training.cell(), "print(seed)")
     sweep = ada.home.notebook("sweep.ipynb", "seed = 0", "seed * 2")
-    check = grace.home.notebook("check.ipynb", "seed = 0", checking.cell(free=1), "print(seed)")
+    check = grace.home.notebook("check.ipynb", "seed = 0", checking.cell(), "print(seed)")
     drift = grace.home.notebook("drift.ipynb", "1 + 1", parameters=False)
     to = ("--to", str(give(runner, ada.home)))
     train_file, train_id = ada.mandate(train, "--parameters", "seed=1..6", *to)
@@ -164,15 +226,15 @@ def test_a_morning(team: Team, dask: Dask, tmp_path: Path) -> None:
     expected: list[Row] = []
 
     # -- a Dask batch trains; a worker is killed ----------------------------------------------
-    workers = {name: dask.worker(name) for name in ("one", "two")}
+    for name in ("one", "two"):
+        dask.worker(name)
     dask.registered(2)
     batch = night.start(
         *("run", "train.ipynb", "--mandate", "train.mandate", "--grid", "seed=1..6"),
         *("--out", "train-{seed}.ipynb", "--workers", "2", "--dask", dask.address),
         *("--keep-going", "--retries", "2", "--json"),
     )
-    training.reached(3, 4)
-    workers["two"].send_signal(signal.SIGKILL)
+    dask.kill(training.reached(1))
     dask.worker("three")
 
     # -- PostgreSQL is stopped: what needs no count goes on, what needs one says why it cannot --
@@ -185,6 +247,9 @@ def test_a_morning(team: Team, dask: Dask, tmp_path: Path) -> None:
     refused = ended(uncounted, [1])
     assert "the ledger that counts them cannot be" in refused.err
     team.server.start()
+
+    # -- jupyter-scheduler: Ada makes a job and a definition, and signs out ---------------------
+    lab = labs(ada)
 
     # -- cron's papermill: three uses, four wishes at one moment --------------------------------
     wishes = [
@@ -209,18 +274,24 @@ def test_a_morning(team: Team, dask: Dask, tmp_path: Path) -> None:
     # -- a batch validates; its mandate is revoked half-way -------------------------------------
     batch = night.start(
         *("run", "check.ipynb", "--mandate", "check.mandate", "--grid", "seed=1..4"),
-        *("--out", "check-{seed}.ipynb", "--keep-going", "--json"),
+        *("--out", "check-{seed}.ipynb", "--workers", "2", "--keep-going", "--json"),
     )
     checking.reached(2)
     grace.home("mandate", "revoke", check_id, secret=True)
     checking.open()
     checked = ended(batch, [1]).json
-    assert [each["status"] for each in checked] == ["succeeded"] * 2 + ["refused"] * 2
-    assert all("was revoked" in each["reason"] for each in checked[2:])
+    ended_well = Counter(each["status"] for each in checked)
+    assert ended_well == {"succeeded": 2, "refused": 2}, checked
+    assert all("was revoked" in each["reason"] for each in checked if each["status"] == "refused")
     expected += rows_of(checked, grace, check_id)
 
+    scheduled = lab.outputs()
+    for path in scheduled:
+        expected.append((ada.mlo, lab.mandate, "training", path.name, "succeeded"))
+
     # -- by the ledger alone ---------------------------------------------------------------------
-    assert night("status", "--json").json["ledger"]["waiting"] == 0
+    for home in (night, ada.home, grace.home):
+        assert home("status", "--json").json["ledger"]["waiting"] == 0
     table = auditor("log", "--runs").out
     if place := os.environ.get("MLO_MORNING_TABLE"):
         Path(place).write_text(table)
@@ -230,6 +301,8 @@ def test_a_morning(team: Team, dask: Dask, tmp_path: Path) -> None:
     assert set(once.values()) == {1}
     outputs = [give(path, auditor) for path in sorted(night.work.glob("*-[0-9].ipynb"))]
     assert len(outputs) == 6 + 3 + 2 + 1
+    assert len(scheduled) >= 2
+    outputs += [give(path, auditor) for path in scheduled]
     verified = auditor("verify", "--json", *outputs).json["notebooks"]
     seals = {one["subject"][0]["name"] for one in statements(auditor) if _seal(one)}
     for each in verified:

@@ -86,7 +86,11 @@ function Row(props: {
     </Field>
   );
   return (
-    <div className="jp-mlo-row" role="group" aria-label={called}>
+    <div
+      className="jp-mlo-row"
+      role="group"
+      aria-label={trans.__('Parameter %1', called)}
+    >
       {own &&
         text(
           'name',

@@ -63,8 +63,7 @@ export class MloPanel extends SidePanel {
     this.addWidget(this._mandates);
     const content = this.content as AccordionPanel;
     // Once: sections keep the heights that people give them, whoever signs in or out.
-    content.setRelativeSizes(notebooks ? [4, 4, 2, 4] : [4, 4]);
-    content.collapse(content.widgets.indexOf(this._mandates));
+    content.setRelativeSizes(notebooks ? [4, 3, 2, 3] : [4, 4]);
     // Its title tells of mandates that end soon, folded or not.
     model.mandates.changed.connect(() => {
       const { soon } = model.mandates;
