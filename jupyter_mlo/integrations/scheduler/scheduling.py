@@ -176,7 +176,7 @@ class MloScheduler(Scheduler):  # type: ignore[misc]
         try:
             return self._definitions().get(definition)
         except MloError as error:
-            raise SchedulerError(str(error)) from None
+            raise _said(error) from None
 
     def _definitions(self) -> Definitions:
         return Definitions(load_settings())
@@ -232,9 +232,16 @@ class _Asking:
         """Beside the event loop; raises :class:`SchedulerError`, which the form shows."""
         try:
             found: Answerable = await self._app.in_worker(choose)
-        except (MloError, OSError) as error:
+        except MloError as error:
+            raise _said(error) from None
+        except OSError as error:
             raise SchedulerError(str(error)) from None
         return found
+
+
+def _said(error: MloError) -> SchedulerError:
+    """In one line, as the form shows it."""
+    return SchedulerError(f"{error.message}; {error.hint}" if error.hint else error.message)
 
 
 def _asking() -> _Asking | None:
