@@ -177,6 +177,9 @@ def test_the_wheel_puts_the_front_end_where_jupyterlab_looks(installed: Path) ->
     assert (folder / package["jupyterlab"]["_build"]["load"]).is_file()
     assert (folder / "schemas/jupyter-mlo/plugin.json").is_file()
     assert json.loads((folder / "install.json").read_text())["packageName"] == "jupyter-mlo"
+    scheduler = installed / "etc/jupyter/jupyter_jupyter_scheduler_config.json"
+    named = json.loads(scheduler.read_text())["SchedulerApp"]["scheduler_class"]
+    assert named == "jupyter_mlo.integrations.scheduler.scheduling.MloScheduler"
     config = installed / "etc/jupyter/jupyter_server_config.d/jupyter_mlo.json"
     assert json.loads(config.read_text()) == {
         "ServerApp": {"jpserver_extensions": {"jupyter_mlo": True}}

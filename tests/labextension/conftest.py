@@ -128,11 +128,10 @@ _APPS = ("LabApp", "JupyterNotebookApp")
 _TOGETHER = ("@jupyter/collaboration-extension", "@jupyter/docprovider-extension")
 _NOT_HERE = (
     "@datalayer/jupyter-server-nbmodel",
-    "@jupyterlab/scheduler",
     "jupyterlab-jupytext",
     "nbdime-jupyterlab",
 )
-_NOT_THERE = ("jupyter_scheduler", "jupyter_server_nbmodel", "jupytext", "nbdime")
+_NOT_THERE = ("jupyter_server_nbmodel", "jupytext", "nbdime")
 
 
 @contextlib.contextmanager
@@ -141,6 +140,7 @@ def running_lab(
     home: Path,
     *people: str,
     together: bool = False,
+    scheduler: bool = False,
     mlo_toml: str = "",
 ) -> Iterator[Lab]:
     """A JupyterLab whose every file is below ``home``.
@@ -149,6 +149,7 @@ def running_lab(
         front_end: None where the lab extension is not installed.
         people: each gets a token of their own; without, one token is everybody's.
         together: with jupyter-collaboration.
+        scheduler: with jupyter-scheduler.
         mlo_toml: settings of ours.
     """
     folder = home / "work"
@@ -160,7 +161,12 @@ def running_lab(
     config = home / "etc" / "jupyter_server_config.d"
     config.mkdir(parents=True)
     shutil.copy(ROOT / "jupyter-config" / "jupyter_mlo.json", config)
-    beside = {"jupyter_server_ydoc": together, **dict.fromkeys(_NOT_THERE, False)}
+    shutil.copy(ROOT / "jupyter-config" / "jupyter_jupyter_scheduler_config.json", config.parent)
+    beside = {
+        "jupyter_server_ydoc": together,
+        "jupyter_scheduler": scheduler,
+        **dict.fromkeys(_NOT_THERE, False),
+    }
     (config / "zz_beside.json").write_text(
         json.dumps({"ServerApp": {"jpserver_extensions": beside}})
     )
@@ -168,6 +174,7 @@ def running_lab(
     disabled = {**dict.fromkeys(_TOGETHER, not together), **dict.fromkeys(_NOT_HERE, True)}
     # It may be installed where the tests run.
     disabled["jupyter-mlo"] = front_end is None
+    disabled["@jupyterlab/scheduler"] = not scheduler
     (home / "etc" / "labconfig" / "page_config.json").write_text(
         json.dumps({"disabledExtensions": disabled})
     )

@@ -41,7 +41,7 @@ def test_a_job_is_its_makers(server: Running, two: Two) -> None:
     ada, grace = two
     mlo = ada.enrol(f"Ada {ada.name}")
     other = grace.enrol(f"Grace {grace.name}")
-    write(server, "train-1.ipynb", "seed = 0  # 1", "print(seed)")
+    write(server, "train-1.ipynb", "seed = 0", "open('side.txt', 'w').close()", "print(seed)")
     mandate(ada, "train-1.ipynb", parameters=["seed=1..9"])
     mandate(grace, "train-1.ipynb", activities=["validation"])
     job = made(ada, "train-1.ipynb", parameters={"seed": "7"}, output_formats=["ipynb", "html"])
@@ -51,8 +51,9 @@ def test_a_job_is_its_makers(server: Running, two: Two) -> None:
     done = output(server, job)
     assert done["found"]["holds"], done["found"]
     assert mlos(done["found"]) == {mlo}
+    assert ada.get(f"/scheduler/jobs/{job}")["packaged_files"] == ["side.txt"]
     assert mlos(output(server, theirs)["found"]) == {other}
-    assert done["notebook"]["cells"][2]["outputs"][0]["text"] in ("7\n", ["7\n"])
+    assert done["notebook"]["cells"][3]["outputs"][0]["text"] in ("7\n", ["7\n"])
     [page] = done["path"].parent.glob("*.html")
     assert "<pre>7\n" in page.read_text()
     assert [(one["mlo"], one["via"]) for one in runs(server, mlo)] == [(mlo, "mandate")]

@@ -36,7 +36,7 @@ _LONGEST: Final = 10_000
 NOBODY_SIGNED_IN: Final = "nobody was signed in as an MLO when this job was made"
 _MAKE_ONE: Final = (
     "make one in the panel MLO (Mandates, kept on this server), and create the job again; "
-    "without an identity it runs once you are signed out"
+    "signed out, it would run for nobody"
 )
 
 

@@ -89,7 +89,7 @@ class MloExecutionManager(DefaultExecutionManager):  # type: ignore[misc]
             if wanted is None:
                 target.unlink(missing_ok=True)
             if result.attempts:
-                self.add_side_effects_files(str(source.parent))
+                self._note_side_effects(source.parent)
         if result.status == "interrupted":
             raise Unfinished("stopped; what had run is on record", Status.STOPPED)
         if not result.good:
@@ -107,6 +107,15 @@ class MloExecutionManager(DefaultExecutionManager):  # type: ignore[misc]
                     "end_time": get_utc_timestamp(),
                 }
             )
+            session.commit()
+
+    def _note_side_effects(self, folder: Path) -> None:
+        """Files that the notebook has written come with a job's downloads."""
+        ours = {Path(one).name for one in self.staging_paths.values()}
+        there = {str(one.relative_to(folder)) for one in folder.rglob("*") if one.is_file()}
+        with self.db_session() as session:
+            job = session.query(JobRecord).filter(JobRecord.job_id == self.job_id).one()
+            job.packaged_files = sorted({*(job.packaged_files or ()), *there} - ours)
             session.commit()
 
     def _write_others(self, job: DescribeJob, notebook: Path) -> None:

@@ -81,7 +81,7 @@ class MloScheduler(Scheduler):  # type: ignore[misc]
         wanted = CreateJob(**attributes)
         if asking is None:
             return self.create_job(wanted)
-        whose = self._definitions().get(job_definition_id)
+        whose = self._whose(job_definition_id)
         tags = definition.tags if asking.is_of(whose) else None
         return self._made(
             asking,
@@ -107,7 +107,7 @@ class MloScheduler(Scheduler):  # type: ignore[misc]
         changed = model.dict(exclude_unset=True)
         if asking is None or changed == {"active": False}:
             return super().update_job_definition(job_definition_id, model)
-        whose = self._definitions().get(job_definition_id)
+        whose = self._whose(job_definition_id)
         if whose.somebody and not asking.is_of(whose):
             raise SchedulerError(
                 "this job definition runs for another user, who alone may change it; "
@@ -172,6 +172,12 @@ class MloScheduler(Scheduler):  # type: ignore[misc]
         self._definitions().put(definition, whose)
         return definition
 
+    def _whose(self, definition: str) -> Answerable:
+        try:
+            return self._definitions().get(definition)
+        except MloError as error:
+            raise _said(error) from None
+
     def _definitions(self) -> Definitions:
         return Definitions(load_settings())
 
@@ -226,9 +232,16 @@ class _Asking:
         """Beside the event loop; raises :class:`SchedulerError`, which the form shows."""
         try:
             found: Answerable = await self._app.in_worker(choose)
-        except (MloError, OSError) as error:
+        except MloError as error:
+            raise _said(error) from None
+        except OSError as error:
             raise SchedulerError(str(error)) from None
         return found
+
+
+def _said(error: MloError) -> SchedulerError:
+    """In one line, as the form shows it."""
+    return SchedulerError(f"{error.message}; {error.hint}" if error.hint else error.message)
 
 
 def _asking() -> _Asking | None:
