@@ -182,12 +182,16 @@ class MloScheduler(Scheduler):  # type: ignore[misc]
         return Definitions(load_settings())
 
     def _inside(self, uri: str) -> Path:
-        """A file that a user names; raises :class:`InputUriError` outside the server's root."""
+        """A file that a user names; raises :class:`SchedulerError` outside the server's root."""
         root = os.path.realpath(self.root_dir)
         path = os.path.realpath(os.path.join(root, uri.lstrip("/")))
         if os.path.commonpath([root, path]) != root or not os.path.isfile(path):
-            raise InputUriError(uri)
+            raise _NotThere(uri)
         return Path(path)
+
+
+class _NotThere(InputUriError, SchedulerError):  # type: ignore[misc]
+    """Changing a definition knows only the second, creating shows the words of both."""
 
 
 class _Asking:
