@@ -30,8 +30,10 @@ from tests.labextension.conftest import (  # noqa: E402
     write_notebook,
 )
 from tests.labextension.steps import (  # noqa: E402
+    PASSPHRASE,
     command_mode,
     enrol,
+    find_command,
     mark,
     open_notebook,
     panel,
@@ -90,6 +92,8 @@ def take(lab: Lab, browser: Browser, theme: str) -> None:
     entry.click()
     side.get_by_label("Statement").wait_for()
     picture(side, "history", theme)
+    make_mandate(page)
+    picture(side, "mandates", theme)
     value = json.loads((lab.folder / file).read_text())
     value["cells"][2]["outputs"][0]["text"] = ["approved at 21\n"]
     (lab.folder / file).write_text(json.dumps(value))
@@ -99,6 +103,27 @@ def take(lab: Lab, browser: Browser, theme: str) -> None:
     mark(page, 2, "differs")
     picture(page, "altered", theme)
     page.close()
+
+
+def make_mandate(page: Page) -> None:
+    """One for the notebook that is open, its details shown."""
+    side = panel(page)
+    for folded in ("This notebook", "History"):
+        side.get_by_text(folded, exact=True).first.click()
+    find_command(page, "Show Mandates")
+    page.keyboard.press("Enter")
+    side.get_by_role("button", name="New mandate …").click()
+    form = side.get_by_role("form", name="New mandate")
+    form.get_by_label("Activity").select_option("training")
+    form.get_by_label("Models").fill("loan")
+    form.get_by_role("button", name="Next").click()
+    form.get_by_label("How many runs").fill("20")
+    form.get_by_label("kept on this server").check()
+    form.get_by_role("button", name="Next").click()
+    form.get_by_label("Your passphrase").fill(PASSPHRASE)
+    form.get_by_role("button", name="Make the mandate").click()
+    entry = side.get_by_role("list", name="Mandates").get_by_role("listitem").first
+    entry.get_by_role("button", name=re.compile("loans")).click()
 
 
 def take_together(lab: Lab, browser: Browser, theme: str) -> None:
