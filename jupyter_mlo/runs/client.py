@@ -7,8 +7,9 @@ left to them; nothing is decided here. Loaded by the engine only, because it nee
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from nbclient.util import run_hook, run_sync
@@ -18,6 +19,7 @@ from jupyter_mlo.identity.safe_text import terminal_safe
 from jupyter_mlo.runs.messages import UNREADABLE, flaw
 from jupyter_mlo.runs.run import NotebookRun
 from jupyter_mlo.runs.surroundings import Kernel
+from jupyter_mlo.runs.transport import socket_folder, speaks_ipc
 from jupyter_mlo.runs.withheld import kernel_environment
 
 
@@ -49,12 +51,17 @@ class WatchedClient(PapermillNotebookClient):  # type: ignore[misc]
         #: Nothing that arrives from now on is part of the notebook.
         self._closed = False
         self._has_left_out = False
+        self._sockets = ExitStack()
         self._theirs: Any = options.get("on_cell_execute")
         self.on_cell_execute = self._before_execution
 
     async def async_start_new_kernel(self, **kwargs: Any) -> None:
         given = kwargs.get("env") or self._env or os.environ
         kwargs["env"] = kernel_environment(given, self._run.kernel_file)
+        if self.owns_km and self.km.transport == "tcp" and speaks_ipc(self.km.kernel_spec):
+            folder = socket_folder()
+            self._sockets.callback(shutil.rmtree, folder, ignore_errors=True)
+            self.km.transport, self.km.ip = "ipc", str(folder / "kernel")
         await super().async_start_new_kernel(**kwargs)
         self._tell_kernel(kwargs["env"])
 
@@ -123,7 +130,7 @@ class WatchedClient(PapermillNotebookClient):  # type: ignore[misc]
 
     @contextmanager
     def setup_kernel(self, **kwargs: Any) -> Iterator[None]:
-        with super().setup_kernel(**kwargs):
+        with self._sockets, super().setup_kernel(**kwargs):
             failure: BaseException | None = None
             try:
                 yield

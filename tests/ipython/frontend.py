@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import copy
 import queue
+import shutil
+import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from jupyter_client.manager import KernelManager
@@ -212,8 +215,9 @@ class FrontEnd:
 
 
 def start_kernel(env: dict[str, str], **options: Any) -> KernelManager:
-    """A real kernel in a throw-away home."""
-    manager = KernelManager(kernel_name="python3")
+    """A real kernel in a throw-away home; over IPC, as ports are taken now and then meanwhile."""
+    manager = KernelManager(kernel_name="python3", transport="ipc")
+    manager.ip = str(Path(tempfile.mkdtemp(prefix="mlo-test-", dir="/tmp")) / "kernel")
     manager.start_kernel(env=env, cwd=env["HOME"], **options)
     return manager
 
@@ -222,6 +226,7 @@ def stop_kernel(manager: KernelManager) -> None:
     """End it, and everything that it started."""
     manager.shutdown_kernel(now=True)
     manager.cleanup_resources()
+    shutil.rmtree(Path(manager.ip).parent)
 
 
 def kernel_pid(manager: KernelManager) -> int:

@@ -56,7 +56,9 @@ def test_a_killed_kernel_loses_the_running_cell_at_most(home: Home) -> None:
         try:
             frontend.run("%load_ext jupyter_mlo")
             done = [frontend.run(f"print({n})\ndisplay({n})") for n in range(5)]
-            frontend.send("import time\ntime.sleep(60)")
+            running = frontend.send("import time\nprint('now')\ntime.sleep(60)")
+            while not running.outputs:
+                frontend.listen(0.05)
             os.kill(kernel_pid(frontend.manager), signal.SIGKILL)
         finally:
             frontend.close()

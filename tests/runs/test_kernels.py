@@ -16,7 +16,7 @@ import rfc8785
 from packaging.requirements import Requirement
 
 from jupyter_mlo.statements.predicates import types
-from tests.runs.conftest import notebook, stamped
+from tests.runs.conftest import notebook, stamped, write
 
 
 def install(name: str, argv: list[str], language: str) -> None:
@@ -81,6 +81,22 @@ def test_an_environment_with_ipykernel_only(ada, run, folder, holds, logged, bar
     assert said.internal_parameters["language"]["name"] == "python"
     count = said.internal_parameters["packages"]["count"]
     assert 0 < count < len(list(metadata.distributions()))
+
+
+def test_a_kernel_listens_in_a_private_folder_and_leaves_none(ada, run, folder, holds):
+    """A TCP port may be taken by another kernel meanwhile."""
+    ada.login()
+    write(
+        folder / "in.ipynb",
+        "import json, os, sys\nfrom ipykernel.connect import get_connection_file\n"
+        "said = json.load(open(get_connection_file()))\n"
+        "place = os.path.dirname(said['ip'])\n"
+        "print(said['transport'], place, oct(os.stat(place).st_mode & 0o777))",
+    )
+    transport, place, mode = run("in.ipynb").cells[0].outputs[0].text.split()
+    assert (transport, mode) == ("ipc", "0o700")
+    assert not os.path.exists(place)
+    holds()
 
 
 def test_a_kernel_of_another_language(ada, run, folder, holds, logged):

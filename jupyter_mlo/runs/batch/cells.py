@@ -11,6 +11,7 @@ import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from queue import Empty
 from typing import Any, Final, Protocol
 
 from jupyter_mlo.errors import MloError
@@ -25,7 +26,7 @@ _MAY_FAIL: Final = "raises-exception"
 _SILENCE: Final = 4.0
 #: Of a :class:`KernelFault`: what it said cannot be taken.
 MALFORMED: Final = "the kernel answered what is none of Jupyter's protocol"
-#: Seconds between two looks whether the kernel lives.
+#: Seconds between two looks whether the kernel lives, or has answered.
 _LOOK: Final = 0.5
 
 
@@ -264,8 +265,10 @@ class Cells:
         channel = self._kernel.client.shell_channel
         while True:
             try:
-                message = await channel.get_msg(timeout=None)
-            except UNREADABLE:
+                # An output widget sends on this socket past asyncio, which can use up the notice
+                # that a message has come; who begins to wait anew sees it all the same.
+                message = await channel.get_msg(timeout=_LOOK)
+            except (Empty, *UNREADABLE):
                 continue
             if answers(message, request):
                 if not is_answer(message):

@@ -1,4 +1,4 @@
-"""Kernels for runs: over IPC in a private folder, forked where that is honest, else started.
+"""Kernels for runs: forked where that is honest, else started; over IPC where they can.
 
 A kernel of this environment's own ipykernel comes from the fork server; all others are started as
 jupyter_client starts them. Both are driven through jupyter_client from then on.
@@ -11,7 +11,6 @@ import contextlib
 import itertools
 import os
 import shutil
-import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -27,13 +26,12 @@ from jupyter_core.paths import jupyter_path
 from jupyter_mlo.errors import MloError, NotFound
 from jupyter_mlo.runs.batch.forked import ForkServer, forkable, options_of
 from jupyter_mlo.runs.surroundings import Kernel
+from jupyter_mlo.runs.transport import socket_folder, speaks_ipc
 
 #: Seconds between two looks whether a kernel has got further.
 _LOOK: Final = 0.003
 #: Seconds that a kernel has to end by itself, so that what it registered for its end can run.
 GRACE: Final = 5.0
-#: Characters of a folder for sockets: the path of one has 104 at most on macOS, 107 on Linux.
-_LONGEST: Final = 80
 #: Of nbclient: what is typed in a run is nobody's history.
 _NO_HISTORY: Final = "--HistoryManager.hist_file=:memory:"
 
@@ -103,7 +101,8 @@ class RunningKernel:
         until = time.monotonic() + timeout
         manager = self.manager
         # Before its sockets exist, connecting fails and is tried again only every 100 ms.
-        sockets = [f"{manager.ip}-{port}" for port in manager.ports]
+        ipc = manager.transport == "ipc"
+        sockets = [f"{manager.ip}-{port}" for port in manager.ports] if ipc else []
         while not all(map(os.path.exists, sockets)):
             await self._still(until)
             await asyncio.sleep(_LOOK)
@@ -228,10 +227,7 @@ class Kernels:
         self._numbers = itertools.count(1)
 
     async def __aenter__(self) -> Kernels:
-        place = tempfile.gettempdir()
-        self._folder = Path(
-            tempfile.mkdtemp(prefix="mlo-", dir=place if len(place) < _LONGEST else "/tmp")
-        )
+        self._folder = socket_folder()
         self._context = zmq.asyncio.Context()
         self._connecting = asyncio.Lock()
         self._connected = False
@@ -255,13 +251,13 @@ class Kernels:
         log_file = self._folder / f"{number}.log"
         manager = AsyncKernelManager(
             kernel_name=name,
-            transport="ipc",
-            ip=str(self._folder / str(number)),
             connection_file=str(self._folder / f"{number}.json"),
             context=self._context,
             kernel_spec_manager=self._specs.manager,
         )
         manager._kernel_spec = spec
+        if speaks_ipc(spec):
+            manager.transport, manager.ip = "ipc", str(self._folder / str(number))
         arguments: dict[str, Any] = {"env": dict(env), "cwd": str(cwd)}
         if manager.ipykernel:
             arguments["extra_arguments"] = [_NO_HISTORY]

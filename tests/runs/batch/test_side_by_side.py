@@ -17,7 +17,6 @@ from papermill.exceptions import PapermillExecutionError
 from papermill.execute import execute_notebook
 from papermill.translators import translate_parameters
 
-from jupyter_mlo.runs.batch.cells import TimedOut
 from jupyter_mlo.runs.injected import _plain_python
 from tests.runs.batch.conftest import comparable, execute_like_papermill
 from tests.runs.conftest import notebook, write
@@ -69,8 +68,8 @@ CORPUS: dict[str, list[str]] = {
 def both(source: str, **options: Any) -> list[Any]:
     """Run both; the notebooks, and the exceptions.
 
-    A kernel with widgets now and then stands still (ipykernel 7.4): not what is compared here, so
-    that the driver's own limit ends it, and it is run once more.
+    papermill now and then waits for an answer that it has (``Cells._reply`` says why): its limit
+    ends that, and it runs once more.
     """
     found = []
     options.setdefault("execution_timeout", 60)
@@ -79,7 +78,7 @@ def both(source: str, **options: Any) -> list[Any]:
         try:
             try:
                 drive(source, f"{name}.ipynb", progress_bar=False, **options)
-            except (TimedOut, CellTimeoutError):
+            except CellTimeoutError:
                 drive(source, f"{name}.ipynb", progress_bar=False, **options)
         except PapermillExecutionError as error:
             raised = (error.cell_index, error.exec_count, error.ename, error.evalue)
