@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any, ClassVar, Final
 
-from jupyter_mlo.errors import MloError, NotFound
+from jupyter_mlo.errors import MloError, NotFound, StatementError
 from jupyter_mlo.identity.keys import PublicKey
 from jupyter_mlo.identity.private_files import write_private
 from jupyter_mlo.lifecycle.provenance import Environment
@@ -32,6 +32,8 @@ from jupyter_mlo.runs.run_key import STATEMENTS
 _LOOK: Final = 0.5
 #: Seconds to reach the scheduler, and that a worker has to give back what it was stopped at.
 _PATIENCE: Final = 15.0
+#: Keys that a worker is asked for at once.
+_KEYS: Final = 16
 #: Seconds in which a worker that was lost is given nothing: a scheduler may still list it, and with
 #: nothing to do it would be the first to be asked.
 _AVOIDED: Final = 10.0
@@ -55,6 +57,8 @@ class Cluster:
         self._asking = asyncio.Lock()
         #: Attempts that are open, by worker.
         self.open: Counter[str] = Counter()
+        #: Worker → public parts (DER) of keys that it has made for runs to come.
+        self.keys: dict[str, list[Any]] = {}
         #: Worker → when it was lost.
         self._lost: dict[str, float] = {}
 
@@ -108,6 +112,7 @@ class Cluster:
     def lost(self, worker: str, message: str) -> KernelFault:
         """What ends an attempt whose worker was lost; for a while that one is given nothing."""
         self._lost[worker] = time.monotonic()
+        self.keys.pop(worker, None)
         return _lost(message)
 
     def attempt(
@@ -155,24 +160,31 @@ class AttemptElsewhere(Attempt):
             raise _lost(f"the scheduler of the cluster says nothing: {error!r:.200}") from None
         self._worker = idlest
         cluster.open[self._worker] += 1
-        try:
-            made = await self._ask(elsewhere.make_key, run.run_id, until - time.monotonic())
-            public = PublicKey.from_der(bytes(made))
-        except (TypeError, ValueError) as error:
-            raise cluster.lost(
-                self._worker, f"the worker {self._worker} made no key: {error!r:.200}"
-            ) from None
+        public = await self._key(until) if run.acting.signer else None
         self._opening = Opening(
             run_id=run.run_id,
             kernel=self._kernel_name,
             code=run.request.code,
-            delegation=run.delegate_to(public),
+            delegation=run.delegate_to(public) if public else None,
+            key=public.der if public else b"",
             start_timeout=self._around.start_timeout,
             cwd=cluster.cwd,
             name=name_here(run.settings, run.acting.signer.mlo) if run.acting.signer else None,
         )
         self._waits = True
         await self._ask(elsewhere.open_ahead, self._opening, until - time.monotonic())
+
+    async def _key(self, until: float) -> PublicKey:
+        """A key that the worker has made for this run alone."""
+        keys = self._cluster.keys.setdefault(self._worker, [])
+        try:
+            if not keys:
+                keys += await self._ask(elsewhere.make_keys, _KEYS, until - time.monotonic())
+            return PublicKey.from_der(keys.pop())
+        except (StatementError, TypeError, ValueError, LookupError) as error:
+            raise self._cluster.lost(
+                self._worker, f"the worker {self._worker} made no key: {error!r:.200}"
+            ) from None
 
     async def _ask(self, what: Callable[..., Any], about: Any, within: float | None = None) -> Any:
         """Have the worker call ``what``; raises :class:`KernelFault` where it cannot.
@@ -300,6 +312,7 @@ class AttemptElsewhere(Attempt):
             case ("stopped", *_):
                 return asyncio.CancelledError()
             case (_, message, hint, kind):
+                self._cluster.keys.pop(self._worker, None)  # it may have none of them any more
                 return KernelFault(message, hint=hint, kind=kind or "the kernel did not start")
 
     async def end(self, *, hastily: bool = False) -> None:

@@ -43,6 +43,8 @@ Event = tuple[str, int, datetime, tuple[int, ...]]
 
 #: Seconds that a kernel which was started ahead waits for its cells: whoever wanted it may be gone.
 LEASE: Final = 300.0
+#: Keys that wait for their runs, at most: whoever wanted them may be gone.
+_KEYS: Final = 1024
 #: Kernels that are coming to their end, at most, while others run.
 _ENDING: Final = 4
 #: Seconds that a kernel has to end which has failed, or is to stop.
@@ -57,7 +59,9 @@ class Opening:
     kernel: str
     #: ``mloCodeV1``, hex.
     code: str
+    #: To the key ``key`` of this worker (DER), where somebody answers for the run.
     delegation: RunDelegation | None
+    key: bytes
     start_timeout: float
     #: Where the kernel runs; the worker's own folder by default.
     cwd: str | None = None
@@ -92,13 +96,17 @@ class Done:
     remarks: list[str] = field(default_factory=list)
 
 
-_keys: dict[str, SigningKey] = {}
+#: By their public part (DER), the oldest first.
+_keys: dict[bytes, SigningKey] = {}
 
 
-def make_key(run_id: str) -> bytes:
-    """Make the key of a run, to stay in this process; its public part (DER)."""
-    key = _keys[run_id] = SigningKey.generate()
-    return key.public.der
+def make_keys(count: int) -> list[bytes]:
+    """Make keys for as many runs to come, to stay in this process; their public parts (DER)."""
+    made = [SigningKey.generate() for _ in range(count)]
+    _keys.update((key.public.der, key) for key in made)
+    for old in list(_keys)[:-_KEYS]:
+        _keys.pop(old, None)
+    return [key.public.der for key in made]
 
 
 def open_ahead(opening: Opening) -> None:
@@ -231,7 +239,6 @@ class _Worker:
         if running := self._running.get(run_id):
             running.cancel()
         else:
-            _keys.pop(run_id, None)
             self._close(run_id)
 
     def _close(self, run_id: str) -> None:
@@ -252,7 +259,6 @@ class _Worker:
             return done
         finally:
             del self._running[run_id], self.began[run_id]
-            _keys.pop(run_id, None)
             while len(self._ending) > _ENDING:
                 await asyncio.wait(self._ending, return_when=asyncio.FIRST_COMPLETED)
 
@@ -346,7 +352,7 @@ class _Noted:
 def _key(opening: Opening, folder: Path) -> RunKey | None:
     if opening.delegation is None:
         return None
-    made = _keys.get(opening.run_id)
+    made = _keys.pop(opening.key, None)
     if made is None:
         raise KernelFault(
             "the key of this run was made by another process",

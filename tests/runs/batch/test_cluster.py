@@ -150,6 +150,24 @@ def _lie(how: str) -> None:
     elsewhere.execute = lie
 
 
+@pytest.mark.parametrize("answer", ["[]", "5", "['x'*91]", "[b'x']", "'text'", "[10**12]"])
+def test_a_worker_that_makes_no_key_gets_no_run(answer, ada, batch, folder, dask) -> None:
+    write(folder / "in.ipynb", "1")
+    ada.login()
+    from distributed import Client
+
+    dask.worker("one")
+    dask.registered(1)
+    lie = f"import jupyter_mlo.runs.batch.elsewhere as e; e.make_keys = lambda count: {answer}"
+    with Client(dask.address, set_as_default=False) as client:
+        client.run(exec, lie)
+    (result,) = batch(
+        [Job(1, "in.ipynb", "out.ipynb", {})], manner=Manner(retries=0), place=Cluster(dask.address)
+    )
+    assert (result.status, result.attempts[0].reason) == ("failed", "the worker was lost")
+    assert "made no key" in str(result.remarks)
+
+
 def test_what_a_worker_makes_up_is_refused(ada, batch, folder, holds, logged, dask) -> None:
     write(folder / "in.ipynb", "seed = 0", "print(seed)", tags={0: ["parameters"]})
     file = ada.mandate(folder / "in.ipynb", parameters={"seed": "*"})

@@ -30,6 +30,7 @@ def work(tmp_path: Path) -> Work:
         kernel="python3",
         code="0" * 64,
         delegation=None,
+        key=b"",
         start_timeout=60.0,
         cwd=str(tmp_path),
     )
@@ -76,12 +77,16 @@ def test_without_one_they_run_all_the_same(work: Work) -> None:
 
 
 def test_one_that_is_not_wanted_any_more_ends(work: Work) -> None:
-    elsewhere.make_key(work.opening.run_id)
     elsewhere.open_ahead(work.opening)
     pid = kernel_of(work)
     elsewhere.stop(work.opening.run_id)
     soon(lambda: gone(pid))
-    assert work.opening.run_id not in elsewhere._keys
+
+
+def test_keys_that_no_run_comes_for_make_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(elsewhere, "_KEYS", 4)
+    first, second = elsewhere.make_keys(3), elsewhere.make_keys(3)
+    assert list(elsewhere._keys) == [first[2], *second]
 
 
 def test_one_that_nobody_comes_back_for_ends_and_is_replaced(
