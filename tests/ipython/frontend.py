@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import copy
 import queue
-import shutil
 import tempfile
 import time
+import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from jupyter_client.manager import KernelManager
@@ -217,7 +216,9 @@ class FrontEnd:
 def start_kernel(env: dict[str, str], **options: Any) -> KernelManager:
     """A real kernel in a throw-away home; over IPC, as ports are taken now and then meanwhile."""
     manager = KernelManager(kernel_name="python3", transport="ipc")
-    manager.ip = str(Path(tempfile.mkdtemp(prefix="mlo-test-", dir="/tmp")) / "kernel")
+    sockets = tempfile.TemporaryDirectory(prefix="mlo-test-", dir="/tmp")
+    weakref.finalize(manager, sockets.cleanup)
+    manager.ip = f"{sockets.name}/kernel"
     manager.start_kernel(env=env, cwd=env["HOME"], **options)
     return manager
 
@@ -226,7 +227,6 @@ def stop_kernel(manager: KernelManager) -> None:
     """End it, and everything that it started."""
     manager.shutdown_kernel(now=True)
     manager.cleanup_resources()
-    shutil.rmtree(Path(manager.ip).parent)
 
 
 def kernel_pid(manager: KernelManager) -> int:
