@@ -1,5 +1,5 @@
 import type { ISessionContext } from '@jupyterlab/apputils';
-import type { NotebookPanel } from '@jupyterlab/notebook';
+import type { Notebook, NotebookPanel } from '@jupyterlab/notebook';
 import type { IDisposable } from '@lumino/disposable';
 import { MessageLoop } from '@lumino/messaging';
 import { type ISignal, Signal } from '@lumino/signaling';
@@ -47,7 +47,7 @@ export class OpenNotebook implements IDocument, IDisposable {
         this._lines = null;
         panel.content.model?.cells.changed.connect(this.onCells, this);
         this._changed.emit();
-        this.notebook.loaded(this.lines().map(line => line.id));
+        this.notebook.loaded(this.follow(), id => this._cells.get(id)?.source);
         void this.notebook.verify();
       }
     });
@@ -123,11 +123,43 @@ export class OpenNotebook implements IDocument, IDisposable {
       this._due = null;
       if (!this._disposed) {
         this._changed.emit();
+        const known = new Set(this._cells.keys());
+        // What was deleted and came back was not listened to in between.
+        this.notebook.edited(this.follow().filter(id => !known.has(id)));
       }
     });
   }
 
+  /** Listen to what is typed in the cells that there are now; their IDs in order. */
+  private follow(): string[] {
+    const cells = this.panel.content.model?.sharedModel.cells ?? [];
+    this._cells = new Map(cells.map(cell => [cell.getId(), cell]));
+    for (const cell of cells) {
+      cell.changed.connect(this.onCell, this);
+    }
+    return [...this._cells.keys()];
+  }
+
+  /** Once in a frame: sources are slow to tell, and nobody who types should wait for it. */
+  private onCell(cell: Told, change: { sourceChange?: unknown }): void {
+    if (!change.sourceChange) {
+      return;
+    }
+    if (!this._typed.size) {
+      requestAnimationFrame(() => {
+        const typed = new Set(this._typed);
+        this._typed.clear();
+        if (!this._disposed) {
+          this.notebook.edited(typed);
+        }
+      });
+    }
+    this._typed.add(cell.getId());
+  }
+
   private _lines: readonly Line[] | null = null;
+  private _cells: ReadonlyMap<string, Told> = new Map();
+  private readonly _typed = new Set<string>();
   private _due: number | null = null;
   private _disposed = false;
   private readonly _changed = new Signal<this, void>(this);
@@ -165,6 +197,11 @@ export class OpenNotebooks {
 
   get current(): OpenNotebook | null {
     return this._current;
+  }
+
+  /** The one that a notebook widget shows. */
+  showing(content: Notebook): OpenNotebook | null {
+    return [...this._all.values()].find(one => one.panel.content === content) ?? null;
   }
 
   add(notebook: OpenNotebook): void {

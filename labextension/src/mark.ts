@@ -40,3 +40,29 @@ export function provenOf(cell: CellVerdict): Mark {
     ...{ status: 'ok', verdict, reason, changed, assurance, stamp }
   };
 }
+
+/**
+ * A mark as the open document has its cell now, which no save has kept yet.
+ *
+ * @param holds - whether the cell has the source that was executed; null where that is not known.
+ */
+export function asItStands(mark: Mark, holds: boolean | null): Mark {
+  const { executor, status, verdict, changed } = mark;
+  if (
+    holds === null ||
+    !executor ||
+    status === 'running' ||
+    status === 'lost' ||
+    verdict === 'not valid here' ||
+    holds !== changed.includes('source')
+  ) {
+    return mark;
+  }
+  if (!holds) {
+    const all = ['source', ...changed];
+    return { ...mark, verdict: 'changed since', changed: all, reason: '' };
+  }
+  // The file has another source, and the document what was executed: saving would tell.
+  const alone = verdict === 'changed since' && changed.length === 1;
+  return alone ? { ...mark, verdict: null, changed: [], reason: '' } : mark;
+}

@@ -8,8 +8,9 @@ import type {
   NotebookVerdict,
   StatementView
 } from './api';
+import { Edits } from './edits';
 import type { Execution } from './events';
-import { type Mark, markOf, provenOf } from './mark';
+import { asItStands, type Mark, markOf, provenOf } from './mark';
 import type { People } from './people';
 import { asRequestError, RequestError } from './request';
 
@@ -72,7 +73,24 @@ export class NotebookModel implements IDisposable {
     }
   }
 
+  /** The same object until it changes. */
   mark(cellId: string): Mark | undefined {
+    const mark = this.found(cellId);
+    const holds = mark ? this._edits.holds(cellId, mark.execution) : null;
+    if (!mark || holds === null) {
+      return mark;
+    }
+    const made = this._standing.get(mark);
+    if (made?.holds === holds) {
+      return made.mark;
+    }
+    const standing = asItStands(mark, holds);
+    this._standing.set(mark, { holds, mark: standing });
+    return standing;
+  }
+
+  /** Without what the open document has changed since. */
+  private found(cellId: string): Mark | undefined {
     const [proven, live] = [this._proven.get(cellId), this._live.get(cellId)];
     if (!live || !proven) {
       return live ?? proven;
@@ -108,9 +126,32 @@ export class NotebookModel implements IDisposable {
   /**
    * The document was read from the file: these are the IDs of its cells in order. Files before
    * nbformat 4.5 have none, and front ends make them up; saving writes them.
+   *
+   * @param read - the source that a cell of the document has now.
    */
-  loaded(names: readonly string[]): void {
+  loaded(names: readonly string[], read?: (cell: string) => string | undefined): void {
     this._names = names;
+    this._edits.loaded(names, read);
+  }
+
+  /** A cell is about to be executed here, as it stands. */
+  sent(cell: string): void {
+    this._edits.sent(cell);
+  }
+
+  /** Somebody typed in these cells: they are what was executed no more, or again. */
+  edited(cells: Iterable<string>): void {
+    const touched = new Set<string>();
+    for (const cell of cells) {
+      const before = this.mark(cell);
+      this._edits.touched(cell);
+      if (this.mark(cell) !== before) {
+        touched.add(cell);
+      }
+    }
+    if (touched.size) {
+      this._changed.emit(touched);
+    }
   }
 
   /** A save seals it: here, in another tab, or in the background where several people edit. */
@@ -212,8 +253,12 @@ export class NotebookModel implements IDisposable {
       if (id !== null) {
         this._proven.set(id, provenOf(cell));
         touched.add(id);
+        if (cell.execution !== null) {
+          this._edits.proven(id, cell.execution, !cell.changed.includes('source'));
+        }
       }
     }
+    this._edits.settle();
     for (const [id, live] of this._live) {
       if (settled.has(live.execution) && this._proven.has(id)) {
         this._live.delete(id);
@@ -232,6 +277,9 @@ export class NotebookModel implements IDisposable {
     const later = fetched ? now > before : now >= before;
     if (!old || (old.execution === mark.execution ? mark.status !== 'running' : later)) {
       this._live.set(id, mark);
+      if (mark.execution !== null) {
+        this._edits.ran(id, mark.execution);
+      }
     }
   }
 
@@ -247,6 +295,8 @@ export class NotebookModel implements IDisposable {
   private _names: readonly string[] = [];
   private _proven = new Map<string, Mark>();
   private readonly _live = new Map<string, Mark>();
+  private readonly _edits = new Edits();
+  private readonly _standing = new WeakMap<Mark, { holds: boolean; mark: Mark }>();
   private _settled: ReadonlySet<string | null> = new Set();
   private _kernel: string | null = null;
   private _asked = 0;

@@ -51,8 +51,13 @@ def test_cells_are_listed_filtered_and_jumped_to(lab: Lab, page: Page) -> None:
     cells.nth(1).get_by_role("button", name="b = 2").click()
     expect(page.locator(".jp-CodeCell").nth(1)).to_have_class(re.compile("jp-mod-active"))
     page.keyboard.press("Enter")
+    page.keyboard.type("c")
+    mark(page, 1, "differs")  # before any save
+    page.keyboard.press("Control+Z")
+    mark(page, 1, "proven")
     page.keyboard.type("c = 3 # ")
     page.keyboard.press("Escape")
+    mark(page, 1, "differs")
     save(page)
     mark(page, 1, "differs")
     show = panel(page).get_by_label("Show", exact=True)

@@ -26,18 +26,20 @@ export const notebooks: JupyterFrontEndPlugin<IMloNotebooks> = {
     tracker.currentChanged.connect((_, panel) => {
       all.show(panel);
     });
+    // What runs is what the cell says now, whatever is typed before the server tells of it.
+    NotebookActions.executionScheduled.connect((_, { notebook, cell }) => {
+      all.showing(notebook)?.notebook.sent(cell.model.id);
+    });
     // Where the event channel is away, as behind some proxies, cells still get their marks.
     NotebookActions.executed.connect((_, { notebook, cell }) => {
       if (cell.model.type !== 'code') {
         return;
       }
       setTimeout(() => {
-        const one = all.current;
-        if (one?.panel.content === notebook) {
-          const mark = one.notebook.mark(cell.model.id);
-          if (!mark || mark.verdict !== null || mark.status === 'running') {
-            void one.notebook.look();
-          }
+        const one = all.showing(notebook)?.notebook;
+        const mark = one?.mark(cell.model.id);
+        if (!mark || mark.verdict !== null || mark.status === 'running') {
+          void one?.look();
         }
       }, PATIENCE);
     });
