@@ -212,3 +212,25 @@ it('shows what people typed as text', async () => {
   expect(screen.getByText(`Of the model ${name}.`)).toBeTruthy();
   expect(document.querySelector('img')).toBeNull();
 });
+
+it('leads the focus back from the wizard and from what is asked of a mandate', async () => {
+  const server = new Server();
+  server.held = [mandateOf()];
+  await shown(server);
+  const press = (name: string | RegExp): void => {
+    const button = screen.getByRole('button', { name });
+    button.focus();
+    fireEvent.click(button);
+  };
+  press('New mandate …');
+  expect(document.activeElement).toBe(screen.getByLabelText('Notebooks and folders'));
+  press('Cancel');
+  expect(document.activeElement?.textContent).toBe('New mandate …');
+  press(/train.ipynb/);
+  for (const asked of ['Renew …', 'Revoke …']) {
+    press(asked);
+    expect(document.activeElement).toBe(screen.getByLabelText('Your passphrase'));
+    press('Cancel');
+    expect(document.activeElement?.textContent).toContain('train.ipynb');
+  }
+});

@@ -276,3 +276,81 @@ it('acts for another team in a new session, which takes the passphrase', async (
   expect(model.me?.session?.onBehalfOf?.id).toBe(team.id);
   expect(screen.queryByRole('form', { name: 'Change' })).toBeNull();
 });
+
+describe('the focus', () => {
+  const focused = (): string => {
+    const node = document.activeElement;
+    const label = (node as HTMLInputElement | null)?.labels?.[0]?.textContent;
+    return label ?? node?.getAttribute('aria-label') ?? node?.textContent ?? '';
+  };
+  const press = (name: string): void => {
+    const button = screen.getByRole('button', { name });
+    button.focus();
+    fireEvent.click(button);
+  };
+
+  it('goes to who is signed in, to the prompt when signed out, and to each form', async () => {
+    await shown();
+    screen.getByLabelText('Passphrase').focus();
+    await signIn();
+    await screen.findByRole('button', { name: 'Sign out' });
+    expect(focused()).toBe('Signed in as Ada Sample');
+    press('Sign out');
+    await screen.findByRole('form', { name: 'Sign in' });
+    expect(focused()).toBe('Passphrase');
+    press('I have no MLO ID yet');
+    expect(focused()).toBe('Name');
+    press('I have an MLO ID already');
+    expect(focused()).toBe('Passphrase');
+  });
+
+  it('goes to the new MLO ID, and then to who is signed in', async () => {
+    const server = new Server();
+    server.known = [];
+    await shown(server);
+    for (const label of ['New passphrase', 'The same again']) {
+      screen.getByLabelText<HTMLInputElement>(label).value = PASSPHRASE;
+    }
+    type('Name', 'Grace Sample');
+    screen.getByLabelText('Name').focus();
+    await act(async () => {
+      fireEvent.submit(screen.getByRole('form', { name: 'Enrol' }));
+      await Promise.resolve();
+    });
+    await screen.findByText('Your MLO ID is');
+    expect(focused()).toBe('Your new MLO ID');
+    press('Done');
+    expect(focused()).toBe('Signed in as Grace Sample');
+  });
+
+  it('comes back from staying longer, cancelled or done', async () => {
+    await shown();
+    await signIn();
+    press('Stay longer');
+    expect(focused()).toBe('Passphrase');
+    press('Cancel');
+    expect(focused()).toBe('Stay longer');
+    press('Stay longer');
+    screen.getByLabelText<HTMLInputElement>('Passphrase').value = PASSPHRASE;
+    await act(async () => {
+      fireEvent.submit(screen.getByRole('form', { name: 'Stay longer' }));
+      await Promise.resolve();
+    });
+    expect(focused()).toBe('Stay longer');
+  });
+
+  it('is nobody’s to take who went elsewhere, or did nothing here', async () => {
+    const elsewhere = document.body.appendChild(document.createElement('input'));
+    const [, model] = await shown();
+    screen.getByLabelText('Passphrase').focus();
+    const signedIn = signIn();
+    elsewhere.focus();
+    await signedIn;
+    await screen.findByRole('button', { name: 'Sign out' });
+    expect(document.activeElement).toBe(elsewhere);
+    elsewhere.blur();
+    await act(() => model.logout());
+    expect(document.activeElement).toBe(document.body);
+    elsewhere.remove();
+  });
+});

@@ -33,6 +33,7 @@ def test_the_first_visit_enrols_and_takes_the_key_along(
     who.get_by_role("form", name="Sign in").wait_for()
     who.get_by_role("button", name="I have no MLO ID yet").click()
     enrol(page)
+    expect(who.get_by_role("region", name="Your new MLO ID")).to_be_focused()
     form = who.get_by_role("form", name="Back up the key")
     form.get_by_label("Your passphrase").fill("another one entirely")
     form.get_by_role("button", name="Download the back-up").click()

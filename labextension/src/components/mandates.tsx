@@ -7,6 +7,7 @@ import type { MandateList } from '../mandates';
 import type { Model } from '../model';
 import { sentences, standing, usesLeft } from '../permits';
 import { moment, term } from '../words';
+import { ARRIVAL, useArrival } from './arrival';
 import { useModel, useSignals } from './drawing';
 import { Failure } from './failure';
 import { Field } from './field';
@@ -41,8 +42,9 @@ export function Mandates({ model, notebooks, trans }: MandatesProps): React.JSX.
 
   const { all, error, soon } = mandates;
   const assistant = Boolean(model.me?.session?.assistant);
+  const here = useArrival(making ? 'wizard' : 'list');
   return (
-    <>
+    <div ref={here}>
       <p role="status">{said}</p>
       {error && <Failure error={error} trans={trans} />}
       {error && (
@@ -93,6 +95,7 @@ export function Mandates({ model, notebooks, trans }: MandatesProps): React.JSX.
             <button
               type="button"
               className="jp-mod-styled jp-mod-accept"
+              {...ARRIVAL}
               onClick={() => {
                 setMaking(true);
                 say('');
@@ -114,7 +117,7 @@ export function Mandates({ model, notebooks, trans }: MandatesProps): React.JSX.
           <Entry key={mandate.id} {...{ mandate, mandates, trans, say }} />
         ))}
       </ul>
-    </>
+    </div>
   );
 }
 
@@ -140,66 +143,70 @@ function Entry({ mandate, mandates, trans, say }: EntryProps): React.JSX.Element
     ask(null);
     say(text);
   };
+  const here = useArrival(asking ?? '', '[data-mlo-entry]');
   return (
     <li className="jp-mlo-mandate" data-state={mandate.soon ? 'soon' : state}>
-      <button
-        type="button"
-        className="jp-mlo-entry"
-        aria-expanded={open}
-        aria-controls={id}
-        onClick={() => {
-          setOpen(!open);
-        }}
-      >
-        <span>
-          <span className="jp-mlo-name">{scope.notebook}</span>{' '}
-          <span className="jp-mlo-id">{mandate.id.slice(0, 12)}</span>
-          <br />
-          {about.filter(Boolean).join(' · ')}
-          <br />
-          <span className="jp-mlo-stands">
-            {[standing(mandate, trans), usesLeft(mandate, trans)]
-              .filter(Boolean)
-              .join(' · ')}
+      <div ref={here}>
+        <button
+          data-mlo-entry
+          type="button"
+          className="jp-mlo-entry"
+          aria-expanded={open}
+          aria-controls={id}
+          onClick={() => {
+            setOpen(!open);
+          }}
+        >
+          <span>
+            <span className="jp-mlo-name">{scope.notebook}</span>{' '}
+            <span className="jp-mlo-id">{mandate.id.slice(0, 12)}</span>
+            <br />
+            {about.filter(Boolean).join(' · ')}
+            <br />
+            <span className="jp-mlo-stands">
+              {[standing(mandate, trans), usesLeft(mandate, trans)]
+                .filter(Boolean)
+                .join(' · ')}
+            </span>
           </span>
-        </span>
-      </button>
-      <div id={id}>
-        {open && (
-          <div className="jp-mlo-statement">
-            <Details mandate={mandate} trans={trans} />
-            {asking === 'renew' ? (
-              <Renew {...{ mandate, mandates, trans }} onDone={done} />
-            ) : asking === 'revoke' ? (
-              <Revoke {...{ mandate, mandates, trans }} onDone={done} />
-            ) : (
-              state !== 'revoked' && (
-                <div className="jp-mlo-buttons">
-                  <button
-                    type="button"
-                    className="jp-mod-styled"
-                    onClick={() => {
-                      ask('renew');
-                    }}
-                  >
-                    {trans.__('Renew …')}
-                  </button>
-                  {state !== 'ended' && (
+        </button>
+        <div id={id}>
+          {open && (
+            <div className="jp-mlo-statement">
+              <Details mandate={mandate} trans={trans} />
+              {asking === 'renew' ? (
+                <Renew {...{ mandate, mandates, trans }} onDone={done} />
+              ) : asking === 'revoke' ? (
+                <Revoke {...{ mandate, mandates, trans }} onDone={done} />
+              ) : (
+                state !== 'revoked' && (
+                  <div className="jp-mlo-buttons">
                     <button
                       type="button"
-                      className="jp-mod-styled jp-mod-warn"
+                      className="jp-mod-styled"
                       onClick={() => {
-                        ask('revoke');
+                        ask('renew');
                       }}
                     >
-                      {trans.__('Revoke …')}
+                      {trans.__('Renew …')}
                     </button>
-                  )}
-                </div>
-              )
-            )}
-          </div>
-        )}
+                    {state !== 'ended' && (
+                      <button
+                        type="button"
+                        className="jp-mod-styled jp-mod-warn"
+                        onClick={() => {
+                          ask('revoke');
+                        }}
+                      >
+                        {trans.__('Revoke …')}
+                      </button>
+                    )}
+                  </div>
+                )
+              )}
+            </div>
+          )}
+        </div>
       </div>
     </li>
   );

@@ -4,6 +4,7 @@ import { type Acting, type Me, nameOf, type Session, type Somebody } from '../ap
 import type { Model } from '../model';
 import type { Asked } from '../asks';
 import { term, timeLeft } from '../words';
+import { HEADING, useArrival } from './arrival';
 import { Avatar } from './avatar';
 import { Failure } from './failure';
 import { Field } from './field';
@@ -29,10 +30,17 @@ export function SignedIn(props: SignedInProps): React.JSX.Element {
   const present = (form: Acting): void => {
     void send(() => model.act(form));
   };
+  const part = `${renewing !== null} ${model.asked !== null}`;
+  const here = useArrival(part, '[data-mlo-stay]');
 
   return (
-    <div className="jp-mlo-form" aria-busy={sending}>
-      <div className="jp-mlo-who">
+    <div ref={here} className="jp-mlo-form" aria-busy={sending}>
+      <div
+        {...HEADING}
+        className="jp-mlo-who"
+        role="group"
+        aria-label={trans.__('Signed in as %1', nameOf(mlo))}
+      >
         <Avatar mlo={mlo} />
         <div>
           <div className="jp-mlo-name">{nameOf(mlo)}</div>
@@ -104,6 +112,7 @@ export function SignedIn(props: SignedInProps): React.JSX.Element {
           <button
             type="button"
             className="jp-mod-styled"
+            data-mlo-stay
             onClick={() => {
               setRenewing(acting);
             }}

@@ -1,8 +1,9 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 import { type Model } from '../model';
-import { useModel } from './drawing';
+import { HEADING, useArrival } from './arrival';
 import { BackUp } from './backup';
+import { useModel } from './drawing';
 import { EnrolmentForm } from './enrolment';
 import { Failure } from './failure';
 import { SignInForm } from './signin';
@@ -13,19 +14,47 @@ export interface WhoProps {
   trans: TranslationBundle;
 }
 
+type Chosen = 'enrol' | 'sign in' | null;
+
 /** Section 1 of the panel: who you are. */
 export function Who({ model, trans }: WhoProps): React.JSX.Element {
   useModel(model);
   /** Whether to enrol or to sign in, where somebody has said so. */
-  const [chosen, choose] = React.useState<'enrol' | 'sign in' | null>(null);
+  const [chosen, choose] = React.useState<Chosen>(null);
   const [enrolled, setEnrolled] = React.useState<string | null>(null);
+  const { signedIn } = model;
+  const enrolling = chosen === null ? isFirst(model) : chosen === 'enrol';
+  const part = signedIn ? `signed in ${enrolled ?? ''}` : enrolling ? 'enrol' : 'sign in';
+  const here = useArrival(`${model.who.state} ${part}`);
+  return (
+    <div ref={here}>
+      <Part {...{ model, trans, enrolling, choose, enrolled, setEnrolled }} />
+    </div>
+  );
+}
+
+/** The first time nobody has an MLO ID; who names one has. */
+function isFirst({ me, asked }: Model): boolean {
+  return me?.known.length === 0 && !asked?.who;
+}
+
+interface PartProps extends WhoProps {
+  enrolling: boolean;
+  choose: (chosen: Chosen) => void;
+  /** The MLO ID that is new here, until its owner has seen it. */
+  enrolled: string | null;
+  setEnrolled: (id: string | null) => void;
+}
+
+function Part(props: PartProps): React.JSX.Element {
+  const { model, trans, enrolling, choose, enrolled, setEnrolled } = props;
   const who = model.who;
   const signedIn = model.signedIn;
   React.useEffect(() => {
     if (!signedIn) {
       setEnrolled(null);
     }
-  }, [signedIn]);
+  }, [signedIn, setEnrolled]);
 
   if (who.state === 'loading') {
     return <p role="status">{trans.__('Asking the server who you are …')}</p>;
@@ -46,9 +75,6 @@ export function Who({ model, trans }: WhoProps): React.JSX.Element {
   }
   const { me } = who;
   const { asked } = model;
-  // The first time nobody has an MLO ID; who names one has.
-  const first = me.known.length === 0 && !asked?.who;
-  const enrolling = chosen === null ? first : chosen === 'enrol';
   return (
     <>
       <Problems problems={me.problems} trans={trans} />
@@ -60,7 +86,11 @@ export function Who({ model, trans }: WhoProps): React.JSX.Element {
         </p>
       )}
       {enrolled && model.signedIn && me.mlo?.id === enrolled && (
-        <section className="jp-mlo-notice" aria-label={trans.__('Your new MLO ID')}>
+        <section
+          {...HEADING}
+          className="jp-mlo-notice"
+          aria-label={trans.__('Your new MLO ID')}
+        >
           <p role="status">
             {trans.__('Your MLO ID is')} <span className="jp-mlo-id">{enrolled}</span>
           </p>
