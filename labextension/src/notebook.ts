@@ -2,6 +2,7 @@ import type { IDisposable } from '@lumino/disposable';
 import { type ISignal, Signal } from '@lumino/signaling';
 import type {
   Api,
+  CellVerdict,
   Changes,
   History,
   Meaning,
@@ -243,13 +244,18 @@ export class NotebookModel implements IDisposable {
     }
   }
 
+  /** The ID of a cell of a verdict in the document; null where that cannot be said. */
+  nameOf(cell: CellVerdict, { cells }: NotebookVerdict): string | null {
+    const named = this._names.length === cells.length;
+    return cell.id ?? (named ? this._names[cell.position] : null) ?? null;
+  }
+
   private prove(verdict: NotebookVerdict, settled: ReadonlySet<string | null>): void {
     const touched = new Set([...this._proven.keys(), ...this._live.keys()]);
     this._proven = new Map();
-    const names = this._names.length === verdict.cells.length ? this._names : [];
     for (const cell of verdict.cells) {
       this.people.learn(cell.executor, cell.assistant, cell.onBehalfOf);
-      const id = cell.id ?? names[cell.position] ?? null;
+      const id = this.nameOf(cell, verdict);
       if (id !== null) {
         this._proven.set(id, provenOf(cell));
         touched.add(id);

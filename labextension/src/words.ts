@@ -1,5 +1,5 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
-import { nameOf, type Summary } from './api';
+import { type CellVerdict, nameOf, type NotebookVerdict, type Summary } from './api';
 import type { Mark } from './mark';
 
 /** How long a session still has, in words. */
@@ -112,6 +112,21 @@ export function summaryOf({ code, cells }: Summary, trans: TranslationBundle): s
         '%1 cells cannot be vouched for.',
         cells
       );
+  }
+}
+
+/** The cells that {@link summaryOf} counts where it counts what does not hold. */
+export function blamedBy({ summary, cells }: NotebookVerdict): CellVerdict[] {
+  const failing = cells.filter(cell => !cell.holds);
+  switch (summary.code) {
+    case 'changed': {
+      const changed = cells.filter(cell => cell.changed.length);
+      return changed.length ? changed : failing;
+    }
+    case 'failing':
+      return failing;
+    default:
+      return [];
   }
 }
 

@@ -106,6 +106,45 @@ it('shows the server’s reason where it cannot verify', async () => {
   expect(screen.getByRole('alert').textContent).toContain('does not answer');
 });
 
+async function failing(numbers: number[], code: 'failing' | 'changed' | 'holds') {
+  const server = new Server();
+  const ids = Array.from({ length: 9 }, (_, at) => `c${at + 1}`);
+  const found = ids.map((id, position) => {
+    const holds = !numbers.includes(position + 1);
+    return verified(id, { position, holds, ...(!holds && { verdict: 'unattributed' }) });
+  });
+  server.files[PATH] = {
+    ...verdictOn(PATH, ...found),
+    holds: false,
+    summary: { code, cells: numbers.length }
+  };
+  // The third was deleted in the document since: the others moved up.
+  const left = ids.filter(id => id !== 'c3').map((id, at) => line(id, at + 1));
+  const drawn = await shown(server, left);
+  await act(() => drawn.notebook.verify());
+  await frame();
+  const list = screen.queryByRole('list', { name: 'Which cells' });
+  const said = list ? [...list.children].map(each => each.textContent) : [];
+  return { ...drawn, said };
+}
+
+it('names the cells that cannot be vouched for, by their numbers now, and goes there', async () => {
+  const { said, jumps } = await failing([2, 3, 5], 'failing');
+  expect(said).toEqual(['Go to cell 2', 'Cell 3 of the file', 'Go to cell 4']);
+  fireEvent.click(screen.getByRole('button', { name: 'Go to cell 4' }));
+  expect(jumps).toEqual(['c5']);
+});
+
+it('names five of them at most', async () => {
+  const { said } = await failing([1, 2, 4, 5, 6, 7, 8], 'changed');
+  expect(said).toHaveLength(6);
+  expect(said.at(-1)).toBe('and 2 more');
+});
+
+it('names none where all is well', async () => {
+  expect((await failing([1], 'holds')).said).toEqual([]);
+});
+
 it('seals only for somebody who is signed in', async () => {
   const { onSeal } = await shown(new Server(), [], false);
   const button = screen.getByRole<HTMLButtonElement>('button', { name: 'Seal …' });

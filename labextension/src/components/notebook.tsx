@@ -4,7 +4,7 @@ import type { NotebookVerdict } from '../api';
 import type { IDocument } from '../document';
 import type { Model } from '../model';
 import type { View } from '../view';
-import { moment, summaryOf, term } from '../words';
+import { blamedBy, moment, summaryOf, term } from '../words';
 import { CellList } from './cells';
 import { Chart } from './chart';
 import { useModel, useSignals } from './drawing';
@@ -42,7 +42,7 @@ function Opened(props: NotebookProps & { document: IDocument }): React.JSX.Eleme
       <div aria-live="polite" aria-busy={loading}>
         {/* What was found before says nothing where it could not be found again. */}
         {verdict && asking.state !== 'failed' ? (
-          <Whole verdict={verdict} dirty={document.dirty} trans={trans} />
+          <Whole verdict={verdict} document={document} trans={trans} />
         ) : (
           loading && <p>{trans.__('Verifying …')}</p>
         )}
@@ -82,12 +82,13 @@ function Opened(props: NotebookProps & { document: IDocument }): React.JSX.Eleme
   );
 }
 
-function Whole(props: {
+interface WholeProps {
   verdict: NotebookVerdict;
-  dirty: boolean;
+  document: IDocument;
   trans: TranslationBundle;
-}): React.JSX.Element {
-  const { verdict, dirty, trans } = props;
+}
+
+function Whole({ verdict, document, trans }: WholeProps): React.JSX.Element {
   const { seal } = verdict;
   const sign = verdict.altered || !verdict.holds ? '≠' : seal.by ? '✓' : '○';
   return (
@@ -98,6 +99,7 @@ function Whole(props: {
         </span>{' '}
         {summaryOf(verdict.summary, trans)}
       </p>
+      <Blamed {...{ verdict, document, trans }} />
       {seal.by && seal.time && (
         <p>
           {trans.__(
@@ -108,7 +110,7 @@ function Whole(props: {
           )}
         </p>
       )}
-      {dirty && (
+      {document.dirty && (
         <p className="jp-mlo-hint">
           {trans.__('This is about the file; there are changes that are not saved yet.')}
         </p>
@@ -132,5 +134,46 @@ function Whole(props: {
         </details>
       )}
     </>
+  );
+}
+
+/** Cells that are named one by one; the list below has all of them. */
+const NAMED = 5;
+
+/** Which cells the sentence is about; a click goes there. */
+function Blamed({ verdict, document, trans }: WholeProps): React.JSX.Element | null {
+  const blamed = blamedBy(verdict);
+  if (!blamed.length) {
+    return null;
+  }
+  const lines = document.lines();
+  const more = blamed.length - NAMED;
+  return (
+    <ul className="jp-mlo-plain jp-mlo-blamed" aria-label={trans.__('Which cells')}>
+      {blamed.slice(0, NAMED).map(cell => {
+        const id = document.notebook.nameOf(cell, verdict);
+        const line = lines.find(each => each.id === id);
+        const said = `${term(cell.verdict, trans)}${cell.reason && `: ${cell.reason}`}`;
+        return (
+          <li key={cell.position}>
+            {line ? (
+              <button
+                type="button"
+                className="jp-mlo-link"
+                title={said}
+                onClick={() => {
+                  document.jump(line.id);
+                }}
+              >
+                {trans.__('Go to cell %1', line.position)}
+              </button>
+            ) : (
+              trans.__('Cell %1 of the file', cell.position + 1)
+            )}
+          </li>
+        );
+      })}
+      {more > 0 && <li>{trans._n('and %1 more', 'and %1 more', more)}</li>}
+    </ul>
   );
 }
