@@ -2,17 +2,14 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import { type CellVerdict, nameOf, type NotebookVerdict, type Summary } from './api';
 import type { Mark } from './mark';
 
-/** How long a session still has, in words. */
+/** How long a session still has, in hours and minutes; a minute that has begun counts. */
 export function timeLeft(seconds: number, trans: TranslationBundle): string {
   const minutes = Math.ceil(seconds / 60);
-  if (minutes < 60) {
-    return trans._n('%1 minute', '%1 minutes', minutes);
-  }
   const [hours, rest] = [Math.floor(minutes / 60), minutes % 60];
-  const whole = trans._n('%1 hour', '%1 hours', hours);
-  return rest && hours < 3
-    ? `${whole} ${trans._n('%1 minute', '%1 minutes', rest)}`
-    : whole;
+  if (!hours) {
+    return trans.__('%1 min', minutes);
+  }
+  return rest ? trans.__('%1 h %2 min', hours, rest) : trans.__('%1 h', hours);
 }
 
 /** How long something lasts or still has, in words; in days where it is two or more. */

@@ -100,7 +100,7 @@ it('says in plain words what a mandate permits', () => {
 it('says how a mandate stands', () => {
   expect(standing(mandateOf(), trans)).toBe('in force, 30 days left');
   const soon = mandateOf({ soon: true, secondsLeft: 90_000 });
-  expect(standing(soon, trans)).toBe('ends soon: 25 hours left');
+  expect(standing(soon, trans)).toBe('ends soon: 25 h left');
   expect(standing(mandateOf({ state: 'used-up' }), trans)).toBe('used up');
   expect(usesLeft(mandateOf(), trans)).toBe('19 of 20 uses left');
   expect(usesLeft(mandateOf({ left: null }), trans)).toBe('20 uses');

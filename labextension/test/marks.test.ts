@@ -64,10 +64,13 @@ it('takes nothing but a plain colour from a profile', () => {
 });
 
 it.each([
-  [30, '1 minute'],
-  [3_599, '1 hour'],
-  [5_400, '1 hour 30 minutes'],
-  [28_800, '8 hours']
+  [0, '0 min'],
+  [30, '1 min'],
+  [3_540, '59 min'],
+  [3_599, '1 h'],
+  [5_400, '1 h 30 min'],
+  [28_740, '7 h 59 min'],
+  [28_800, '8 h']
 ])('says %s s as %s', (seconds, words) => {
   expect(timeLeft(seconds, trans)).toBe(words);
 });

@@ -62,7 +62,7 @@ it('signs in and out', async () => {
   await shown();
   fireEvent.change(screen.getByLabelText('Activity'), { target: { value: 'training' } });
   await signIn();
-  expect(await screen.findByText('8 hours left')).toBeTruthy();
+  expect(await screen.findByText('8 h left')).toBeTruthy();
   expect(screen.getByText('Ada Sample')).toBeTruthy();
   expect(screen.getByLabelText<HTMLSelectElement>('Activity').value).toBe('training');
   fireEvent.click(screen.getByRole('button', { name: 'Sign out' }));
