@@ -1,10 +1,10 @@
-import { Clipboard } from '@jupyterlab/apputils';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 import { nameOf, type StatementView } from '../api';
 import { download } from '../download';
 import type { NotebookModel } from '../notebook';
 import { term } from '../words';
+import { CopyButton } from './copying';
 import { Failure } from './failure';
 import { useSending } from './sending';
 
@@ -73,15 +73,7 @@ export function Statement(props: StatementProps): React.JSX.Element {
         </p>
       )}
       <div className="jp-mlo-buttons">
-        <button
-          type="button"
-          className="jp-mod-styled"
-          onClick={() => {
-            Clipboard.copyToSystem(text);
-          }}
-        >
-          {trans.__('Copy statement')}
-        </button>
+        <CopyButton label={trans.__('Copy statement')} text={text} trans={trans} />
         <button
           type="button"
           className="jp-mod-styled"
