@@ -1,5 +1,5 @@
 import { type ISignal, Signal } from '@lumino/signaling';
-import type { Line } from './document';
+import type { IDocument, Line } from './document';
 import type { Mark } from './mark';
 import { signOf } from './words';
 
@@ -48,4 +48,16 @@ export function passes(
     case 'assistant':
       return Boolean(mark?.assistant) || mark?.executor?.kind === 'assistant';
   }
+}
+
+/** The numbers of the cells that an MLO executed, as far as their marks are believed here. */
+export function executedBy(mlo: string | null, document: IDocument): number[] {
+  return document
+    .lines()
+    .filter(({ id, kind }) => {
+      const mark = document.notebook.mark(id);
+      const valid = mark && mark.verdict !== 'not valid here';
+      return kind === 'code' && mlo !== null && valid && mark.executor?.id === mlo;
+    })
+    .map(line => line.position);
 }

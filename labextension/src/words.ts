@@ -112,6 +112,16 @@ export function summaryOf({ code, cells }: Summary, trans: TranslationBundle): s
   }
 }
 
+/** Cells that are named one by one where not all of them are. */
+export const NAMED = 5;
+
+/** Numbers of cells, so many that a sentence remains one. */
+export function numbers(all: readonly number[], trans: TranslationBundle): string {
+  const named = all.slice(0, NAMED).join(', ');
+  const more = all.length - NAMED;
+  return more > 0 ? trans.__('%1 and %2 more', named, more) : named;
+}
+
 /** The cells that {@link summaryOf} counts where it counts what does not hold. */
 export function blamedBy({ summary, cells }: NotebookVerdict): CellVerdict[] {
   const failing = cells.filter(cell => !cell.holds);

@@ -7,7 +7,7 @@ import { History } from '../src/components/history';
 import { Notebook } from '../src/components/notebook';
 import type { IDocument, Line } from '../src/document';
 import { Model } from '../src/model';
-import { type Filter, passes, View } from '../src/view';
+import { executedBy, type Filter, passes, View } from '../src/view';
 import { SealForm } from '../src/widgets/sealing';
 import { ADA, KERNEL, PASSPHRASE, ran, Server, verdictOn, verified } from './server';
 
@@ -177,11 +177,56 @@ it('shows what changed and gives the meaning that was picked', () => {
   const evil = '<img src=x onerror=alert(1)>';
   const changes = { path: PATH, since: null, by: null, changes: [evil], shown: '' };
   render(
-    <SealForm changes={changes} trans={trans} onPick={meaning => picked.push(meaning)} />
+    <SealForm {...{ changes, trans, own: [] }} onPick={meaning => picked.push(meaning)} />
   );
   expect(screen.getByText(evil)).toBeTruthy();
   fireEvent.click(screen.getByLabelText(/^reviewed/));
   expect(picked).toEqual(['reviewed']);
+  expect(screen.getByRole('status').textContent).toBe('');
+});
+
+it.each([
+  ['reviewed', [2], 'you executed cell 2 of'],
+  [
+    'approved',
+    [1, 2, 3, 4, 5, 6, 7],
+    'you executed 7 cells .* (1, 2, 3, 4, 5 and 2 more)'
+  ],
+  ['held', [2], null],
+  ['authored', [2], null]
+])('warns who seals own work as %s', (meaning, own, said) => {
+  const changes = { path: PATH, since: null, by: null, changes: [], shown: '' };
+  render(<SealForm {...{ changes, own, trans, onPick: () => undefined }} />);
+  fireEvent.click(screen.getByLabelText(new RegExp(`^${meaning}`)));
+  const warned = screen.getByRole('status').textContent;
+  if (said === null) {
+    expect(warned).toBe('');
+  } else {
+    expect(warned).toMatch(new RegExp(said.replace(/[()]/g, '\\$&')));
+  }
+});
+
+it('knows which cells somebody executed, as they stand', async () => {
+  const server = new Server();
+  const other = { ...ADA, id: 'mlo:other' };
+  server.files[PATH] = verdictOn(
+    PATH,
+    verified('a'),
+    verified('b', { position: 1, executor: other }),
+    verified('c', { position: 2, verdict: 'not valid here' }),
+    verified('d', { position: 3, kind: 'markdown' })
+  );
+  const lines = ['a', 'b', 'c', 'd', 'e'].map((id, at) => line(id, at + 1));
+  lines[3] = { ...line('d', 4), kind: 'markdown' };
+  const { notebook } = await shown(server, lines);
+  await act(() => notebook.verify());
+  act(() => {
+    server.executed.emit(ran('e'));
+  });
+  const document = { notebook, lines: () => lines } as unknown as IDocument;
+  expect(executedBy(ADA.id, document)).toEqual([1, 5]);
+  expect(executedBy(other.id, document)).toEqual([2]);
+  expect(executedBy(null, document)).toEqual([]);
 });
 
 it('pages through history, and opens a statement', async () => {

@@ -79,7 +79,9 @@ def test_a_seal_is_made_with_a_meaning_and_stands_in_the_history(
     panel(page).get_by_role("button", name="Seal …").click()
     dialog = page.get_by_role("dialog")
     expect(dialog).to_contain_text("nobody has said anything about its 1 cell")
+    expect(dialog).not_to_contain_text("your own work")
     dialog.get_by_label("reviewed").check()
+    expect(dialog).to_contain_text("you executed cell 1 of this notebook yourself")
     dialog.get_by_role("button", name="Seal").click()
     expect(
         panel(page).get_by_text(re.compile(r"Sealed by Ada Sample.*\(reviewed\)"))

@@ -4,7 +4,7 @@ import type { NotebookVerdict } from '../api';
 import type { IDocument } from '../document';
 import type { Model } from '../model';
 import type { View } from '../view';
-import { blamedBy, moment, summaryOf, term } from '../words';
+import { blamedBy, moment, NAMED, summaryOf, term } from '../words';
 import { CellList } from './cells';
 import { Chart } from './chart';
 import { useModel, useSignals } from './drawing';
@@ -136,9 +136,6 @@ function Whole({ verdict, document, trans }: WholeProps): React.JSX.Element {
     </>
   );
 }
-
-/** Cells that are named one by one; the list below has all of them. */
-const NAMED = 5;
 
 /** Which cells the sentence is about; a click goes there. */
 function Blamed({ verdict, document, trans }: WholeProps): React.JSX.Element | null {

@@ -73,7 +73,7 @@ export const commands: JupyterFrontEndPlugin<void> = {
       isEnabled: () => model.signedIn && Boolean(notebooks?.current),
       execute: async () => {
         if (notebooks?.current) {
-          await seal(notebooks.current, trans);
+          await seal(notebooks.current, model.me?.mlo?.id ?? null, trans);
         }
       }
     });

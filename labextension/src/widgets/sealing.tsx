@@ -5,18 +5,30 @@ import { type Changes, type Meaning, nameOf } from '../api';
 import type { IDocument } from '../document';
 import { words } from '../components/failure';
 import { asRequestError } from '../request';
-import { moment } from '../words';
+import { executedBy } from '../view';
+import { moment, numbers } from '../words';
 
 const MEANINGS: readonly Meaning[] = ['held', 'authored', 'reviewed', 'approved'];
 
-/** Save, show what changed since somebody last said something, ask what is meant, and seal. */
-export async function seal(document: IDocument, trans: TranslationBundle): Promise<void> {
+/** Meanings that say something of somebody’s work, and mean most where it is another’s. */
+const JUDGING: readonly Meaning[] = ['reviewed', 'approved'];
+
+/**
+ * Save, show what changed since somebody last said something, ask what is meant, and seal.
+ *
+ * @param me - the MLO ID of who seals.
+ */
+export async function seal(
+  document: IDocument,
+  me: string | null,
+  trans: TranslationBundle
+): Promise<void> {
   const { notebook } = document;
   try {
     // What is shown is what will be sealed.
     await document.save();
     const changes = await notebook.changes();
-    const body = new SealBody(changes, trans);
+    const body = new SealBody(changes, executedBy(me, document), trans);
     const { button } = await showDialog({
       title: trans.__('Seal this notebook'),
       body,
@@ -41,6 +53,7 @@ export async function seal(document: IDocument, trans: TranslationBundle): Promi
 class SealBody extends ReactWidget {
   constructor(
     private readonly changes: Changes,
+    private readonly own: readonly number[],
     private readonly trans: TranslationBundle
   ) {
     super();
@@ -53,6 +66,7 @@ class SealBody extends ReactWidget {
     return (
       <SealForm
         changes={this.changes}
+        own={this.own}
         trans={this.trans}
         onPick={meaning => {
           this.meaning = meaning;
@@ -64,10 +78,12 @@ class SealBody extends ReactWidget {
 
 export function SealForm(props: {
   changes: Changes;
+  /** The numbers of the cells that were executed by who seals. */
+  own: readonly number[];
   trans: TranslationBundle;
   onPick: (meaning: Meaning) => void;
 }): React.JSX.Element {
-  const { changes, trans, onPick } = props;
+  const { changes, own, trans, onPick } = props;
   const [picked, setPicked] = React.useState<Meaning>('held');
   const group = React.useId();
   return (
@@ -105,6 +121,21 @@ export function SealForm(props: {
           </div>
         ))}
       </fieldset>
+      <div role="status">
+        {JUDGING.includes(picked) && own.length > 0 && (
+          <p className="jp-mlo-notice">
+            <span className="jp-mlo-sign" aria-hidden="true">
+              ⚠
+            </span>{' '}
+            {trans._n(
+              'You judge your own work: you executed cell %2 of this notebook yourself. You may seal it so; a policy may ask for somebody else.',
+              'You judge your own work: you executed %1 cells of this notebook yourself (%2). You may seal it so; a policy may ask for somebody else.',
+              own.length,
+              numbers(own, trans)
+            )}
+          </p>
+        )}
+      </div>
     </>
   );
 }
