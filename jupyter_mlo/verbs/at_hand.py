@@ -66,14 +66,18 @@ class AtHand:
         if self.ledger is not None:
             self.ledger.ledger.close()
 
-    def revoked(self, mlo: str, key_id: str) -> str:
+    def revoked(self, mlo: str, key_id: str, pool: Pool | None = None) -> str:
         """By whom and when a key of ``mlo`` was revoked, whoever that is; empty where by nobody.
 
         To be asked of keys that are not known here: whom it does not count for may have said it.
+
+        Args:
+            pool: where more is known than here.
         """
-        for said in self.pool.revocations.get(key_id, ()):
-            key = self.pool.key(said.key_id)
-            if said.mlo == mlo and key is not None and self.pool.holds(said, key):
+        known = pool or self.pool
+        for said in known.revocations.get(key_id, ()):
+            key = known.key(said.key_id)
+            if said.mlo == mlo and key is not None and known.holds(said, key):
                 predicate = cast(Revocation, said.predicate)
                 return f"revoked {said.time} ({predicate.reason}) by the key {said.key_id}"
         return ""

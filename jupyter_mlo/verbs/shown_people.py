@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 
 from jupyter_mlo.config import Settings
@@ -29,6 +29,27 @@ def with_names(text: str, names: Mapping[str, str]) -> str:
     for mlo in names:
         text = text.replace(mlo, who(mlo, names))
     return text
+
+
+def unknown_keys(
+    keys: Iterable[tuple[str, str]], revoked: Mapping[str, str], names: Mapping[str, str]
+) -> Iterator[str]:
+    """What to do about keys that are not known here, a line each.
+
+    Args:
+        keys: MLO and key ID.
+        revoked: key ID → by whom and when it was revoked.
+        names: MLO ID → name, where one is known here.
+    """
+    for mlo, key_id in keys:
+        signs = f"unknown key: {who(mlo, names)} signs here with {key_id}"
+        if why := revoked.get(key_id):
+            yield f"{signs}, which was {why}"
+        else:
+            yield (
+                f"{signs}; ask them whether it is theirs, then: "
+                f"jupyter mlo trust add {mlo} {key_id}"
+            )
 
 
 def minute(time: datetime) -> str:

@@ -10,7 +10,7 @@ from jupyter_mlo.identity.safe_text import terminal_safe
 from jupyter_mlo.notebook.reports import CellReport, Demands, NotebookReport, SealReport
 from jupyter_mlo.notebook.verdicts import Verdict
 from jupyter_mlo.verbs.judging import Judged
-from jupyter_mlo.verbs.shown_people import who, with_names
+from jupyter_mlo.verbs.shown_people import unknown_keys, who, with_names
 
 #: Lines about cells of one notebook; --json has them all.
 _MOST_CELLS = 30
@@ -118,14 +118,7 @@ def _details(
         yield f"note: {note}"
     if report.checkpoint:
         yield f"as of checkpoint {report.checkpoint['size']} of {report.checkpoint['origin']}"
-    for mlo, key_id in report.unknown_keys():
-        if why := report.revoked.get(key_id):
-            yield f"unknown key: {who(mlo, names)} signs here with {key_id}, which was {why}"
-            continue
-        yield (
-            f"unknown key: {who(mlo, names)} signs here with {key_id}; ask them whether it is "
-            f"theirs, then: jupyter mlo trust add {mlo} {key_id}"
-        )
+    yield from unknown_keys(report.unknown_keys(), report.revoked, names)
     if not new and report.counts()[Verdict.UNSTAMPED]:
         yield f"stamp what was recorded: jupyter mlo seal {shlex.quote(str(path))}"
 

@@ -21,7 +21,7 @@ import json
 import multiprocessing
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -86,7 +86,7 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
     tally = [0, 0, 0]
     said: set[str] = set()
     people = {} if arguments.json else names_here(context.settings)
-    exported = _exports(exports, arguments, demands, context)
+    exported = _exports(exports, arguments, demands, people, context)
     for entry in exported:
         tally[2 if "error" in entry else 0 if entry["holds"] else 1] += 1
     for path, found in _with_progress(_verdicts(paths, context), len(paths), context):
@@ -114,7 +114,11 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
 
 
 def _exports(
-    exports: Sequence[Path], arguments: argparse.Namespace, demands: Demands, context: Context
+    exports: Sequence[Path],
+    arguments: argparse.Namespace,
+    demands: Demands,
+    people: Mapping[str, str],
+    context: Context,
 ) -> list[dict[str, Any]]:
     """The reports on exports, said one by one unless JSON is asked for."""
     from jupyter_mlo.errors import MloError
@@ -138,7 +142,7 @@ def _exports(
                 continue
             found.append({"path": str(path), **report.to_json(demands.level)})
             if not arguments.json and not (arguments.quiet and report.holds(demands.level)):
-                for line in shown(path, report, demands.level):
+                for line in shown(path, report, demands.level, people):
                     context.say(line)
         for note in here.notes:
             context.note(f"note: {note}")

@@ -10,10 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jupyter_mlo.delegation.assurance import Assurance
+from jupyter_mlo.delegation.roles import Role
 from jupyter_mlo.errors import InvalidInput, MloError, NotFound
 from jupyter_mlo.identity.safe_text import terminal_safe
+from jupyter_mlo.verbs.shown_people import unknown_keys
 
 if TYPE_CHECKING:
+    from jupyter_mlo.delegation.chain import Attribution
     from jupyter_mlo.ledger.exports import Exported
     from jupyter_mlo.ledger.note_keys import NoteVerifier
     from jupyter_mlo.ledger.receipts import Held
@@ -42,6 +45,8 @@ class Line:
     receipt: str
     #: The receipt is broken, and not merely of a ledger that nobody knows here.
     broken: bool = False
+    #: The MLO and its own key, where that is not known here.
+    unknown: tuple[str, str] | None = None
 
 
 @dataclass
@@ -52,6 +57,12 @@ class ExportReport:
     #: What is wrong with the export as a whole.
     problems: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    #: Key ID → by whom and when it was revoked, of keys that are not known here.
+    revoked: dict[str, str] = field(default_factory=dict)
+
+    def unknown_keys(self) -> list[tuple[str, str]]:
+        """MLO and key of everybody whose key is not known here, each once."""
+        return list(dict.fromkeys(line.unknown for line in self.lines if line.unknown))
 
     def failing(self, level: Assurance) -> list[Line]:
         """Lines that do not hold, or not so surely as is asked for."""
@@ -75,6 +86,8 @@ class ExportReport:
             "holds": self.holds(level),
             "problems": self.problems,
             "notes": self.notes,
+            "unknownKeys": [{"mlo": mlo, "keyId": key} for mlo, key in self.unknown_keys()],
+            "revokedKeys": self.revoked,
             "statements": [
                 {
                     "line": line.line,
@@ -146,7 +159,7 @@ def judge_export(export: Path, here: AtHand, now: datetime, heads: SeenHeads) ->
     for one in exported:
         found, why, broken = held[one.line]
         kind, mlo = _named(one)
-        refused, assurance = one.problem, None
+        refused, assurance, unknown = one.problem, None, None
         if one.statement is not None:
             result = next(results)
             if isinstance(result, MloError):
@@ -158,10 +171,18 @@ def judge_export(export: Path, here: AtHand, now: datetime, heads: SeenHeads) ->
                 refused = refused or (result.remark if result.lapsed else "")
                 if result.remark and not result.lapsed:
                     report.notes.append(f"line {one.line}: {result.remark}")
+                unknown = _unknown(result)
         elif not refused:
             refused = "its predicate is one that only a newer version knows"
         name = one.envelope.statement_id if one.envelope is not None else ""
-        report.lines.append(Line(one.line, name, kind, mlo, assurance, refused, found, why, broken))
+        report.lines.append(
+            Line(one.line, name, kind, mlo, assurance, refused, found, why, broken, unknown)
+        )
+    report.revoked = {
+        key_id: why
+        for mlo, key_id in report.unknown_keys()
+        if (why := here.revoked(mlo, key_id, pool))
+    }
     twice = Counter(line.statement_id for line in report.lines if line.statement_id)
     report.notes += [
         f"statement {name} stands there {n} times" for name, n in twice.items() if n > 1
@@ -173,8 +194,23 @@ def judge_export(export: Path, here: AtHand, now: datetime, heads: SeenHeads) ->
     return report
 
 
-def shown(export: Path, report: ExportReport, level: Assurance) -> Iterator[str]:
-    """What to say of it, line by line."""
+def _unknown(found: Attribution) -> tuple[str, str] | None:
+    """The MLO and its own key, where nothing speaks against it but that nobody knows it here.
+
+    A registrar's key is none of an MLO: nobody should take it for one.
+    """
+    claimed = found.assurance is Assurance.CLAIMED and not found.remark
+    return (found.mlo, found.key_id) if claimed and found.kind is not Role.REGISTRAR else None
+
+
+def shown(
+    export: Path, report: ExportReport, level: Assurance, names: Mapping[str, str]
+) -> Iterator[str]:
+    """What to say of it, line by line.
+
+    Args:
+        names: MLO ID → name, where one is known here.
+    """
     failing = report.failing(level)
     word = "holds" if report.holds(level) else "DOES NOT HOLD"
     said = Counter(str(line.assurance) for line in report.lines if line.assurance is not None)
@@ -191,6 +227,8 @@ def shown(export: Path, report: ExportReport, level: Assurance) -> Iterator[str]
         yield f"  line {line.line}, {line.kind}: {terminal_safe(why, limit=400)}"
     if len(failing) > _NAMED:
         yield f"  and {len(failing) - _NAMED} more: --json names them all"
+    for said_of_key in unknown_keys(report.unknown_keys(), report.revoked, names):
+        yield f"  {terminal_safe(said_of_key, limit=400)}"
     unjudged = [line for line in report.lines if line.receipt and not line.broken]
     if unjudged:
         yield f"  note: {terminal_safe(unjudged[0].receipt, limit=400)} ({len(unjudged)} receipts)"

@@ -107,6 +107,49 @@ def test_nothing_in_an_export_makes_its_keys_trusted(elsewhere: Cli, export: Pat
     assert not (Path(elsewhere.environ["MLO_HOME"]) / "ledger").exists()
 
 
+def test_of_an_unknown_signer_it_says_what_to_do(
+    elsewhere: Cli, cli: Cli, export: Path, ada: str
+) -> None:
+    (key_id,) = json.loads(cli("trust", "list", "--json").out)["pins"][ada]
+    hint = f"jupyter mlo trust add {ada} {key_id}"
+    done = elsewhere("verify", export)
+    assert done.status == 1
+    assert done.out.count(hint) == 1
+    assert f"unknown key: {ada} signs here with {key_id}" in done.out
+    assert found(elsewhere, export, 1)["unknownKeys"] == [{"mlo": ada, "keyId": key_id}]
+    assert elsewhere(*hint.split()[2:]).status == 0
+    done = elsewhere("verify", export)
+    assert done.status == 0
+    assert "unknown key" not in done.out
+
+
+def test_nobody_is_told_to_take_a_registrar_s_key_for_somebody_s_own(
+    elsewhere: Cli, tmp_path: Path
+) -> None:
+    registrar, grace = person(), person()
+    path = tmp_path / "enrolled.jsonl"
+    lines = [*registrar.chain, *grace.chain, registrar.enrols(grace)]
+    path.write_bytes(b"\n".join(to_bundle(one) for one in lines))
+    report = found(elsewhere, path, 1)
+    assert report["statements"][-1]["assurance"] == "claimed"
+    assert report["unknownKeys"] == [
+        {"mlo": hand.mlo, "keyId": hand.key.key_id} for hand in (registrar, grace)
+    ]
+
+
+def test_nobody_is_told_to_trust_a_key_that_the_export_says_was_revoked(
+    cli: Cli, elsewhere: Cli, secret: str, export: Path, ada: str, tmp_path: Path
+) -> None:
+    (key_id,) = json.loads(cli("trust", "list", "--json").out)["pins"][ada]
+    done = cli("key", "revoke", "--reason", "lost", MLO_PASSPHRASE_FILE=secret)
+    assert done.status == 0, done.err
+    everything = tmp_path / "all.jsonl"
+    assert cli("export", "--all", "--out", everything).status == 0
+    done = elsewhere("verify", everything)
+    assert f"{key_id}, which was revoked" in done.out
+    assert f"trust add {ada} {key_id}" not in done.out
+
+
 def test_under_the_trust_configuration_it_holds_with_places_and_times(
     trusting: Cli, export: Path
 ) -> None:
