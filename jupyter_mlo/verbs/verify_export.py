@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jupyter_mlo.delegation.assurance import Assurance
-from jupyter_mlo.delegation.roles import Role
 from jupyter_mlo.errors import InvalidInput, MloError, NotFound
 from jupyter_mlo.identity.safe_text import terminal_safe
 from jupyter_mlo.verbs.shown_people import unknown_keys
@@ -195,12 +194,9 @@ def judge_export(export: Path, here: AtHand, now: datetime, heads: SeenHeads) ->
 
 
 def _unknown(found: Attribution) -> tuple[str, str] | None:
-    """The MLO and its own key, where nothing speaks against it but that nobody knows it here.
-
-    A registrar's key is none of an MLO: nobody should take it for one.
-    """
+    """The MLO and its own key, where nothing speaks against it but that nobody knows it here."""
     claimed = found.assurance is Assurance.CLAIMED and not found.remark
-    return (found.mlo, found.key_id) if claimed and found.kind is not Role.REGISTRAR else None
+    return (found.mlo, found.key_id) if claimed else None
 
 
 def shown(
