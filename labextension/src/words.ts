@@ -30,6 +30,21 @@ export function moment(text: string): string {
   return Number.isNaN(at.valueOf()) ? text : WRITTEN.format(at);
 }
 
+const SPANNED = new Intl.DateTimeFormat(undefined, {
+  ...{ year: 'numeric', month: 'numeric', day: 'numeric' },
+  ...{ hour: 'numeric', minute: 'numeric' }
+});
+
+/** From one moment to another as this reader writes it; of one day, the day once. */
+export function span(from: string, to: string): string {
+  const [begin, end] = [new Date(from), new Date(to)];
+  if ([begin, end].some(at => Number.isNaN(at.valueOf()))) {
+    return [from, to].filter(Boolean).map(moment).join(' – ');
+  }
+  // A clock that was set back is no reason to fail.
+  return begin <= end ? SPANNED.formatRange(begin, end) : SPANNED.formatRange(end, begin);
+}
+
 /**
  * The server's stable words (verdicts, kinds, assurances, activities, meanings) in the reader's
  * language. What is none of them stays as it came: activities may be an organisation's own.
@@ -80,6 +95,24 @@ function termsIn(trans: TranslationBundle): ReadonlyMap<string, string> {
     ['stamp', trans.__('stamp')],
     ['run', trans.__('run')]
   ]);
+}
+
+/** What a seal of that meaning says, as a sentence; empty for meanings of later versions. */
+export function meant(meaning: string, trans: TranslationBundle): string {
+  switch (meaning) {
+    case 'held':
+      return trans.__(
+        '“held” means: this is what was there when it was saved. It does not say that anybody has checked it.'
+      );
+    case 'authored':
+      return trans.__('“authored” means: who sealed it says that they wrote it.');
+    case 'reviewed':
+      return trans.__('“reviewed” means: who sealed it says that they have checked it.');
+    case 'approved':
+      return trans.__('“approved” means: who sealed it says that they agree to its use.');
+    default:
+      return '';
+  }
 }
 
 /** The verdict on a whole notebook as one plain sentence. */

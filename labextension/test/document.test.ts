@@ -1,5 +1,5 @@
 import { linesOf } from '../src/document';
-import { moment } from '../src/words';
+import { moment, span } from '../src/words';
 
 it('asks a cell for its source only where a line of it is shown, and then anew', () => {
   let asked = 0;
@@ -30,4 +30,15 @@ it('writes a moment as this reader does', () => {
   const text = '2026-11-22T21:05:09Z';
   expect(moment(text)).toBe(new Date(text).toLocaleString());
   expect(moment('no moment')).toBe('no moment');
+});
+
+it('writes a span of time with its day once', () => {
+  const said = span('2026-11-22T12:02:00Z', '2026-11-22T12:40:00Z');
+  expect(said.match(/2026/g)).toHaveLength(1);
+  expect(said).toMatch(/:02.*:40/);
+  expect(span('2026-11-22T12:40:00Z', '2026-11-22T12:02:00Z')).toBe(said);
+  expect(
+    span('2026-11-20T12:00:00Z', '2026-11-22T12:00:00Z').match(/2026/g)
+  ).toHaveLength(2);
+  expect(span('', 'no moment')).toBe('no moment');
 });

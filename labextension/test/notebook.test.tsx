@@ -9,6 +9,7 @@ import type { IDocument, Line } from '../src/document';
 import { Model } from '../src/model';
 import { executedBy, type Filter, passes, View } from '../src/view';
 import { SealForm } from '../src/widgets/sealing';
+import { span } from '../src/words';
 import { ADA, KERNEL, PASSPHRASE, ran, Server, verdictOn, verified } from './server';
 
 const trans = nullTranslator.load('jupyter_mlo');
@@ -239,7 +240,7 @@ it('pages through history, and opens a statement', async () => {
   fireEvent.click(screen.getByRole('button', { name: 'Older entries' }));
   await frame();
   expect(screen.getAllByRole('listitem')).toHaveLength(3);
-  const [newest] = screen.getAllByRole('button', { name: /seal · held/ });
+  const [newest] = screen.getAllByRole('button', { name: /seal · reviewed/ });
   fireEvent.click(newest as HTMLElement);
   await frame();
   expect(screen.getByRole('region', { name: 'Statement' }).textContent).toContain('said');
@@ -331,6 +332,76 @@ describe('History', () => {
     expect(screen.getAllByRole('listitem')).toHaveLength(2);
   });
 
+  const TEAM = { ...ADA, id: 'mlo:team', name: 'Team Sample' };
+  const buttons = (): (string | null)[] =>
+    [...document.querySelectorAll('.jp-mlo-entry .jp-mlo-name')].map(
+      each => each.textContent
+    );
+
+  it('folds saves of one MLO that follow each other, and says what held means', async () => {
+    const server = new Server();
+    [server.entries, server.page] = [6, 6];
+    server.entry = index =>
+      index === 1
+        ? { who: TEAM, meaning: 'held' }
+        : index === 2
+          ? {}
+          : { meaning: 'held' };
+    await history(server);
+    await frame();
+    expect(buttons()).toEqual([
+      '3 saves by Ada Sample',
+      'seal · reviewed',
+      'seal · held',
+      'seal · held'
+    ]);
+    expect(screen.getByText(/“held” means: this is what was there/)).toBeTruthy();
+    const group = screen.getByRole('button', { name: /3 saves by Ada Sample/ });
+    const range = span('2026-11-22T10:14:00Z', '2026-11-22T10:16:00Z');
+    expect(group.textContent).toContain(range);
+    expect(group.getAttribute('aria-expanded')).toBe('false');
+    group.focus();
+    fireEvent.click(group);
+    expect(group.getAttribute('aria-expanded')).toBe('true');
+    const list = screen.getByRole('list', { name: '3 saves by Ada Sample' });
+    expect(group.getAttribute('aria-controls')).toBe(list.parentElement?.id);
+    const each = within(list).getAllByRole('button');
+    expect(each).toHaveLength(3);
+    fireEvent.click(each[1] as HTMLElement);
+    await frame();
+    expect(server.read).toEqual([`${'4'.repeat(64)} ${PATH}`]);
+    fireEvent.click(group);
+    expect(screen.queryByRole('list', { name: '3 saves by Ada Sample' })).toBeNull();
+    expect(document.activeElement).toBe(group);
+  });
+
+  it('keeps open what is open when saves join on either side', async () => {
+    const server = new Server();
+    [server.entries, server.page] = [4, 2];
+    server.entry = () => ({ meaning: 'held' });
+    await history(server);
+    await frame();
+    const group = screen.getByRole('button', { name: /2 saves by/ });
+    fireEvent.click(group);
+    const [newest] = within(screen.getByRole('list', { name: /2 saves/ })).getAllByRole(
+      'button'
+    );
+    fireEvent.click(newest as HTMLElement);
+    await frame();
+    fireEvent.click(screen.getByRole('button', { name: 'Older entries' }));
+    await frame();
+    expect(screen.getByRole('button', { name: /4 saves by/ })).toBe(group);
+    expect(group.getAttribute('aria-expanded')).toBe('true');
+    expect(screen.getByRole('region', { name: 'Statement' })).toBeTruthy();
+  });
+
+  it('says nothing of held where nothing is', async () => {
+    await history(new Server());
+    await frame();
+    expect(screen.queryByText(/“held” means/)).toBeNull();
+    expect(buttons()).toEqual(['seal · reviewed', 'seal · reviewed']);
+  });
+
   it('is there for who is signed out, and says what that means', async () => {
     const model = await history(new Server());
     await frame();
@@ -338,6 +409,18 @@ describe('History', () => {
     await act(() => model.login({ mlo: ADA.id, passphrase: PASSPHRASE }));
     expect(screen.queryByText(/Anybody may read this/)).toBeNull();
   });
+});
+
+it('says beside a seal what its meaning is', async () => {
+  const server = new Server();
+  const found = verdictOn(PATH, verified('a'));
+  const seal = { ...found.seal, by: ADA, time: '2026-11-22T10:00:00Z', meaning: 'held' };
+  server.files[PATH] = { ...found, seal };
+  const { notebook } = await shown(server, [line('a', 1)]);
+  await act(() => notebook.verify());
+  await frame();
+  expect(screen.getByText(/Sealed by Ada Sample, .* \(held\)/)).toBeTruthy();
+  expect(screen.getByText(/does not say that anybody has checked it/)).toBeTruthy();
 });
 
 it('says that it is verifying', async () => {

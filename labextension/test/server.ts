@@ -2,6 +2,7 @@ import { Signal } from '@lumino/signaling';
 import type {
   Api,
   CellVerdict,
+  HistoryEntry,
   Mandate,
   Marks,
   Me,
@@ -92,6 +93,9 @@ export class Server implements Api, INews {
   looks = 0;
   sealed: string[] = [];
   entries = 3;
+  /** Entries of a page, and what is special at an index. */
+  page = 2;
+  entry: (index: number) => Partial<HistoryEntry> = () => ({});
   shared = false;
   problems: string[] = [];
   teams: Somebody[] = [];
@@ -203,15 +207,16 @@ export class Server implements Api, INews {
   history: Api['history'] = (path, before) =>
     this.answer(() => {
       const from = before === null ? this.entries : before;
-      const page = Array.from({ length: Math.min(2, from) }, (_, at) => ({
+      const page = Array.from({ length: Math.min(this.page, from) }, (_, at) => ({
         ...{
           index: from - 1 - at,
           statement: `${from - 1 - at}`.repeat(64),
           kind: 'seal'
         },
-        ...{ who: ADA, time: '2026-11-22T10:00:00Z', meaning: 'held', activity: null }
+        ...{ who: ADA, meaning: 'reviewed', activity: null },
+        ...{ time: `2026-11-22T10:${10 + from - at}:00Z`, ...this.entry(from - 1 - at) }
       }));
-      return { path, notebook: 'urn:x', entries: page, more: from > 2 };
+      return { path, notebook: 'urn:x', entries: page, more: from > this.page };
     });
 
   seal: Api['seal'] = ({ path, meaning, shown }) =>

@@ -3,7 +3,8 @@ import * as React from 'react';
 import { type HistoryEntry, nameOf } from '../api';
 import type { NotebookModel } from '../notebook';
 import type { Model } from '../model';
-import { moment, term } from '../words';
+import { together } from '../saves';
+import { meant, moment, span, term } from '../words';
 import { Avatar } from './avatar';
 import { useModel, useSignals } from './drawing';
 import { Failure } from './failure';
@@ -54,6 +55,10 @@ function TimeLine(props: {
   const asking = React.useRef(send);
   asking.current = send;
   const first = React.useRef(seal);
+  /** By their indexes: entries that are open, and saves that are not folded into one line. */
+  const opened = useToggled();
+  const unfolded = useToggled();
+  const keys = React.useRef(new Keys());
 
   const load = React.useCallback(
     async (before: number | null, wanted: () => boolean): Promise<void> => {
@@ -100,9 +105,16 @@ function TimeLine(props: {
           {trans.__('The ledger holds nothing about this notebook yet. Saving seals it.')}
         </p>
       )}
+      {entries?.some(entry => entry.meaning === 'held') && (
+        <p className="jp-mlo-hint">{meant('held', trans)}</p>
+      )}
       <ol className="jp-mlo-plain jp-mlo-history" aria-label={trans.__('History')}>
-        {entries?.map(entry => (
-          <Entry key={entry.index} entry={entry} notebook={notebook} trans={trans} />
+        {together(entries ?? []).map(group => (
+          <Group
+            // More of them come before the newest, and with the next page behind the oldest.
+            key={keys.current.of(group)}
+            {...{ group, opened, unfolded, notebook, trans }}
+          />
         ))}
       </ol>
       {more && last && (
@@ -119,14 +131,87 @@ function TimeLine(props: {
   );
 }
 
-function Entry(props: {
-  entry: HistoryEntry;
+/** Keys of groups that grow at both ends. */
+class Keys {
+  of(group: readonly HistoryEntry[]): number {
+    const known = group.map(({ index }) => this._keys.get(index));
+    const key = known.find(each => each !== undefined) ?? group[0]?.index ?? -1;
+    for (const { index } of group) {
+      this._keys.set(index, key);
+    }
+    return key;
+  }
+
+  private readonly _keys = new Map<number, number>();
+}
+
+interface Toggled {
+  has: (index: number) => boolean;
+  set: (indexes: readonly number[], on: boolean) => void;
+}
+
+/** Indexes of the ledger at which something is open. */
+function useToggled(): Toggled {
+  const [all, setAll] = React.useState<ReadonlySet<number>>(new Set());
+  return {
+    has: index => all.has(index),
+    set: (indexes, on) => {
+      setAll(old => {
+        const made = new Set(old);
+        for (const index of indexes) {
+          if (on) {
+            made.add(index);
+          } else {
+            made.delete(index);
+          }
+        }
+        return made;
+      });
+    }
+  };
+}
+
+interface GroupProps {
+  /** Newest first, one at least. */
+  group: readonly HistoryEntry[];
+  opened: Toggled;
+  unfolded: Toggled;
   notebook: NotebookModel;
   trans: TranslationBundle;
-}): React.JSX.Element {
-  const { entry, notebook, trans } = props;
-  const [open, setOpen] = React.useState(false);
+}
+
+/** One entry; or several saves of one MLO as one line, which opens to show each. */
+function Group(props: GroupProps): React.JSX.Element | null {
+  const { group, opened, unfolded, notebook, trans } = props;
   const id = React.useId();
+  const [newest, oldest] = [group[0], group[group.length - 1]];
+  if (!newest || !oldest) {
+    return null;
+  }
+  const entry = (one: HistoryEntry, alone: boolean): React.JSX.Element => (
+    <Entry
+      entry={one}
+      open={opened.has(one.index)}
+      onToggle={open => {
+        opened.set([one.index], open);
+        if (alone) {
+          // What is read stays in sight when the next save joins it.
+          unfolded.set([one.index], open);
+        }
+      }}
+      {...{ notebook, trans }}
+    />
+  );
+  if (group.length === 1) {
+    return <li>{entry(newest, true)}</li>;
+  }
+  const open = group.some(({ index }) => unfolded.has(index));
+  const words = trans._n(
+    '%1 save by %2',
+    '%1 saves by %2',
+    group.length,
+    nameOf(newest.who)
+  );
   return (
     <li>
       <button
@@ -135,7 +220,50 @@ function Entry(props: {
         aria-expanded={open}
         aria-controls={id}
         onClick={() => {
-          setOpen(!open);
+          unfolded.set(
+            group.map(({ index }) => index),
+            !open
+          );
+        }}
+      >
+        <Avatar mlo={newest.who} />
+        <span>
+          <span className="jp-mlo-name">{words}</span>
+          <br />
+          {span(oldest.time, newest.time)}
+        </span>
+      </button>
+      <div id={id}>
+        {open && (
+          <ol className="jp-mlo-plain jp-mlo-saves" aria-label={words}>
+            {group.map(one => (
+              <li key={one.index}>{entry(one, false)}</li>
+            ))}
+          </ol>
+        )}
+      </div>
+    </li>
+  );
+}
+
+function Entry(props: {
+  entry: HistoryEntry;
+  open: boolean;
+  onToggle: (open: boolean) => void;
+  notebook: NotebookModel;
+  trans: TranslationBundle;
+}): React.JSX.Element {
+  const { entry, open, onToggle, notebook, trans } = props;
+  const id = React.useId();
+  return (
+    <>
+      <button
+        type="button"
+        className="jp-mlo-entry"
+        aria-expanded={open}
+        aria-controls={id}
+        onClick={() => {
+          onToggle(!open);
         }}
       >
         <Avatar mlo={entry.who} />
@@ -151,10 +279,13 @@ function Entry(props: {
         </span>
       </button>
       <div id={id}>
+        {open && entry.meaning !== null && (
+          <p className="jp-mlo-hint">{meant(entry.meaning, trans)}</p>
+        )}
         {open && (
           <Statement notebook={notebook} statement={entry.statement} trans={trans} />
         )}
       </div>
-    </li>
+    </>
   );
 }

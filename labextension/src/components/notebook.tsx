@@ -4,7 +4,7 @@ import type { NotebookVerdict } from '../api';
 import type { IDocument } from '../document';
 import type { Model } from '../model';
 import type { View } from '../view';
-import { blamedBy, moment, NAMED, summaryOf, term } from '../words';
+import { blamedBy, meant, moment, NAMED, summaryOf, term } from '../words';
 import { CellList } from './cells';
 import { Chart } from './chart';
 import { useModel, useSignals } from './drawing';
@@ -109,6 +109,9 @@ function Whole({ verdict, document, trans }: WholeProps): React.JSX.Element {
             term(seal.meaning ?? '', trans)
           )}
         </p>
+      )}
+      {seal.by && seal.meaning && (
+        <p className="jp-mlo-hint">{meant(seal.meaning, trans)}</p>
       )}
       {document.dirty && (
         <p className="jp-mlo-hint">

@@ -143,7 +143,7 @@ export function SealForm(props: {
 function wordsOf(meaning: Meaning, trans: TranslationBundle): string {
   switch (meaning) {
     case 'held':
-      return trans.__('held: this is what was there');
+      return trans.__('held: this is what was there, as every save says by itself');
     case 'authored':
       return trans.__('authored: I wrote this');
     case 'reviewed':
