@@ -80,7 +80,7 @@ def take(lab: Lab, browser: Browser, theme: str) -> None:
         mark(page, at, "seen")
     save(page)
     mark(page, 0, "proven")
-    side.get_by_role("button", name=re.compile("seal · held")).first.wait_for()
+    side.get_by_role("button", name=re.compile("seal · held|saves by")).first.wait_for()
     picture(page, "notebook", theme)
     side.get_by_role("button", name="Seal …").click()
     page.get_by_role("dialog").get_by_label("reviewed").check()

@@ -379,7 +379,10 @@ describe('History', () => {
     const server = new Server();
     [server.entries, server.page] = [4, 2];
     server.entry = () => ({ meaning: 'held' });
-    await history(server);
+    const model = new Model(server, server);
+    const notebook = model.open(PATH);
+    await notebook.verify();
+    render(<History {...{ model, notebook, trans }} />);
     await frame();
     const group = screen.getByRole('button', { name: /2 saves by/ });
     fireEvent.click(group);
@@ -391,6 +394,14 @@ describe('History', () => {
     fireEvent.click(screen.getByRole('button', { name: 'Older entries' }));
     await frame();
     expect(screen.getByRole('button', { name: /4 saves by/ })).toBe(group);
+    expect(group.getAttribute('aria-expanded')).toBe('true');
+    expect(screen.getByRole('region', { name: 'Statement' })).toBeTruthy();
+    [server.entries, server.page] = [5, 5];
+    const found = verdictOn(PATH);
+    server.files[PATH] = { ...found, seal: { ...found.seal, statement: 'another' } };
+    await act(() => notebook.verify());
+    await frame();
+    expect(screen.getByRole('button', { name: /5 saves by/ })).toBe(group);
     expect(group.getAttribute('aria-expanded')).toBe('true');
     expect(screen.getByRole('region', { name: 'Statement' })).toBeTruthy();
   });
