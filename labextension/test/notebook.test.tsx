@@ -124,7 +124,7 @@ async function failing(numbers: number[], code: 'failing' | 'changed' | 'holds')
   const drawn = await shown(server, left);
   await act(() => drawn.notebook.verify());
   await frame();
-  const list = screen.queryByRole('list', { name: 'Which cells' });
+  const list = screen.queryByRole('list', { name: 'What does not hold' });
   const said = list ? [...list.children].map(each => each.textContent) : [];
   return { ...drawn, said };
 }

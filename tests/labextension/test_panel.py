@@ -122,6 +122,9 @@ def test_a_notebook_altered_on_disk_is_told_of_above_it(lab: Lab, page: Page) ->
     cells = panel(page).get_by_role("list", name="Cells").get_by_role("listitem")
     expect(cells).to_have_count(1)
     expect(cells.nth(0)).to_contain_text("changed since: outputs")
+    named = panel(page).get_by_role("list", name="What does not hold")
+    named.get_by_role("button", name="Go to cell 1").click()
+    expect(page.locator(".jp-CodeCell.jp-mod-active")).to_be_focused()
     banner.get_by_role("button", name="Dismiss").click()
     expect(banner).to_be_hidden()
 

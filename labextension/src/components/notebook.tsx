@@ -149,7 +149,10 @@ function Blamed({ verdict, document, trans }: WholeProps): React.JSX.Element | n
   const lines = document.lines();
   const more = blamed.length - NAMED;
   return (
-    <ul className="jp-mlo-plain jp-mlo-blamed" aria-label={trans.__('Which cells')}>
+    <ul
+      className="jp-mlo-plain jp-mlo-blamed"
+      aria-label={trans.__('What does not hold')}
+    >
       {blamed.slice(0, NAMED).map(cell => {
         const id = document.notebook.nameOf(cell, verdict);
         const line = lines.find(each => each.id === id);
