@@ -125,6 +125,7 @@ class MloHandler(APIHandler):
     async def content_of(self, path: str) -> Mapping[str, Any]:
         """The notebook, as the contents manager gives it: never outside the server's root."""
         contents: Any = self.contents_manager
+        await self.mlo.hook.at_rest(path)
         try:
             model = await ensure_async(contents.get(path, content=True, type="notebook"))
         except web.HTTPError as error:
