@@ -75,7 +75,9 @@ class SaveHook:
         self._known = KnownNotebooks()
         #: Cells that ran since they were saved: the same again after a restart looks the same.
         self._ran: set[str] = set()
-        #: Notebooks that Jupyter is writing, and since when by the monotonic clock.
+        #: How many notebooks Jupyter has begun to write.
+        self.writes = 0
+        #: Those that it is writing, and since when by the monotonic clock.
         self._writing: dict[str, float] = {}
         self._intentions = Intentions()
         self._publishing = Publishing(app)
@@ -104,11 +106,7 @@ class SaveHook:
             self._ran.add(cell)
 
     async def at_rest(self, path: str) -> None:
-        """Wait until Jupyter has written a notebook that it is writing.
-
-        Who reads meanwhile finds half of it; and Jupyter, which reads for them, then takes the
-        write for one that was cut short, and puts what was there before in its place.
-        """
+        """Wait until Jupyter has written a notebook that it is writing: it is half there."""
         while time.monotonic() - self._writing.get(path, -_WRITING) < _WRITING:
             await asyncio.sleep(0.01)
 
@@ -136,6 +134,7 @@ class SaveHook:
         """Stamp and seal the notebook in ``model``, where it is one and somebody may."""
         if model.get("type") != "notebook" or not isinstance(model.get("content"), Mapping):
             return
+        self.writes += 1
         self._writing[path.strip("/")] = time.monotonic()
         try:
             outcome = self._save(model, path, contents_manager)
