@@ -9,7 +9,7 @@ SHELL := /bin/sh
 VENV := .venv
 BIN := $(VENV)/bin
 PYTHON ?=
-# As many processes as there are processors; the tests of one file stay together, long ones first.
+# One process more than there are processors; the tests of one file stay together, long ones first.
 PYTEST_ARGS ?= -n auto --dist loadfile --no-loadscope-reorder
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # The front end: what its checks read, and of that what is built and installed.

@@ -46,7 +46,7 @@ _FOREIGN: Final = frozenset("+/=")
 #: By length modulo 4: the last characters that leave no unused bit set. No text has length 1.
 _ENDS: Final = ("", "", _ALPHABET[::16], _ALPHABET[::4])
 #: Lines and leaves that are remembered: who saves a notebook again and again, writes the same.
-_REMEMBERED: Final = 4096
+_REMEMBERED: Final = 1024
 #: Ids that JSON text holds as they are.
 _PLAIN_ID: Final = re.compile(r"[A-Za-z0-9_.-]+")
 

@@ -27,6 +27,7 @@ from jupyter_mlo.errors import (
     SessionError,
     WrongPassphrase,
 )
+from jupyter_mlo.server.reading import notebook_at
 
 if TYPE_CHECKING:
     from jupyter_mlo.server.app import MloApp
@@ -123,22 +124,8 @@ class MloHandler(APIHandler):
         return path.strip("/")
 
     async def content_of(self, path: str) -> Mapping[str, Any]:
-        """The notebook, as the contents manager gives it: never outside the server's root."""
-        contents: Any = self.contents_manager
-        try:
-            model = await ensure_async(contents.get(path, content=True, type="notebook"))
-        except web.HTTPError as error:
-            kind = NotFound if error.status_code == 404 else NotebookError
-            raise kind(
-                f"{path} cannot be read: {error.log_message or error.reason}",
-                hint="name a notebook below the server's root",
-            ) from None
-        except UnicodeError:
-            raise NotebookError(f"{path} is no text", hint="name a notebook") from None
-        content = model.get("content")
-        if not isinstance(content, Mapping):
-            raise NotebookError(f"{path} is no notebook", hint="name a notebook")
-        return content
+        """The notebook in a file; see :func:`~jupyter_mlo.server.reading.notebook_at`."""
+        return await notebook_at(path, self.contents_manager, self.mlo)
 
     async def may(self, action: str, resource: str) -> None:
         """Raises HTTP 403 where this user may not do this to one of Jupyter's own resources."""

@@ -8,6 +8,8 @@ the notebook is saved, as it was sent.
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -38,6 +40,8 @@ if TYPE_CHECKING:
 
 #: Cells that have run and were not saved yet that are remembered.
 _RAN = 100_000
+#: Seconds that a notebook which Jupyter is writing is waited for: a write that fails is not told.
+_WRITING = 10.0
 #: How often the server's own MLO seals a notebook in which people only write.
 SERVED = timedelta(seconds=30)
 
@@ -71,6 +75,10 @@ class SaveHook:
         self._known = KnownNotebooks()
         #: Cells that ran since they were saved: the same again after a restart looks the same.
         self._ran: set[str] = set()
+        #: How many notebooks Jupyter has begun to write.
+        self.writes = 0
+        #: Those that it is writing, and since when by the monotonic clock.
+        self._writing: dict[str, float] = {}
         self._intentions = Intentions()
         self._publishing = Publishing(app)
 
@@ -97,6 +105,11 @@ class SaveHook:
         if len(self._ran) < _RAN:
             self._ran.add(cell)
 
+    async def at_rest(self, path: str) -> None:
+        """Wait until Jupyter has written a notebook that it is writing: it is half there."""
+        while time.monotonic() - self._writing.get(path, -_WRITING) < _WRITING:
+            await asyncio.sleep(0.01)
+
     def written(self, path: str) -> Written:
         """What the last save of a notebook wrote into it."""
         known = self._known.seen(path)
@@ -105,6 +118,7 @@ class SaveHook:
     def saved(self, *, model: dict[str, Any], os_path: str, **_: Any) -> None:
         """Called by Jupyter's contents manager after it has written a file."""
         path = str(model.get("path", "")).strip("/")
+        self._writing.pop(path, None)
         self._known.written(path, os_path)
         self._publishing.finish(path)
 
@@ -120,6 +134,8 @@ class SaveHook:
         """Stamp and seal the notebook in ``model``, where it is one and somebody may."""
         if model.get("type") != "notebook" or not isinstance(model.get("content"), Mapping):
             return
+        self.writes += 1
+        self._writing[path.strip("/")] = time.monotonic()
         try:
             outcome = self._save(model, path, contents_manager)
         except MloError as error:

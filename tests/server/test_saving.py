@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import copy
 import json
+import threading
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from nbformat.v4 import new_code_cell
 
 from jupyter_mlo.server.known import Known
 from tests.server.conftest import Running, Start, User, notebook, on_disk, started, until
@@ -231,6 +233,34 @@ def test_history_and_a_statement_with_what_proves_it(
     bundles = [json.loads(line) for line in shown["bundle"].splitlines()]
     assert len(bundles) == len(shown["chain"]) + 1
     assert all(one["dsseEnvelope"] for one in bundles)
+
+
+def test_who_looks_while_it_is_saved_sees_all_of_it_and_changes_nothing(server: Running) -> None:
+    """Jupyter takes what it finds half written for a write that was cut short."""
+    ada, grace = server.user("ada"), server.user("grace")
+    output = {"output_type": "stream", "name": "stdout", "text": "x" * 1_000_000}
+    cells = [new_code_cell("1", id=f"c{n}", outputs=[output]) for n in range(20)]
+    ended = threading.Event()
+    seen: list[int] = []
+
+    def look() -> None:
+        while not ended.is_set():
+            params = {"path": "large.ipynb"}
+            seen.append(grace.ask("GET", "/jupyter-mlo/notebook", params=params).status_code)
+
+    ada.save("large.ipynb", notebook(*cells))
+    looking = threading.Thread(target=look)
+    looking.start()
+    try:
+        for n in range(5):
+            cells[0]["source"] = f"{n}"
+            ada.save("large.ipynb", notebook(*cells))
+            assert on_disk(server, "large.ipynb")["cells"][0]["source"] == [f"{n}"]
+    finally:
+        ended.set()
+        looking.join()
+    assert set(seen) == {200}
+    assert sorted(path.name for path in server.root.glob(".*large*")) == []
 
 
 def test_what_others_write_into_a_file_is_not_overwritten_by_memory(
