@@ -14,11 +14,11 @@ export const HEADING = { ...ARRIVAL, tabIndex: -1 } as const;
  * @param target - selects where the focus goes; of several, the first.
  * @returns for the element that holds all the parts.
  */
-export function useArrival(
+export function useArrival<T extends HTMLElement = HTMLDivElement>(
   part: string,
   target = '[data-mlo-arrival], [data-mlo-first]'
-): React.RefObject<HTMLDivElement> {
-  const here = React.useRef<HTMLDivElement>(null);
+): React.RefObject<T> {
+  const here = React.useRef<T>(null);
   const acted = React.useRef(false);
   const arrived = React.useRef<Element | null>(null);
   React.useEffect(() => {

@@ -143,70 +143,68 @@ function Entry({ mandate, mandates, trans, say }: EntryProps): React.JSX.Element
     ask(null);
     say(text);
   };
-  const here = useArrival(asking ?? '', '[data-mlo-entry]');
+  const here = useArrival<HTMLLIElement>(asking ?? '', '[data-mlo-entry]');
   return (
-    <li className="jp-mlo-mandate" data-state={mandate.soon ? 'soon' : state}>
-      <div ref={here}>
-        <button
-          data-mlo-entry
-          type="button"
-          className="jp-mlo-entry"
-          aria-expanded={open}
-          aria-controls={id}
-          onClick={() => {
-            setOpen(!open);
-          }}
-        >
-          <span>
-            <span className="jp-mlo-name">{scope.notebook}</span>{' '}
-            <span className="jp-mlo-id">{mandate.id.slice(0, 12)}</span>
-            <br />
-            {about.filter(Boolean).join(' · ')}
-            <br />
-            <span className="jp-mlo-stands">
-              {[standing(mandate, trans), usesLeft(mandate, trans)]
-                .filter(Boolean)
-                .join(' · ')}
-            </span>
+    <li ref={here} className="jp-mlo-mandate" data-state={mandate.soon ? 'soon' : state}>
+      <button
+        data-mlo-entry
+        type="button"
+        className="jp-mlo-entry"
+        aria-expanded={open}
+        aria-controls={id}
+        onClick={() => {
+          setOpen(!open);
+        }}
+      >
+        <span>
+          <span className="jp-mlo-name">{scope.notebook}</span>{' '}
+          <span className="jp-mlo-id">{mandate.id.slice(0, 12)}</span>
+          <br />
+          {about.filter(Boolean).join(' · ')}
+          <br />
+          <span className="jp-mlo-stands">
+            {[standing(mandate, trans), usesLeft(mandate, trans)]
+              .filter(Boolean)
+              .join(' · ')}
           </span>
-        </button>
-        <div id={id}>
-          {open && (
-            <div className="jp-mlo-statement">
-              <Details mandate={mandate} trans={trans} />
-              {asking === 'renew' ? (
-                <Renew {...{ mandate, mandates, trans }} onDone={done} />
-              ) : asking === 'revoke' ? (
-                <Revoke {...{ mandate, mandates, trans }} onDone={done} />
-              ) : (
-                state !== 'revoked' && (
-                  <div className="jp-mlo-buttons">
+        </span>
+      </button>
+      <div id={id}>
+        {open && (
+          <div className="jp-mlo-statement">
+            <Details mandate={mandate} trans={trans} />
+            {asking === 'renew' ? (
+              <Renew {...{ mandate, mandates, trans }} onDone={done} />
+            ) : asking === 'revoke' ? (
+              <Revoke {...{ mandate, mandates, trans }} onDone={done} />
+            ) : (
+              state !== 'revoked' && (
+                <div className="jp-mlo-buttons">
+                  <button
+                    type="button"
+                    className="jp-mod-styled"
+                    onClick={() => {
+                      ask('renew');
+                    }}
+                  >
+                    {trans.__('Renew …')}
+                  </button>
+                  {state !== 'ended' && (
                     <button
                       type="button"
-                      className="jp-mod-styled"
+                      className="jp-mod-styled jp-mod-warn"
                       onClick={() => {
-                        ask('renew');
+                        ask('revoke');
                       }}
                     >
-                      {trans.__('Renew …')}
+                      {trans.__('Revoke …')}
                     </button>
-                    {state !== 'ended' && (
-                      <button
-                        type="button"
-                        className="jp-mod-styled jp-mod-warn"
-                        onClick={() => {
-                          ask('revoke');
-                        }}
-                      >
-                        {trans.__('Revoke …')}
-                      </button>
-                    )}
-                  </div>
-                )
-              )}
-            </div>
-          )}
-        </div>
+                  )}
+                </div>
+              )
+            )}
+          </div>
+        )}
       </div>
     </li>
   );
