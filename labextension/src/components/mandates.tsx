@@ -8,6 +8,7 @@ import type { Model } from '../model';
 import { sentences, standing, usesLeft } from '../permits';
 import { moment, term } from '../words';
 import { ARRIVAL, useArrival } from './arrival';
+import { FormButtons } from './buttons';
 import { useModel, useSignals } from './drawing';
 import { Failure } from './failure';
 import { Field } from './field';
@@ -300,7 +301,7 @@ function Renew({ mandate, mandates, trans, onDone }: AskingProps): React.JSX.Ele
       <DaysField value={days} onPick={setDays} trans={trans} />
       <PassphraseField label={trans.__('Your passphrase')} secret={secret} />
       {error && <Failure error={error} trans={trans} />}
-      <Buttons
+      <FormButtons
         label={trans.__('Renew')}
         sending={sending}
         trans={trans}
@@ -369,7 +370,7 @@ function Revoke({ mandate, mandates, trans, onDone }: AskingProps): React.JSX.El
       </Field>
       <PassphraseField label={trans.__('Your passphrase')} secret={secret} />
       {error && <Failure error={error} trans={trans} />}
-      <Buttons
+      <FormButtons
         label={trans.__('Revoke')}
         warn
         sending={sending}
@@ -379,29 +380,5 @@ function Revoke({ mandate, mandates, trans, onDone }: AskingProps): React.JSX.El
         }}
       />
     </form>
-  );
-}
-
-function Buttons(props: {
-  label: string;
-  warn?: boolean;
-  sending: boolean;
-  trans: TranslationBundle;
-  onCancel: () => void;
-}): React.JSX.Element {
-  const { label, warn, sending, trans, onCancel } = props;
-  return (
-    <div className="jp-mlo-buttons">
-      <button
-        type="submit"
-        className={`jp-mod-styled ${warn ? 'jp-mod-warn' : 'jp-mod-accept'}`}
-        disabled={sending}
-      >
-        {label}
-      </button>
-      <button type="button" className="jp-mod-styled" onClick={onCancel}>
-        {trans.__('Cancel')}
-      </button>
-    </div>
   );
 }
