@@ -22,6 +22,7 @@ from jupyter_mlo.runs.batch.attempt import Attempt, Surrounding
 from jupyter_mlo.runs.batch.brought_back import BroughtBack, judge
 from jupyter_mlo.runs.batch.cells import TimedOut
 from jupyter_mlo.runs.batch.elsewhere import Opening, Work
+from jupyter_mlo.runs.batch.heavy import without_arrays_and_pages
 from jupyter_mlo.runs.batch.jobs import Job
 from jupyter_mlo.runs.batch.kernels import KernelFault
 from jupyter_mlo.runs.names import name_here
@@ -64,7 +65,8 @@ class Cluster:
 
     async def __aenter__(self) -> Cluster:
         try:
-            import distributed
+            with without_arrays_and_pages():
+                import distributed
         except ImportError:
             raise NotFound(
                 "Dask is not installed here", hint="pip install 'jupyter-mlo[dask]'"

@@ -1,8 +1,12 @@
-"""Importing nbformat and papermill without the second that they usually take.
+"""Importing large packages without what they import for uses that nobody here has.
 
-``nbformat`` imports ``jsonschema``, whose optional check of IRIs builds a grammar when it is
-imported, and which nobody here asks for. While these imports last that check is not there; what is
-imported in its own right later gets it.
+- ``nbformat`` imports ``jsonschema``, whose optional check of IRIs builds a grammar for most of a
+  second.
+- ``distributed`` imports NumPy to allocate large buffers, and Jinja for the pages that it shows in
+  notebooks; it goes on without either.
+
+While these imports last, what is left out is not there; what is imported in its own right later
+gets it.
 """
 
 from __future__ import annotations
@@ -13,19 +17,32 @@ import threading
 from collections.abc import Iterator
 from typing import Final
 
-_GRAMMAR: Final = "rfc3987_syntax"
+_GRAMMAR: Final = ("rfc3987_syntax",)
+_ARRAYS_AND_PAGES: Final = ("numpy", "jinja2")
 _lock = threading.RLock()
 
 
 @contextlib.contextmanager
 def without_grammar() -> Iterator[None]:
     """Import what needs nbformat in here."""
+    with _without(_GRAMMAR):
+        yield
+
+
+@contextlib.contextmanager
+def without_arrays_and_pages() -> Iterator[None]:
+    """Import ``distributed`` in here."""
+    with _without(_ARRAYS_AND_PAGES):
+        yield
+
+
+@contextlib.contextmanager
+def _without(names: tuple[str, ...]) -> Iterator[None]:
     with _lock:
-        if _GRAMMAR in sys.modules:
-            yield
-            return
-        sys.modules[_GRAMMAR] = None  # type: ignore[assignment]
+        absent = [name for name in names if name not in sys.modules]
+        sys.modules.update(dict.fromkeys(absent))  # type: ignore[arg-type]
         try:
             yield
         finally:
-            sys.modules.pop(_GRAMMAR, None)
+            for name in absent:
+                sys.modules.pop(name, None)
