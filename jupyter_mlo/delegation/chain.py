@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Final, cast
 
+from jupyter_mlo.delegation.actor import Actor
 from jupyter_mlo.delegation.assurance import Assurance, Standing, Standings
 from jupyter_mlo.delegation.binding import check_binding, check_kind
 from jupyter_mlo.delegation.in_time import Outcome, Timeliness, after_expiry, worst
@@ -75,6 +76,11 @@ class Attribution:
     assistant: str | None = None
     #: The MLO as whose successor ``mlo`` presents itself.
     succeeds: str | None = None
+
+    @property
+    def actor(self) -> Actor:
+        """Whom it names."""
+        return Actor(self.mlo, self.assistant, self.on_behalf_of)
 
 
 def attribute(

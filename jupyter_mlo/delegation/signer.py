@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any, Final, Literal, cast
 
+from jupyter_mlo.delegation.actor import Actor
 from jupyter_mlo.delegation.roles import Role, assistant_refusal, may_issue, may_sign
 from jupyter_mlo.delegation.scope import PERMITTED, Permission, Scope
 from jupyter_mlo.errors import KeyFileError, MloError, Refused
@@ -98,10 +99,20 @@ class Signer:
         return {name: said[name] for name in ("assistant", "onBehalfOf") if said.get(name)}
 
     @cached_property
+    def actor(self) -> Actor:
+        """Whom its statements name, by all delegations in the chain."""
+        named: dict[str, str | None] = {}
+        for one in self.chain:
+            if types.DELEGATION.encode() in one.payload:
+                said = read_json(one.payload)["predicate"]
+                for name in ("assistant", "onBehalfOf"):
+                    named[name] = said.get(name) or named.get(name)
+        return Actor(self.mlo, named.get("assistant"), named.get("onBehalfOf"))
+
+    @property
     def assisting(self) -> bool:
         """Whether an assistant acts: its grant is somewhere in the chain."""
-        delegations = (one for one in self.chain if types.DELEGATION.encode() in one.payload)
-        return any(read_json(one.payload)["predicate"].get("assistant") for one in delegations)
+        return self.actor.assistant is not None
 
     def permits(self, activity: str, model: str | None) -> Permission:
         """Whether this key may act for an activity and a model at all."""

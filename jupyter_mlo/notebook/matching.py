@@ -26,6 +26,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
+from jupyter_mlo.delegation.actor import Actor
 from jupyter_mlo.notebook.common import common
 from jupyter_mlo.notebook.recorded import Recorded, State, Update
 
@@ -83,7 +84,7 @@ class Match:
 
 
 #: Kernel, MLO and display → its bundles by any execution.
-Displays = Mapping[tuple[str, str, str], Sequence[Update]]
+Displays = Mapping[tuple[str, Actor, str], Sequence[Update]]
 
 
 def match(cells: Sequence[Present], recorded: Iterable[Recorded]) -> dict[int, Match | str]:
@@ -296,7 +297,7 @@ def _surest(own: Sequence[Match], proofs: Mapping[str, _Proof]) -> Match | str:
 
     best = max(map(proof, own))
     last = [fits for fits in own if proof(fits) == best]
-    if len({fits.recorded.mlo for fits in last}) > 1:
+    if len({fits.recorded.actor for fits in last}) > 1:
         return "records of several MLOs match it equally well"
     by_id = all(fits.tie is Tie.ID for fits in last)  # "restart and run all", if nothing is shown
     several = len({fits.recorded.kernel_id for fits in last}) > 1
@@ -309,12 +310,12 @@ def _surest(own: Sequence[Match], proofs: Mapping[str, _Proof]) -> Match | str:
 
 
 def _reference(one: Recorded) -> str:
-    return f"{one.mlo}#{one.execution}"
+    return f"{one.actor.mlo}#{one.execution}"
 
 
 def _as_named(cell: Present, fits: Match) -> bool:
     """Whether the references in the outputs, if there are any, are those of what fits."""
-    mlo = fits.recorded.mlo
+    mlo = fits.recorded.actor.mlo
     own = {_reference(fits.recorded), *(f"{mlo}#{update}" for update in fits.updated_by)}
     if fits.whole:
         return cell.references <= own
@@ -352,7 +353,7 @@ def _hold(cell: Present, one: Recorded, state: State, displays: Displays, tie: T
     for digest, display in state.outputs:
         bundles: dict[str, list[Update]] = {digest: []}
         if display is not None:
-            for update in displays.get((one.kernel_id, one.mlo, display), ()):
+            for update in displays.get((one.kernel_id, one.actor, display), ()):
                 if update.execution != one.execution:
                     bundles.setdefault(update.output, []).append(update)
         shown.append(bundles)
@@ -370,8 +371,8 @@ def _hold(cell: Present, one: Recorded, state: State, displays: Displays, tie: T
 
 
 def _displays(executions: Iterable[Recorded]) -> Displays:
-    found: defaultdict[tuple[str, str, str], list[Update]] = defaultdict(list)
+    found: defaultdict[tuple[str, Actor, str], list[Update]] = defaultdict(list)
     for one in executions:
         for display, updates in one.updates.items():
-            found[one.kernel_id, one.mlo, display].extend(updates)
+            found[one.kernel_id, one.actor, display].extend(updates)
     return found

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
+    from jupyter_mlo.delegation.actor import Actor
     from jupyter_mlo.statements.predicates.notebook import Record
     from jupyter_mlo.statements.statement import Statement
 
@@ -36,7 +37,7 @@ class Update:
 class Recorded:
     """One execution, as all parts of its record tell."""
 
-    mlo: str
+    actor: Actor
     execution: str
     count: int | None
     kernel_id: str
@@ -54,21 +55,24 @@ class Recorded:
     updates: Mapping[str, tuple[Update, ...]] = field(default_factory=dict)
 
 
-def recorded(records: Iterable[Statement]) -> list[Recorded]:
+def recorded(records: Iterable[tuple[Statement, Actor]]) -> list[Recorded]:
     """Put the parts of records together.
 
     Args:
-        records: statements of the predicate record whose signers have been attributed.
+        records: statements of the predicate record, each with whom it was attributed to.
     """
-    parts: defaultdict[tuple[str, str], dict[int, Statement]] = defaultdict(dict)
-    for statement in records:
+    parts: defaultdict[tuple[Actor, str], dict[int, Statement]] = defaultdict(dict)
+    for statement, actor in records:
         predicate = cast("Record", statement.predicate)
         # The first of two that claim to be one part: records are kept in order.
-        parts[predicate.mlo, predicate.execution.id].setdefault(predicate.part, statement)
-    return [_together([found[part] for part in sorted(found)]) for found in parts.values()]
+        parts[actor, predicate.execution.id].setdefault(predicate.part, statement)
+    return [
+        _together(actor, [found[part] for part in sorted(found)])
+        for (actor, _), found in parts.items()
+    ]
 
 
-def _together(parts: list[Statement]) -> Recorded:
+def _together(actor: Actor, parts: list[Statement]) -> Recorded:
     first = cast("Record", parts[0].predicate)
     states = []
     updates: dict[str, dict[str, Update]] = {}
@@ -83,7 +87,7 @@ def _together(parts: list[Statement]) -> Recorded:
             bundles = updates.setdefault(update.display, {})
             bundles.setdefault(update.output, Update(record, first.execution.id, update.output))
     return Recorded(
-        mlo=first.mlo,
+        actor=actor,
         execution=first.execution.id,
         count=first.execution.count,
         kernel_id=first.kernel.id,

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from jupyter_mlo.delegation.actor import Actor
 from jupyter_mlo.delegation.pool import Pool
 from jupyter_mlo.delegation.signer import Signer
 from jupyter_mlo.delegation.trust import Trust
@@ -110,7 +111,7 @@ def reseal(
     known: Remembered,
     *,
     signer: Signer,
-    stampers: Mapping[str, Signer],
+    stampers: Mapping[Actor, Signer],
     now: datetime,
     pool: Pool,
     trust: Trust,
@@ -153,7 +154,7 @@ def reseal(
             return None
     lines: dict[int, SealedCell] = {}
     stamps: dict[int, Envelope] = {}
-    used: dict[str, Signer] = {}
+    used: dict[Actor, Signer] = {}
     notebook = notebook_from_json(value)
     if changed:
         some = replace(
@@ -176,7 +177,7 @@ def reseal(
                 return None
             lines[at] = present.listed._replace(stamp=bytes.fromhex(stamp.statement_id))
             stamps[at] = stamp
-            used[match.recorded.mlo] = stampers[match.recorded.mlo]
+            used[match.recorded.actor] = stampers[match.recorded.actor]
     whole = [lines[at] if at in lines else known.cells[look].line for at, look in enumerate(looks)]
     again = {at: known.cells[look].stamp for at, look in enumerate(looks) if at not in lines}
     newest = known.seals[0]
@@ -223,7 +224,7 @@ def reseal(
         meaning=meaning,
         now=now,
     )
-    signers = {signer.mlo: signer, **used}
+    signers = {signer.actor: signer, **used}
     links = [link for one in signers.values() for link in one.chain]
     chains = tuple(dict.fromkeys([*known.chains, *links]))
     stamped["metadata"] = {

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from jupyter_mlo.delegation.actor import Actor
 from jupyter_mlo.delegation.pool import Pool
 from jupyter_mlo.delegation.signer import Signer
 from jupyter_mlo.delegation.trust import Trust
@@ -80,7 +81,7 @@ def seal_notebook(
 
     Args:
         value: the notebook as JSON; it is not changed.
-        signer: a session or mandate; it stamps its own MLO's records only.
+        signer: a session or mandate; it stamps its own records only.
         now: the clock.
         pool: enrolments, delegations and revocations at hand beside those in the notebook.
         trust: whom this installation trusts.
@@ -103,22 +104,22 @@ def seal_examined(
     now: datetime,
     meaning: str = "held",
     placed: Mapping[str, str] | None = None,
-    stampers: Mapping[str, Signer] | None = None,
+    stampers: Mapping[Actor, Signer] | None = None,
     of_anybody: bool = False,
 ) -> SealedNotebook:
     """:func:`seal_notebook` for a notebook that has been examined: this ``value``, as it is.
 
     Args:
-        stampers: MLO ID → who stamps that MLO's records; by default only the sealing signer does,
+        stampers: who stamps the records of whom; by default only the sealing signer does,
             its own.
         placed: execution → the notebook in which it was stamped before. One execution is of one
             notebook: a notebook that has lost its ID gets that back, and of a cell that was
             copied into another one no second stamp is made.
         of_anybody: where nothing has changed since somebody sealed it, no other seal is wanted.
     """
-    made = _new_stamps(examined, placed or {}, stampers or {signer.mlo: signer}, now)
+    made = _new_stamps(examined, placed or {}, stampers or {signer.actor: signer}, now)
     notebook_id, stamps, reasons = made.notebook, made.stamps, made.reasons
-    used = {signer.mlo: signer, **made.used}
+    used = {signer.actor: signer, **made.used}
     cells = [_listed(cell, stamps) for cell in examined.cells]
     whole = sealable(examined.notebook, cells)
     unvouched, kept = _remaining(examined, stamps, reasons)
@@ -140,7 +141,7 @@ def stamp_examined(
     value: Mapping[str, Any],
     examined: Examined,
     *,
-    stampers: Mapping[str, Signer],
+    stampers: Mapping[Actor, Signer],
     now: datetime,
     placed: Mapping[str, str] | None = None,
 ) -> SealedNotebook:
@@ -177,18 +178,18 @@ class _Made:
     #: By position; and why others could not be made.
     stamps: Mapping[int, Envelope]
     reasons: Mapping[int, str]
-    #: By MLO ID: who signed them.
-    used: Mapping[str, Signer]
+    #: Who signed them.
+    used: Mapping[Actor, Signer]
 
 
 def _new_stamps(
-    examined: Examined, placed: Mapping[str, str], stampers: Mapping[str, Signer], now: datetime
+    examined: Examined, placed: Mapping[str, str], stampers: Mapping[Actor, Signer], now: datetime
 ) -> _Made:
     _check_version(examined)
     notebook_id = examined.entries.notebook or _earlier_id(examined, placed)
     stamps: dict[int, Envelope] = {}
     reasons: dict[int, str] = {}
-    used: dict[str, Signer] = {}
+    used: dict[Actor, Signer] = {}
     for cell in examined.cells:
         position = cell.cell.position
         found = newer_record(examined, position)
@@ -203,7 +204,7 @@ def _new_stamps(
             reasons[position] = stamp
         else:
             stamps[position] = stamp
-            used[found.recorded.mlo] = stampers[found.recorded.mlo]
+            used[found.recorded.actor] = stampers[found.recorded.actor]
     return _Made(notebook_id, stamps, reasons, used)
 
 
@@ -230,7 +231,7 @@ def _check_version(examined: Examined) -> None:
 
 
 def stamp_of(
-    stampers: Mapping[str, Signer],
+    stampers: Mapping[Actor, Signer],
     cell: PresentCell,
     found: Match,
     notebook_id: str,
@@ -238,9 +239,9 @@ def stamp_of(
 ) -> Envelope | str:
     """The stamp for which a record vouches, or why nobody here can make it."""
     recorded = found.recorded
-    signer = stampers.get(recorded.mlo)
+    signer = stampers.get(recorded.actor)
     if signer is None:
-        return f"recorded by {recorded.mlo}; they must log in and seal"
+        return f"recorded by {recorded.actor}; they must log in and seal"
     if not can_cover(found.observed, found.present):
         return (
             f"{len(found.observed)} of its {found.present} outputs were recorded; "

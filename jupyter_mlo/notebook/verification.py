@@ -169,9 +169,10 @@ def newer_record(examined: Examined, position: int) -> Match | None:
     if not isinstance(found, Match):
         return None
     stamped = examined.stamped.get(position)
-    if stamped is None or stamped.facts.refused:
+    if stamped is None or stamped.facts.refused or stamped.claim.attribution is None:
         return found
-    return found if supersedes(found, stamped.claim.stamp, stamped.comparison) else None
+    claim, actor = stamped.claim, stamped.claim.attribution.actor
+    return found if supersedes(found, claim.stamp, actor, stamped.comparison) else None
 
 
 def ruling(examined: Examined, cell: PresentCell) -> Ruling:
@@ -186,9 +187,9 @@ def ruling(examined: Examined, cell: PresentCell) -> Ruling:
             undigestable=cell.undigestable,
             stamp=stamped.facts if stamped is not None else None,
             seal=_seal_facts(examined, cell),
-            record=f"recorded by {newer.recorded.mlo} at {newer.recorded.started}, not stamped yet"
-            if newer is not None
-            else "",
+            record=""
+            if newer is None
+            else f"recorded by {newer.recorded.actor} at {newer.recorded.started}, not stamped yet",
             remark=_remark(examined, cell),
         )
     )
@@ -216,7 +217,9 @@ def _cell_report(examined: Examined, cell: PresentCell) -> CellReport:
         }
     elif newer is not None:
         values = {
-            "mlo": newer.recorded.mlo,
+            "mlo": newer.recorded.actor.mlo,
+            "on_behalf_of": newer.recorded.actor.team,
+            "assistant": newer.recorded.actor.assistant,
             "execution": newer.recorded.execution,
             "started": newer.recorded.started,
             "activity": newer.recorded.activity,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
+from jupyter_mlo.delegation.actor import Actor
 from jupyter_mlo.notebook.claims import Claim, Verifier
 from jupyter_mlo.notebook.matching import Match, Tie, match
 from jupyter_mlo.notebook.present import PresentCell
@@ -31,27 +32,29 @@ def matches_for(
     if not found:
         return {}
     claims: list[Claim] = verifier.claims(found, types.RECORD)
-    counting = [
-        claim.statement
+    whole = recorded(
+        (claim.statement, claim.attribution.actor)
         for claim in claims
-        if claim.attribution is not None and not claim.attribution.lapsed
-    ]
-    whole = recorded(statement for statement in counting if statement is not None)
+        if claim.statement and claim.attribution and not claim.attribution.lapsed
+    )
     sources = {one.source for one in whole}
     return match([cell.to_match(sources) for cell in executed], whole)
 
 
-def supersedes(found: Match, stamp: Stamp | None, holds: Comparison | None) -> bool:
+def supersedes(found: Match, stamp: Stamp, actor: Actor, holds: Comparison | None) -> bool:
     """Whether a record counts more than the stamp that a cell carries.
 
     Args:
         found: the record that matches the cell.
-        stamp: the stamp, None where there is none that is valid here.
+        stamp: the stamp, which is valid here.
+        actor: whom the stamp names.
         holds: how the stamp compares with the cell.
     """
-    if stamp is None or holds is None:
+    if holds is None:
         return True
-    if found.recorded.mlo == stamp.mlo and found.recorded.execution == stamp.execution.id:
+    if found.recorded.execution == stamp.execution.id:
+        if found.recorded.actor != actor:
+            return True  # who observed it says whose it was, not who stamps it later
         # The same execution: anew only if more of what is there can be covered now, as after
         # an update of a display, or output that came when the cell had ended. What was altered
         # no record holds: there the stamp stays, and names it.

@@ -310,7 +310,7 @@ class KernelObserver:
             return
         now = self._clock()
         before, signer = execution.signer, self._sessions.signer(person, now)
-        if signer is not None and (before is None or before.mlo == signer.mlo):
+        if signer is not None and (before is None or before.actor == signer.actor):
             execution.signer = signer
             if before is None or before.key.key_id != signer.key.key_id:
                 execution.started = now
@@ -346,7 +346,7 @@ class KernelObserver:
     def _goes_on(self, execution: Execution) -> bool:
         """Whether whoever answers for it is signed in here still."""
         signer = execution.signer
-        return signer is not None and signer.mlo in self._sessions.signers(self._clock())
+        return signer is not None and signer.actor in self._sessions.signers(self._clock())
 
     def _tell(self, execution: Execution, status: str) -> None:
         self._seen(

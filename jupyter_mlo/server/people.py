@@ -28,6 +28,7 @@ from jupyter_mlo.statements.times import to_text
 
 if TYPE_CHECKING:
     from jupyter_mlo.config import Settings
+    from jupyter_mlo.delegation.actor import Actor
     from jupyter_mlo.delegation.signer import Signer
 
 #: Where a person's session ends, these are told why they have none.
@@ -108,11 +109,11 @@ class Sessions:
             self._own[person.username] = found
         return found
 
-    def signers(self, now: datetime) -> Mapping[str, Signer]:
-        """MLO ID → signer, of every session that is open here now."""
+    def signers(self, now: datetime) -> Mapping[Actor, Signer]:
+        """Who acts → signer, of every session that is open here now."""
         with self._lock:
             found = [self._account.signer(now), *self._own.values()]
-        return {one.mlo: one for one in found if one is not None and now < one.expires}
+        return {one.actor: one for one in found if one is not None and now < one.expires}
 
 
 def person_of(user: Any, *, named: bool) -> Person:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from jupyter_mlo.delegation.actor import Actor
 from jupyter_mlo.delegation.signer import Signer
 from jupyter_mlo.delegation.trust import TrustStore
 from jupyter_mlo.errors import MloError, SessionError
@@ -53,6 +54,7 @@ class _Execution(msgspec.Struct):
 class _Recorded(msgspec.Struct):
     mlo: str
     execution: _Execution
+    delegation: str | None = None
 
 
 class _Said(msgspec.Struct):
@@ -163,9 +165,9 @@ class SaveHook:
             signer = self._app.service.signer(now)
         signers = dict(self._app.sessions.signers(now))
         if signer is not None:
-            signers[signer.mlo] = signer
+            signers[signer.actor] = signer
         early = served and known.served is not None and now - known.served < SERVED
-        records = self._records_for(path, None if background or signer is None else signer.mlo)
+        records = self._records_for(path, None if background else signer)
         sealed = self._sealed(
             value, known, signer, signers, meaning, now, records, served=served, early=early
         )
@@ -210,7 +212,7 @@ class SaveHook:
         value: Mapping[str, Any],
         known: Known,
         signer: Signer | None,
-        signers: Mapping[str, Signer],
+        signers: Mapping[Actor, Signer],
         meaning: str,
         now: datetime,
         records: RecordSource,
@@ -269,7 +271,7 @@ class SaveHook:
         known.sealed = remember(sealed, examined, records)
         return sealed
 
-    def _records_for(self, path: str, saver: str | None) -> RecordSource:
+    def _records_for(self, path: str, saver: Signer | None) -> RecordSource:
         """Records that a save of this notebook goes by.
 
         Where a server's users are told apart, whoever saves can have their own cells stamped
@@ -284,12 +286,17 @@ class SaveHook:
 
         return of_here
 
-    def _is_of_here(self, record: Envelope, path: str, saver: str | None) -> bool:
+    def _is_of_here(self, record: Envelope, path: str, saver: Signer | None) -> bool:
         try:
             said = msgspec.json.decode(record.payload, type=_Said).predicate
         except msgspec.MsgspecError:
             return False
-        return said.mlo == saver or self._app.whereabouts.is_of(said.execution.id, path)
+        if self._app.whereabouts.is_of(said.execution.id, path):
+            return True
+        if saver is None or said.mlo != saver.mlo:
+            return False
+        # Of what its person ran, an assistant's own is only what it ran itself.
+        return not saver.assisting or said.delegation == saver.delegation
 
     def _forget_what_ran(self, value: Mapping[str, Any], known: Known) -> None:
         for cell in value.get("cells") or () if self._ran else ():

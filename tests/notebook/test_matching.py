@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jupyter_mlo.delegation.actor import Actor
 from jupyter_mlo.notebook.matching import Match, Present, Tie, match
 from jupyter_mlo.notebook.recorded import Recorded, State, Update
 
@@ -41,7 +42,7 @@ def record(
         for part, letters in enumerate((outputs, *later))
     )
     return Recorded(
-        mlo=mlo,
+        actor=Actor(mlo),
         execution=execution,
         count=count,
         kernel_id=kernel,

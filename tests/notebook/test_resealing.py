@@ -56,7 +56,7 @@ class Document:
         examined = examine(
             notebook_from_json(value), pool=pool, trust=Trust(), now=self.now, records=self.records
         )
-        stampers = {one.mlo: one for one in self.signers}
+        stampers = {one.actor: one for one in self.signers}
         sealed = seal_examined(
             value, examined, signer=self.signers[0], now=self.now, stampers=stampers
         )
@@ -74,7 +74,7 @@ class Document:
             value,
             self.known,
             signer=self.signers[0],
-            stampers={one.mlo: one for one in self.signers},
+            stampers={one.actor: one for one in self.signers},
             now=self.now,
             pool=Pool.of([link for one in self.signers for link in one.chain]),
             trust=Trust(),
