@@ -9,7 +9,7 @@ copied and several runs ended under it, the one whose seal came first counts. Pu
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, NamedTuple, cast
 
@@ -120,6 +120,7 @@ def use_refusal(
     permitted: int | Everything,
     notebook: str,
     seals: Sequence[str] = (),
+    too_late: Container[str] = (),
 ) -> str:
     """Why nothing in ``notebook`` counts under a mandate of so many uses; empty where it may.
 
@@ -127,6 +128,8 @@ def use_refusal(
         uses: all of them, in ledger order.
         notebook: ID of the notebook that the run wrote.
         seals: statement IDs of the seals there that the mandate's key has made of it.
+        too_late: statement IDs of the uses that came into the ledger after the mandate had been
+            revoked there: who reserved them did not ask, whatever time they say.
     """
     if isinstance(permitted, str):
         return ""
@@ -135,6 +138,8 @@ def use_refusal(
         return "no use of its mandate was reserved for this notebook's run (uses)"
     if ranks[0] > permitted:
         return f"overuse: it is use {ranks[0]} of a mandate that permits {permitted} (uses)"
+    if uses[ranks[0] - 1].statement_id in too_late:
+        return "its use came into the ledger after the mandate had been revoked there (uses)"
     ends = uses[ranks[0] - 1].ends
     if ends and any(seal != ends[0] for seal in seals):
         return "overuse: another run has ended under its use before this one (uses)"

@@ -14,7 +14,7 @@ from typing import Final, Protocol, cast
 from jupyter_mlo.delegation.assurance import Assurance
 from jupyter_mlo.delegation.chain import Attribution, KeyCache, attribute_many
 from jupyter_mlo.delegation.pool import Pool
-from jupyter_mlo.delegation.revocation import Logged, Revocations
+from jupyter_mlo.delegation.revocation import Links, Logged, Revocations
 from jupyter_mlo.delegation.trust import Trust
 from jupyter_mlo.delegation.uses import Use
 from jupyter_mlo.errors import MloError, StatementError
@@ -108,6 +108,15 @@ class Verifier:
             known = self._logged.get(statement_id)
             if known is None or place.index < known.index:
                 self._logged[statement_id] = place
+
+    def revoked_at(self, found: Attribution) -> list[Logged]:
+        """Where the ledger has what revokes anything in a chain."""
+        links = Links(
+            found.mlo, found.key_id, (found.key_id, found.leaf_key_id), found.delegation_ids
+        )
+        concerning = self._revocations.concerning(links)
+        places = (self._logged.get(revocation.statement_id) for revocation in concerning)
+        return [place for place in places if place is not None]
 
     def claims(self, envelopes: Sequence[Envelope], predicate_type: str) -> list[Claim]:
         """Read statements that should be of one predicate, and attribute them."""

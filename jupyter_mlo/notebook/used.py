@@ -9,17 +9,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from jupyter_mlo.delegation.chain import Attribution
+from jupyter_mlo.delegation.in_time import is_before
 from jupyter_mlo.delegation.pool import Pool
 from jupyter_mlo.delegation.roles import Role
 from jupyter_mlo.delegation.scope import EVERYTHING
 from jupyter_mlo.delegation.uses import use_refusal
-from jupyter_mlo.notebook.claims import Claim, LedgerFacts
+from jupyter_mlo.notebook.claims import Claim, LedgerFacts, Verifier
 from jupyter_mlo.notebook.mandated import OutOfScope
 from jupyter_mlo.notebook.sealed import Sealed
 
 
 def overused(
-    claims: Mapping[int, Claim], sealed: Sealed, ledger: LedgerFacts | None, pool: Pool
+    claims: Mapping[int, Claim],
+    sealed: Sealed,
+    ledger: LedgerFacts | None,
+    pool: Pool,
+    verifier: Verifier,
 ) -> OutOfScope:
     """Hold the notebooks that stamps and the newest seal name against the uses of their mandates.
 
@@ -27,6 +32,7 @@ def overused(
         claims: position → the stamp that the cell there carries.
         ledger: what the verifier's ledger knows.
         pool: the chains of the claims, mandates among them.
+        verifier: knows what revokes them.
     """
     known: dict[tuple[str, str], str | None] = {}
     seals: dict[tuple[str, str], list[str]] = {}
@@ -37,19 +43,27 @@ def overused(
             seals.setdefault(place, []).append(believed.statement_id)
     notes: dict[str, None] = {}
 
+    def found_of(mandate: str, permitted: int, notebook: str, actor: Attribution) -> str | None:
+        # All copies under one statement ID say the same.
+        uses = ledger.uses(pool.delegations[mandate][0]) if ledger is not None else None
+        if ledger is None or uses is None:
+            return None
+        revoked = verifier.revoked_at(actor)
+        own = [use.statement_id for use in uses if use.notebook == notebook] if revoked else []
+        too_late = {
+            use
+            for use, at in ledger.logged(own).items()
+            if any(at.origin == place.origin and not is_before(at, place) for place in revoked)
+        }
+        return use_refusal(uses, permitted, notebook, seals.get((mandate, notebook), ()), too_late)
+
     def refusal(claim: Claim, notebook: str) -> str:
         counted = _counted(claim.attribution)
-        if counted is None:
+        if counted is None or claim.attribution is None:
             return ""
         mandate, permitted = counted
         if (mandate, notebook) not in known:
-            # All copies under one statement ID say the same.
-            uses = ledger.uses(pool.delegations[mandate][0]) if ledger is not None else None
-            known[mandate, notebook] = (
-                None
-                if uses is None
-                else use_refusal(uses, permitted, notebook, seals.get((mandate, notebook), ()))
-            )
+            known[mandate, notebook] = found_of(mandate, permitted, notebook, claim.attribution)
         why = known[mandate, notebook]
         if why is None:
             runs = "1 run" if permitted == 1 else f"{permitted} runs"

@@ -114,7 +114,7 @@ def examine(
         alignment = align([cell.listed for cell in cells], sealed.newest.cells)
     claimed = stamp_claims(cells, verifier)
     outside = out_of_scope(notebook, cells, claimed, sealed, alignment)
-    outside = outside.also(overused(claimed, sealed, ledger, pool))
+    outside = outside.also(overused(claimed, sealed, ledger, pool, verifier))
     stamped = judge_stamps(cells, claimed, entries, sealed, alignment, outside.stamps)
     return Examined(
         notebook=notebook,

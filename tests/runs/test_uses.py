@@ -17,7 +17,7 @@ import jupyter_mlo.ledger.mandate_standing as mandate_standing_module
 from jupyter_mlo.config import Settings, load_settings
 from jupyter_mlo.delegation.leases import LeaseStore
 from jupyter_mlo.delegation.mandates import read_mandate
-from jupyter_mlo.delegation.revocation import make_revocation
+from jupyter_mlo.delegation.revocation import Revocations, make_revocation
 from jupyter_mlo.delegation.runner_key import make_runner_key
 from jupyter_mlo.delegation.runs import LONGEST, delegate_run
 from jupyter_mlo.errors import Refused
@@ -231,6 +231,27 @@ def test_overuse_by_an_engine_that_does_not_ask_is_not_valid_here(
     # Its delegation came with what it published at the end: later than the other two.
     assert reasons(settings, "unreserved.ipynb") == {
         "overuse: it is use 3 of a mandate that permits 1 (uses)"
+    }
+
+
+def test_a_use_that_was_reserved_after_the_revocation_is_never_a_latecomer(
+    ada, job, run, settings, monkeypatch
+):
+    """An engine of one's own, which does not ask and says that it was before."""
+    file = ada.mandate(job, uses=3)
+    monkeypatch.setenv("MLO_MANDATE", str(file))
+    run("job.ipynb")
+    soon = datetime.now(UTC) + timedelta(seconds=60)
+    revoked = make_revocation(
+        ada.own, now=soon, reason="superseded", delegation=read_mandate(file).mandate_id
+    )
+    publish(settings, [revoked])
+    with monkeypatch.context() as patch:
+        patch.setattr(Revocations, "check_in_force", lambda *_: None)
+        run("job.ipynb", "second.ipynb")
+    assert reasons(settings) == {""}
+    assert reasons(settings, "second.ipynb") == {
+        "its use came into the ledger after the mandate had been revoked there (uses)"
     }
 
 
