@@ -71,7 +71,9 @@ class MloApp:
         self._loop: asyncio.AbstractEventLoop | None = None
         #: For what takes long or waits for a disk.
         self.workers = ThreadPoolExecutor(2, thread_name_prefix="jupyter-mlo")
-        self.assistants = Assistants(settings, self.sessions, clock, log, self.workers.submit)
+        self.assistants = Assistants(
+            settings, self.sessions, clock, log, self.workers.submit, self.on_loop
+        )
         self.mandates = Mandates(settings, self.sessions, clock)
         self.service = Service(settings, service_mlo, passphrase_file, clock, log, self.workers)
         self.chains = Chains(settings, self.workers, self.watching.failed)

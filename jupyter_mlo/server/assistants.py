@@ -8,26 +8,31 @@ to kernels and its saves are signed under the grant, and never with anybody else
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import logging
 import secrets
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from jupyter_server.auth.identity import User
 
 from jupyter_mlo.errors import InvalidInput, MloError, Refused
 from jupyter_mlo.server.people import Person, Sessions
+from jupyter_mlo.server.sockets import Sockets
 
 if TYPE_CHECKING:
     from jupyter_mlo.config import Settings
     from jupyter_mlo.delegation.signer import Signer
 
-#: How often the ledger is asked whether a grant that is in use was revoked.
-_ASK_EVERY: Final = timedelta(seconds=5)
+#: Seconds between two questions to the ledger whether a grant that is in use was revoked.
+_ASK_EVERY: Final = 5.0
+#: Seconds between two looks whether a grant has ended.
+_LOOK: Final = 1.0
 _MARK: Final = "_mlo_assistant"
 _PREFIX: Final = "mlo-assistant-"
 #: Assistants that one server lets in.
@@ -65,13 +70,17 @@ class Assistants:
         clock: Callable[[], datetime],
         log: logging.Logger,
         in_worker: Callable[[Callable[[], Any]], Any],
+        on_loop: Callable[[Callable[[], object]], None],
     ) -> None:
         self._settings, self._sessions, self._clock, self._log = settings, sessions, clock, log
-        self._in_worker = in_worker
+        self._in_worker, self._on_loop = in_worker, on_loop
+        self.sockets = Sockets()
         #: SHA-256 of the token → the assistant.
         self._admitted: dict[bytes, Admitted] = {}
         self._lock = threading.Lock()
-        self._asked: datetime | None = None
+        #: When the ledger was asked last, by the monotonic clock.
+        self._asked: float | None = None
+        self._watches = False
 
     def admit(self, grant: object, user: User) -> tuple[str, Admitted]:
         """A token for whoever holds this grant (the content of the file).
@@ -112,7 +121,25 @@ class Assistants:
             }
             self._admitted[_digest(token)] = found
         self._sessions.open(found.person, signer)
+        self._on_loop(self._begin_to_watch)
         return token, found
+
+    def _begin_to_watch(self) -> None:
+        if not self._watches:
+            self._watches = True
+            self._watch()
+
+    def _watch(self) -> None:
+        """On the event loop, as long as anybody is let in: who asks nothing has to end, too."""
+        now = self._clock()
+        with self._lock:
+            over = [one for one in self._admitted.values() if now >= one.signer.expires]
+            self._watches = len(over) < len(self._admitted)
+        for one in over:
+            self.dismiss(one.user.grant)
+        if self._watches:
+            self._ask_now_and_then()
+            asyncio.get_running_loop().call_later(_LOOK, self._watch)
 
     def dismiss(self, name: str) -> bool:
         """End an assistant's token and session; whether there was one."""
@@ -123,6 +150,7 @@ class Assistants:
             }
         for one in ended:
             self._sessions.close(one.person)
+        self._on_loop(lambda: self.sockets.end(name))
         return bool(ended)
 
     def all(self) -> list[Admitted]:
@@ -143,7 +171,7 @@ class Assistants:
         return found.user
 
     def _ask_now_and_then(self) -> None:
-        now = self._clock()
+        now = time.monotonic()
         if self._asked is None or now - self._asked >= _ASK_EVERY:
             self._asked = now
             self._in_worker(self.dismiss_revoked)
@@ -195,6 +223,7 @@ def let_in(provider: Any, assistants: Assistants) -> None:
         user = assistants.user_of(handler.request.headers)
         if user is None:
             return get_user(handler)
+        assistants.sockets.asks(user.grant, handler)
         setattr(handler, _MARK, user)
         return user
 

@@ -81,6 +81,8 @@ def watched(base: type[Any], watching: Watching) -> type[Any]:
             if observer is None:
                 return message.raw
             person = self._person()
+            if watching.over(person):
+                return None
             if message.kind == "input_reply":
                 asked = str(message.parent.get("msg_id", ""))
                 typed = observer.typed(asked, str(message.content.get("value", "")), person)

@@ -67,6 +67,11 @@ class MloHandler(APIHandler):
         """Who asks."""
         return self.mlo.watching.person(self.current_user)
 
+    @property
+    def acting_assistant(self) -> str | None:
+        """MLO ID of the assistant whose session the asker's is, if it is one's."""
+        return self.mlo.sessions.acting_assistant(self.person, self.mlo.clock())
+
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         """Errors that are not ours, in the form of ours."""
         error = kwargs.get("exc_info", (None, None))[1]

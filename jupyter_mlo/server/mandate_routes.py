@@ -117,7 +117,7 @@ class MandatesHandler(_Mandates):
         app, person = self.mlo, self.person
 
         async def work() -> Any:
-            refuse_assistant(person)
+            refuse_assistant(person, self.acting_assistant)
             form = self.read_body(MandateMaking)
             if form.handover == "download":
                 self.only_unheard()
@@ -146,7 +146,7 @@ class MandatePreviewHandler(_Mandates):
         """What a mandate would permit, of the notebooks as they are now; nothing is made."""
 
         async def work() -> Any:
-            refuse_assistant(self.person)
+            refuse_assistant(self.person, self.acting_assistant)
             covered = await self._covered(self.read_body(Wish))
             return (await self.mlo.in_worker(covered.preview)).model_dump()
 

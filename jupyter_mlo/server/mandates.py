@@ -113,7 +113,7 @@ class Mandates:
             WrongPassphrase: it is another one.
             InvalidInput: the terms and how it is handed over do not fit.
         """
-        refuse_assistant(person)
+        refuse_assistant(person, self.sessions.acting_assistant(person, self.clock()))
         if (handover == "runner") != (terms.to is not None):
             raise InvalidInput(
                 "a mandate is for a runner's key, or has a key of its own",
@@ -138,7 +138,7 @@ class Mandates:
         For a runner's key it is made over to that again; a key that was kept here is followed by
         another that is; else the new one is to be taken along.
         """
-        refuse_assistant(person)
+        refuse_assistant(person, self.sessions.acting_assistant(person, self.clock()))
         old = self.one(person, mandate_id)
         mandate_acts.check_length(lasts, None)
         mandate_acts.check_renewable(old.mandate, old.standing.element)

@@ -75,6 +75,11 @@ class Sessions:
             return None
         return f"your session ended at {to_text(found.expires)}\n  hint: {_LOG_IN}"
 
+    def acting_assistant(self, person: Person, now: datetime) -> str | None:
+        """MLO ID of the assistant whose session this is; None where a person's, or nobody's."""
+        signer = self.signer(person, now)
+        return None if signer is None else signer.named.get("assistant")
+
     def open(self, person: Person, signer: Signer) -> None:
         """From now on this person acts with this signer."""
         if person.shared:

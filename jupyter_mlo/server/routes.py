@@ -169,7 +169,7 @@ class AssistantsHandler(_Who):
         person, user = self.person, self.current_user
 
         async def work() -> Any:
-            refuse_assistant(person)
+            refuse_assistant(person, self.acting_assistant)
             grant = self.read_body(Admitting).grant
             token, admitted = await self.mlo.in_worker(lambda: self._admitted.admit(grant, user))
             self.mlo.act("assistant", mlo=admitted.signer.mlo, detail=admitted.user.grant)
@@ -293,8 +293,8 @@ class SealHandler(_Notebooks):
 
         async def work() -> Any:
             form = self.read_body(Sealing)
-            if person.assistant and form.meaning in JUDGED:
-                refuse_assistant(person)
+            if form.meaning in JUDGED:
+                refuse_assistant(person, self.acting_assistant)
             path = await self.may_write(form.path)
             return self.mlo.hook.intend(person, path, form.meaning, form.shown).model_dump()
 

@@ -117,6 +117,10 @@ class Watching:
             panel=person.username in self._panels,
         )
 
+    def over(self, person: Person) -> bool:
+        """Whether this is an assistant whose grant has ended: it says nothing to a kernel more."""
+        return person.assistant and self._sessions.signer(person, self._clock()) is None
+
     def why_not(self, person: Person, code: str, expressions: object = None) -> str | None:
         """Why this cell may not be run; None where it may.
 
@@ -125,11 +129,6 @@ class Watching:
         """
         if not (code.strip() or expressions):
             return None
-        if person.assistant and self._sessions.signer(person, self._clock()) is None:
-            return (
-                "this cell was not run: the grant of this assistant has ended, or was revoked\n"
-                "  hint: ask who granted it"
-            )
         if not self.required:
             return None
         if not expressions and only_ours(code):  # or nobody could ever log in

@@ -363,8 +363,18 @@ def typed(passphrase: str) -> str:
     return unicodedata.normalize("NFC", passphrase)
 
 
-def refuse_assistant(person: Person) -> None:
-    """Raise :class:`Refused` for what an assistant does not do, whatever it was granted."""
+def refuse_assistant(person: Person, assistant: str | None = None) -> None:
+    """Raise :class:`Refused` for what an assistant does not do, whatever it was granted.
+
+    Args:
+        assistant: whose session it is, where that is an assistant's
+            (:meth:`~jupyter_mlo.server.people.Sessions.acting_assistant`).
+    """
+    if assistant is not None and not person.assistant:
+        raise Refused(
+            f"the session here is the assistant's {assistant}: that is a person's own act",
+            hint="sign in as yourself first",
+        )
     if person.assistant:
         raise Refused(
             f"{person.username} is an assistant: that is a person's own act",

@@ -171,10 +171,8 @@ def test_a_revoked_grant_lets_nobody_in_and_open_kernels_run_nothing_for_it(star
         "key", "revoke", "Ada Sample", "--delegation", told["delegation"], "--reason", "ended"
     )
     until(lambda: not agent.ask("GET", "/api/contents").ok, 30)
-    refused = wire.run("open('ran', 'w')", "c9")
-    assert "its grant has ended, or was revoked" in json.dumps(refused).replace(
-        "the grant of this assistant", "its grant"
-    )
+    with pytest.raises((OSError, ValueError, websocket.WebSocketException)):
+        wire.run("open('ran', 'w')", "c9")
     assert not (server.root / "ran").exists()
     answer = owner.ask("POST", ROUTE, json={"grant": content})
     assert (answer.status_code, "was revoked" in answer.text) == (403, True)
