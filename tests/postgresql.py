@@ -11,7 +11,6 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -19,6 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.needs import not_here
+from tests.ports import free_port
 
 _OWNER = "mlo_test"
 
@@ -45,9 +45,7 @@ class Server:
         self._account = self._unprivileged()
         if self._account is not None:
             shutil.chown(folder, self._account)
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         self._run(
             _program("initdb"), "-D", str(self._data), "-U", _OWNER, "-E", "UTF8",
             "--locale=C", "--auth=trust", "--no-sync", "--no-instructions",

@@ -8,7 +8,6 @@ import os
 import runpy
 import secrets
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -22,6 +21,7 @@ import pytest
 from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
 
 from tests.needs import chromium
+from tests.ports import free_port
 from tests.server.conftest import PEOPLE, Running, User
 
 ROOT = Path(__file__).parent.parent.parent
@@ -198,10 +198,7 @@ def running_lab(
         (home / "mlo").mkdir(mode=0o700)
         (home / "mlo" / "mlo.toml").write_text(mlo_toml)
         environ["MLO_HOME"] = str(home / "mlo")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    one = Lab(port, token, folder, home / "server.log", environ, tokens)
+    one = Lab(free_port(), token, folder, home / "server.log", environ, tokens)
     try:
         one.begin()
         yield one

@@ -7,7 +7,6 @@ import os
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -21,6 +20,7 @@ import pytest
 import requests
 import websocket
 
+from tests.ports import free_port
 from tests.throwaway import throwaway_environment
 
 PASSPHRASE = "correct horse battery staple"
@@ -415,10 +415,3 @@ def enrol_service(name: str, root: Path, environ: dict[str, str]) -> None:
         [*command, "--kind", "service"], env=environ, cwd=root, capture_output=True, timeout=60
     )
     assert done.returncode == 0, done.stderr
-
-
-def free_port() -> int:
-    """A port that nobody listens at now."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
