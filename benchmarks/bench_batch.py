@@ -122,11 +122,11 @@ class _Bench:
                 time.sleep(0.1)
             address = json.loads(file.read_text())["address"]
             for _ in range(2):  # both have imported what they need
-                self.ours("short", workers=4, more=("--dask", address))
+                self.ours("short", workers=2, more=("--dask", address))
             here, there = [], []
             for _ in range(3):
                 here.append(self.ours("short", workers=2))
-                there.append(self.ours("short", workers=4, more=("--dask", address)))
+                there.append(self.ours("short", workers=2, more=("--dask", address)))
         finally:
             for process in processes:
                 process.kill()

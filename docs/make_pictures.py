@@ -92,7 +92,7 @@ def take(lab: Lab, browser: Browser, theme: str) -> None:
     entry.click()
     side.get_by_label("Statement").wait_for()
     picture(side, "history", theme)
-    make_mandate(page)
+    make_mandate(page, file)
     picture(side, "mandates", theme)
     value = json.loads((lab.folder / file).read_text())
     value["cells"][2]["outputs"][0]["text"] = ["approved at 21\n"]
@@ -105,7 +105,7 @@ def take(lab: Lab, browser: Browser, theme: str) -> None:
     page.close()
 
 
-def make_mandate(page: Page) -> None:
+def make_mandate(page: Page, file: str) -> None:
     """One for the notebook that is open, its details shown."""
     side = panel(page)
     for folded in ("This notebook", "History"):
@@ -122,8 +122,7 @@ def make_mandate(page: Page) -> None:
     form.get_by_role("button", name="Next").click()
     form.get_by_label("Your passphrase").fill(PASSPHRASE)
     form.get_by_role("button", name="Make the mandate").click()
-    entry = side.get_by_role("list", name="Mandates").get_by_role("listitem").first
-    entry.get_by_role("button", name=re.compile("loans")).click()
+    side.get_by_role("list", name="Mandates").get_by_role("button", name=re.compile(file)).click()
 
 
 def take_together(lab: Lab, browser: Browser, theme: str) -> None:
@@ -150,6 +149,14 @@ def take_together(lab: Lab, browser: Browser, theme: str) -> None:
         run(pages[at % 2], at)
         for page in pages:
             mark(page, at, "seen")
+    panel(pages[0]).get_by_role("button", name="Seal …").click()
+    pages[0].get_by_role("dialog").get_by_role("button", name="Seal").click()
+    for at in range(len(CELLS)):
+        mark(pages[0], at, "proven")
+    panel(pages[0]).get_by_role("button", name=re.compile("seal · held")).wait_for()
+    done = panel(pages[0]).get_by_role("button", name="Done")
+    if done.is_visible():
+        done.click()
     command_mode(pages[0], 0)
     picture(pages[0], "together", theme)
     for page in pages:

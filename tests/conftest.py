@@ -53,6 +53,17 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     """A worker of a parallel run hands over what its tests counted."""
     if TALLY in session.config.stash and hasattr(session.config, "workeroutput"):
         session.config.workeroutput["tally"] = asdict(session.config.stash[TALLY])
+    _refuse_skips(session)
+
+
+def _refuse_skips(session: pytest.Session) -> None:
+    """Where nothing may be skipped, a file that was as a whole counts too."""
+    reporter: Any = session.config.pluginmanager.get_plugin("terminalreporter")
+    skipped = reporter.stats.get("skipped", []) if reporter is not None else []
+    if skipped and os.environ.get("TESTS_SKIP_NOTHING"):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        for one in skipped:
+            reporter.write_line(f"skipped, and TESTS_SKIP_NOTHING is set: {one.nodeid}", red=True)
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -9,7 +9,7 @@ copied and several runs ended under it, the one whose seal came first counts. Pu
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, NamedTuple, cast
 
@@ -43,6 +43,8 @@ class Use:
     notebook: str
     #: When it was reserved, by its runner's clock.
     time: str
+    #: Its entry in the ledger that counts it, by the signed tree; -1 where it is not there yet.
+    index: int = -1
     #: The seals that the mandate's key has made of its notebook, in ledger order: one is right.
     ends: tuple[str, ...] = ()
 
@@ -50,6 +52,16 @@ class Use:
     def place(self) -> tuple[str, str]:
         """What makes it one use: the run, and the notebook that it writes."""
         return self.run, self.notebook
+
+
+@dataclass(frozen=True)
+class Spent:
+    """What the ledger that counts a mandate's uses has had since the mandate was made."""
+
+    #: In ledger order.
+    uses: Sequence[Use]
+    #: Statement ID → first entry, of the revocations of any key and delegation.
+    revocations: Mapping[str, int]
 
 
 def uses_of(mandate_id: str, key: PublicKey, delegations: Iterable[Envelope]) -> list[Use]:
@@ -120,7 +132,7 @@ def use_refusal(
     permitted: int | Everything,
     notebook: str,
     seals: Sequence[str] = (),
-    too_late: Container[str] = (),
+    revoked: int | None = None,
 ) -> str:
     """Why nothing in ``notebook`` counts under a mandate of so many uses; empty where it may.
 
@@ -128,8 +140,9 @@ def use_refusal(
         uses: all of them, in ledger order.
         notebook: ID of the notebook that the run wrote.
         seals: statement IDs of the seals there that the mandate's key has made of it.
-        too_late: statement IDs of the uses that came into the ledger after the mandate had been
-            revoked there: who reserved them did not ask, whatever time they say.
+        revoked: the first entry there that revokes the mandate, or what it rests on. A use is
+            reserved before its run starts, so whoever came later did not ask: no grace is theirs,
+            whatever time they say.
     """
     if isinstance(permitted, str):
         return ""
@@ -138,7 +151,7 @@ def use_refusal(
         return "no use of its mandate was reserved for this notebook's run (uses)"
     if ranks[0] > permitted:
         return f"overuse: it is use {ranks[0]} of a mandate that permits {permitted} (uses)"
-    if uses[ranks[0] - 1].statement_id in too_late:
+    if revoked is not None and uses[ranks[0] - 1].index > revoked:
         return "its use came into the ledger after the mandate had been revoked there (uses)"
     ends = uses[ranks[0] - 1].ends
     if ends and any(seal != ends[0] for seal in seals):

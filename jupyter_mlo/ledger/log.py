@@ -101,6 +101,7 @@ class Ledger:
         """
         self._database.begin(write=True)
         try:
+            self._check_key()
             yield
             self._database.commit()
         except BaseException:
@@ -319,13 +320,24 @@ class Ledger:
         if self._sequencer is None or not self._sequencer.silent:
             return
         # What was appended is safe; without this its proven time is that of a later checkpoint.
-        with contextlib.suppress(LedgerError):
+        with contextlib.suppress(LedgerError, KeyFileError):
             self._database.begin(write=True)
             try:
+                self._check_key()
                 self._sequencer.say_when()
                 self._database.commit()
             finally:
                 self._database.rollback()
+
+    def _check_key(self) -> None:
+        """Whoever waited for the database may have waited for the end of a move.
+
+        Raises:
+            KeyFileError: the key that was read before is not here any more.
+        """
+        if self._sequencer is not None and not self._key.exists():
+            self._sequencer = None
+            raise no_key(self._key)
 
     def _roll_back(self) -> None:
         if self._sequencer is not None:

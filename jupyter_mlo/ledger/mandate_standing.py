@@ -103,7 +103,7 @@ def _asked(
     revocations, enrolments = [*listed], list[Envelope]()
     try:
         since = _since(settings, ledger, mandate)
-        revocations += since.revocations if since is not None else ()
+        revocations += [one for _, one in since.revocations] if since is not None else ()
         if naming(mandate, revocations):
             # Rarely, and then all that stands there: who may revoke hangs on it.
             view = LedgerView(ledger, kept=settings.labels)
@@ -203,7 +203,8 @@ def reserve_uses(settings: Settings, mandate: Mandate, delegations: Sequence[Env
 
     Raises:
         Refused: the mandate's uses are counted in another ledger, or do not suffice. Of several
-            runners who ask at one moment those are refused that came into the ledger later.
+            runners who ask at one moment those are refused that came into the ledger later; and
+            whoever finds the mandate revoked by then.
         LedgerError: the ledger cannot be reached, has no sequencer, or does not hold: nothing is
             run. Where only its answer was lost, the uses are spent.
     """
@@ -221,6 +222,9 @@ def reserve_uses(settings: Settings, mandate: Mandate, delegations: Sequence[Env
     uses = _counted(settings, mandate)
     if any(use_refusal(uses, permitted, use.notebook) for use in ours):
         raise _exhausted(mandate, permitted, len(new))
+    # Whoever revoked it meanwhile came into the ledger first: nothing under these uses would count.
+    known_now = ask_ledger(settings, mandate)
+    revocations_known(settings, mandate, known_now).check_in_force(mandate.links, mandate.label)
 
 
 def _counted(settings: Settings, mandate: Mandate) -> list[Use]:

@@ -106,12 +106,10 @@ def inclusion_proof(index: int, size: int, node: Node) -> list[bytes]:
 
 def proof_length(index: int, size: int) -> int:
     """How many hashes :func:`inclusion_proof` has for a leaf that is there."""
-    length, start, end = 0, 0, size
-    while end - start > 1:
-        middle = start + _split(end - start)
-        start, end = (start, middle) if index < middle else (middle, end)
-        length += 1
-    return length
+    # Up to where the paths to this leaf and to the last one part, a hash for each level; above
+    # that, one wherever the path turns right.
+    inner = (index ^ (size - 1)).bit_length()
+    return inner + (index >> inner).bit_count()
 
 
 def consistency_proof(first: int, second: int, node: Node) -> list[bytes]:

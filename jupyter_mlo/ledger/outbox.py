@@ -3,6 +3,9 @@
 A file is named after its statement and appears whole or not at all. It goes only after the
 ledger has the statement, and the ledger takes each statement once, so killing anything at any
 point neither loses nor doubles one. They go in the order in which they came.
+
+Names are given before the disk is waited for, so that it is waited for once. A machine that loses
+its power meanwhile can leave a name without content: of a statement that nobody was told of.
 """
 
 from __future__ import annotations
@@ -10,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import stat
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -26,6 +30,10 @@ from jupyter_mlo.statements.envelope import MAX_ENVELOPE
 _SUFFIX: Final = ".json"
 #: The file that says why they wait.
 _WHY: Final = ".why"
+#: Its modification time (ns) is not before that of any statement that was put here.
+_NEWEST: Final = ".newest"
+#: Between what two who put at once could both take for the newest.
+_STEP: Final = 1_000_000
 _LONGEST: Final = 4096
 #: Files that are open at once while they are written.
 _OPEN: Final = 100
@@ -33,6 +41,7 @@ _OPEN: Final = 100
 _BATCH: Final = 1000
 #: Bytes read at once.
 _PIECE: Final = 65536
+_READING: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 #: From so many files on, threads remove them.
 _FEW: Final = 8
 _THREADS: Final = 16
@@ -71,42 +80,49 @@ class Outbox:
     def begin(self, contents: Iterable[Content]) -> Callable[[], None]:
         """Write statements, and leave the waiting for the disk to whoever calls what is returned.
 
-        Until that has returned nobody may be told that they are kept, and :meth:`flush` does not
-        see them. It must be called, once; from any thread.
+        Until that has returned nobody may be told that they are kept. It must be called, once;
+        from any thread.
 
         Raises:
             OSError: the outbox cannot be written, here or there.
         """
         make_private_folder(self._folder)
-        # A clock that was set back must not put a revocation before what it is to follow.
-        moment = self._newest()
-        written: list[tuple[Path, Path, int]] = []
-        for content in contents:
-            path = self._folder / (content.statement_id.hex() + _SUFFIX)
-            if not _waits(path):
-                # The modification time, never twice the same here, keeps the order.
-                moment = max(moment + 1, time.time_ns())
-                try:
-                    written.append((path, *self._write(path, content.envelope, moment)))
-                except BaseException:
-                    _forget(written)
-                    raise
+        contents = list(contents)
+        first = self._reserve(len(contents))
+        written: list[_Written] = []
+        try:
+            for moment, content in enumerate(contents, first):
+                path = self._folder / (content.statement_id.hex() + _SUFFIX)
+                written.append(
+                    _waiting_already(path, content.envelope)
+                    or _write(path, content.envelope, moment)
+                )
+        except BaseException:
+            _forget(written)
+            raise
         return lambda: self._finish(written)
 
-    def _finish(self, written: list[tuple[Path, Path, int]]) -> None:
+    def _finish(self, written: list[_Written]) -> None:
+        named: list[Path] = []
         try:
-            for path, temporary, descriptor in written:
-                os.fsync(descriptor)
-                os.replace(temporary, path)
+            for one in written:
+                if one.temporary is not None:
+                    os.replace(one.temporary, one.path)
+                    named.append(one.path)
+            for one in written:
+                os.fsync(one.descriptor)
             sync_folder(self._folder)
+        except BaseException:
+            for path in named:
+                path.unlink(missing_ok=True)
+            raise
         finally:
             _forget(written)
 
     def why(self) -> str:
         """Why what waits does so, as it was said last; empty where nothing waits or was said."""
-        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
         try:
-            with os.fdopen(os.open(self._folder / _WHY, flags), "rb") as file:
+            with os.fdopen(os.open(self._folder / _WHY, _READING), "rb") as file:
                 said = file.read(_LONGEST).decode("utf-8", "replace")
         except OSError:
             return ""
@@ -157,9 +173,22 @@ class Outbox:
         """What waits, oldest first."""
         return [self._folder / name for _, name in sorted(self._waiting())]
 
-    def _newest(self) -> int:
-        """The modification time of what came last; 0 where nothing waits."""
-        return max((moment for moment, _ in self._waiting()), default=0)
+    def _reserve(self, count: int) -> int:
+        """The first of so many modification times, never given here before: they keep the order.
+
+        A clock that was set back must not put a revocation before what it is to follow.
+        """
+        mark = self._folder / _NEWEST
+        try:
+            newest = os.stat(mark, follow_symlinks=False).st_mtime_ns
+        except FileNotFoundError:
+            newest = max((moment for moment, _ in self._waiting()), default=0)
+            with contextlib.suppress(FileExistsError):
+                os.close(os.open(mark, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        first = max(newest + _STEP, time.time_ns())
+        last = first + count
+        os.utime(mark, ns=(last, last), follow_symlinks=False)
+        return first
 
     def _waiting(self) -> list[tuple[int, str]]:
         """Modification time (ns) and name of each file."""
@@ -173,27 +202,39 @@ class Outbox:
         except FileNotFoundError:
             return []
 
-    @staticmethod
-    def _write(path: Path, envelope: bytes, moment: int) -> tuple[Path, int]:
-        """A temporary file with all of it, and its open descriptor."""
-        temporary = path.with_name(f".{secrets.token_hex(8)}")
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        descriptor = os.open(temporary, flags, 0o600)
-        try:
-            with os.fdopen(descriptor, "wb", closefd=False) as file:
-                file.write(envelope)
-            os.utime(descriptor, ns=(moment, moment))
-        except BaseException:
-            _forget([(path, temporary, descriptor)])
-            raise
-        return temporary, descriptor
+
+@dataclass(frozen=True)
+class _Written:
+    """A statement on its way to the disk."""
+
+    path: Path
+    #: None where it stood there already.
+    temporary: Path | None
+    #: Open.
+    descriptor: int
 
 
-def _forget(written: list[tuple[Path, Path, int]]) -> None:
+def _write(path: Path, envelope: bytes, moment: int) -> _Written:
+    """Into a temporary file."""
+    temporary = path.with_name(f".{secrets.token_hex(8)}")
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    written = _Written(path, temporary, os.open(temporary, flags, 0o600))
+    try:
+        with os.fdopen(written.descriptor, "wb", closefd=False) as file:
+            file.write(envelope)
+        os.utime(written.descriptor, ns=(moment, moment))
+    except BaseException:
+        _forget([written])
+        raise
+    return written
+
+
+def _forget(written: list[_Written]) -> None:
     """Close what was written, and remove what did not get its name."""
-    for _, temporary, descriptor in written:
-        os.close(descriptor)
-        temporary.unlink(missing_ok=True)
+    for one in written:
+        os.close(one.descriptor)
+        if one.temporary is not None:
+            one.temporary.unlink(missing_ok=True)
 
 
 def _remove(paths: list[Path]) -> None:
@@ -217,7 +258,11 @@ def _readable(paths: list[Path], damaged: list[str]) -> Iterator[tuple[Path, Con
     """The statements in files; which are none, or another than the name says, is noted."""
     for path in paths:
         try:
-            yield path, _read(path)
+            held = _held(path)
+            if not held and stat.S_ISREG(os.lstat(path).st_mode):
+                path.unlink(missing_ok=True)  # the power failed before it was on disk
+                continue
+            yield path, _content(path, held)
         except FileNotFoundError:
             continue  # another process was quicker
         except (OSError, StatementError) as error:
@@ -225,22 +270,32 @@ def _readable(paths: list[Path], damaged: list[str]) -> Iterator[tuple[Path, Con
             damaged.append(f"{path}: {why}")
 
 
-def _waits(path: Path) -> bool:
-    """Whether the statement that a file is named after is in it; else it is written (again)."""
+def _waiting_already(path: Path, envelope: bytes) -> _Written | None:
+    """The file that is named after a statement, if that is in it; else it is written (again)."""
     try:
-        _read(path)
+        descriptor = os.open(path, _READING)
+    except OSError:
+        return None
+    try:
+        held = _whole(descriptor)
+        if held == envelope or _content(path, held) is not None:
+            return _Written(path, None, descriptor)
     except (OSError, StatementError):
-        return False
-    return True
+        pass
+    os.close(descriptor)
+    return None
 
 
-def _read(path: Path) -> Content:
-    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-    descriptor = os.open(path, flags)
+def _held(path: Path) -> bytes:
+    descriptor = os.open(path, _READING)
     try:
-        content = content_of(_whole(descriptor))
+        return _whole(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _content(path: Path, held: bytes) -> Content:
+    content = content_of(held)
     if content.statement_id.hex() != path.stem:
         raise StatementError(
             "it holds another statement than its name says",

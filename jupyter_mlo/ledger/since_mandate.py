@@ -11,7 +11,7 @@ from __future__ import annotations
 import base64
 import contextlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -44,10 +44,10 @@ class _Kept(msgspec.Struct, forbid_unknown_fields=True):
     root: str
     #: Seal and notebook of each that the mandate's key has sealed, in ledger order.
     ends: list[End]
-    #: Statement ID, run, notebook and time of each use, in ledger order.
-    uses: list[tuple[str, str, str, str]] = []
-    #: Revocations: envelopes as JSON text.
-    revocations: list[str] = []
+    #: Statement ID, run, notebook, time and entry of each use, in ledger order.
+    uses: list[tuple[str, str, str, str, int]] = []
+    #: Revocations: entry, and envelope as JSON text.
+    revocations: list[tuple[int, str]] = []
 
 
 @dataclass(frozen=True)
@@ -56,8 +56,8 @@ class Since:
 
     #: In ledger order.
     uses: tuple[Use, ...] = ()
-    #: Those of any key and delegation.
-    revocations: tuple[Envelope, ...] = ()
+    #: Those of any key and delegation, each with its entry.
+    revocations: tuple[tuple[int, Envelope], ...] = ()
     #: What does not hold: any of it may have been a use, or a revocation.
     problems: tuple[str, ...] = ()
     #: Index → leaf hash of entries whose content is gone, rightly or not.
@@ -96,27 +96,31 @@ def read_since(ledger: Ledger, mandate: Statement, kept: Path | None) -> Since:
     uses = {use.place: use for use in (Use(*each) for each in known.uses)}
     new = Stretch(ledger.rows, head, known.size)
     delegations: list[Envelope] = []
-    revocations: list[Envelope] = []
+    entries: dict[str, int] = {}
+    revocations: list[tuple[int, Envelope]] = []
     seals: list[Envelope] = []
-    for _, envelope in new:
+    for index, envelope in new:
         match read_facts(envelope.payload).predicate_type:
             case types.DELEGATION:
                 delegations.append(envelope)
+                entries.setdefault(envelope.statement_id, index)
             case types.REVOCATION:
-                revocations.append(envelope)
+                revocations.append((index, envelope))
             case types.SEAL:
                 seals.append(envelope)
     key = read_key(delegation.public_key)
     for use in uses_of(mandate.statement_id, key, delegations):
-        uses.setdefault(use.place, use)
+        uses.setdefault(use.place, replace(use, index=entries[use.statement_id]))
     ends = list(dict.fromkeys([*known.ends, *ends_of(mandate.statement_id, key, seals)]))
-    texts = [*known.revocations, *(one.to_bytes().decode() for one in revocations)]
+    texts = [*known.revocations, *((at, one.to_bytes().decode()) for at, one in revocations)]
     if kept is not None and not new.problems and not new.holes and head.size - known.size >= _MANY:
-        rows = [(one.statement_id, one.run, one.notebook, one.time) for one in uses.values()]
+        rows = [
+            (one.statement_id, one.run, one.notebook, one.time, one.index) for one in uses.values()
+        ]
         now = _Kept(ledger.origin, head.size, head.root.hex(), ends, rows, texts)
         with contextlib.suppress(OSError):  # without it the next reader reads again
             write_private(kept, msgspec.json.encode(now))
-    before = (Envelope.from_bytes(text.encode()) for text in known.revocations)
+    before = ((at, Envelope.from_bytes(text.encode())) for at, text in known.revocations)
     return Since(
         with_ends(uses.values(), ends),
         (*before, *revocations),
@@ -129,7 +133,7 @@ def _read(path: Path | None, begin: _Kept, ledger: Ledger, size: int) -> _Kept:
     """What was kept, if it is of this ledger as it is; else nothing is known yet."""
     with contextlib.suppress(OSError, msgspec.MsgspecError, MloError, ValueError):
         kept = msgspec.json.decode(path.read_bytes() if path else b"", type=_Kept)
-        for text in kept.revocations:
+        for _, text in kept.revocations:
             Envelope.from_bytes(text.encode())
         of_this = kept.origin == begin.origin and begin.size <= kept.size
         if of_this and _root(ledger, kept.size, size) == kept.root:

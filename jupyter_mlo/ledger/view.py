@@ -14,7 +14,7 @@ from functools import cached_property
 from pathlib import Path
 
 from jupyter_mlo.delegation.revocation import Logged
-from jupyter_mlo.delegation.uses import Use
+from jupyter_mlo.delegation.uses import Spent
 from jupyter_mlo.errors import StatementError
 from jupyter_mlo.ledger.log import Ledger
 from jupyter_mlo.ledger.rows import Entry, Filter
@@ -100,8 +100,8 @@ class LedgerView:
         """The seals of the notebook with this ID and their indexes, newest first; whole ones."""
         yield from reversed(self._seals.get(notebook, []))
 
-    def uses(self, mandate: Statement) -> list[Use] | None:
-        """The uses of a mandate, in order; None where this ledger does not count them.
+    def uses(self, mandate: Statement) -> Spent | None:
+        """The uses of a mandate, and what was revoked; None where this ledger does not count them.
 
         Args:
             mandate: its delegation, whose signature was checked.
@@ -112,7 +112,10 @@ class LedgerView:
         since = read_since(self._ledger, mandate, kept)
         for problem in since.problems:
             self._damaged(problem)
-        return list(since.uses)
+        revocations: dict[str, int] = {}
+        for index, envelope in since.revocations:
+            revocations.setdefault(envelope.statement_id, index)
+        return Spent(since.uses, revocations)
 
     def binding(self, predicate_type: str) -> Iterator[Envelope]:
         """All statements of one kind that can be read; one that is damaged is said, and counts.

@@ -16,7 +16,7 @@ from jupyter_mlo.delegation.chain import Attribution, KeyCache, attribute_many
 from jupyter_mlo.delegation.pool import Pool
 from jupyter_mlo.delegation.revocation import Links, Logged, Revocations
 from jupyter_mlo.delegation.trust import Trust
-from jupyter_mlo.delegation.uses import Use
+from jupyter_mlo.delegation.uses import Spent
 from jupyter_mlo.errors import MloError, StatementError
 from jupyter_mlo.statements.envelope import Envelope
 from jupyter_mlo.statements.predicates import types
@@ -41,8 +41,8 @@ class LedgerFacts(Protocol):
     def newest_seal(self, notebook: str) -> tuple[str, int] | None:
         """Statement ID and index of the newest seal of the notebook with this ID."""
 
-    def uses(self, mandate: Statement) -> Sequence[Use] | None:
-        """The uses of a mandate (its delegation), in order; None where this does not count them."""
+    def uses(self, mandate: Statement) -> Spent | None:
+        """The uses of a mandate (its delegation); None where this does not count them."""
 
 
 @dataclass(frozen=True)
@@ -109,14 +109,12 @@ class Verifier:
             if known is None or place.index < known.index:
                 self._logged[statement_id] = place
 
-    def revoked_at(self, found: Attribution) -> list[Logged]:
-        """Where the ledger has what revokes anything in a chain."""
+    def revoking(self, found: Attribution) -> list[str]:
+        """The statement IDs of what revokes anything in a chain, by those who may."""
         links = Links(
             found.mlo, found.key_id, (found.key_id, found.leaf_key_id), found.delegation_ids
         )
-        concerning = self._revocations.concerning(links)
-        places = (self._logged.get(revocation.statement_id) for revocation in concerning)
-        return [place for place in places if place is not None]
+        return [one.statement_id for one in self._revocations.concerning(links)]
 
     def claims(self, envelopes: Sequence[Envelope], predicate_type: str) -> list[Claim]:
         """Read statements that should be of one predicate, and attribute them."""

@@ -12,6 +12,8 @@ from jupyter_mlo.notebook.digests import short, source_digest
 
 PARAMETERS = "parameters"
 INJECTED = "injected-parameters"
+#: Cells that a run leaves out.
+SKIPPED = "skip-execution"
 
 
 class CodeCell(Protocol):
@@ -91,6 +93,15 @@ def injected_line(lines: Sequence[CodeLine]) -> int | None:
 def injected_position(notebook: Code) -> int | None:
     """Position of the cell that papermill would replace; None where it would add one."""
     return _first([cell.metadata.get("tags") for cell in notebook.cells], INJECTED)
+
+
+def skipped_position(notebook: Code) -> int | None:
+    """Position of the first cell with code that a run would leave out for its tag."""
+    for position, cell in enumerate(notebook.cells):
+        skipped = _first([cell.metadata.get("tags")], SKIPPED) is not None
+        if skipped and cell.kind == "code" and cell.source.strip():
+            return position
+    return None
 
 
 def _first(tags: Sequence[object], tag: str) -> int | None:

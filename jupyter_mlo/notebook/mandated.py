@@ -18,6 +18,7 @@ from jupyter_mlo.identity.safe_text import terminal_safe
 from jupyter_mlo.notebook.alignment import Alignment
 from jupyter_mlo.notebook.claims import Claim
 from jupyter_mlo.notebook.code import CodeLine, injected_line, lines_digest
+from jupyter_mlo.notebook.digests import source_digest
 from jupyter_mlo.notebook.present import PresentCell
 from jupyter_mlo.notebook.reading import Notebook
 from jupyter_mlo.notebook.sealed import Sealed
@@ -28,6 +29,8 @@ _LONGEST: Final = 1_000_000
 #: Where IPython ends a line as well (``str.splitlines``), and Python does not: what is one comment
 #: to the one may hold a command to the other. papermill writes none of them.
 _OTHER_ENDS: Final = "\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029"
+#: The digest of a cell without code: no run executes it.
+_NOTHING: Final = source_digest("")
 _FLOATS: Final = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 
 
@@ -88,7 +91,7 @@ def out_of_scope(
                 f"cell {injected + 1} holds parameters for the kernel {_shown(kernel)}, which is "
                 "not taken for Python: they are not read here, and its mandate permits any"
             )
-    seal = _refusal(sealing, digest) if sealing is not None else ""
+    seal = (_refusal(sealing, digest) or _gap(sealed)) if sealing is not None else ""
     return OutOfScope(stamps, seal, tuple(notes))
 
 
@@ -132,6 +135,19 @@ def _bound(claim: Claim) -> Scope | None:
 def _refusal(scope: Scope, digest: str) -> str:
     permission = scope.permits(code=digest)
     return "" if permission else f"{OUTSIDE}: {permission.reason}"
+
+
+def _gap(sealed: Sealed) -> str:
+    """Why a run under a mandate was not of all its code; empty where it was, up to its end."""
+    cells = sealed.newest.cells if sealed.newest is not None else ()
+    left_out = None
+    for at, line in enumerate(cells):
+        if line.kind == "code" and line.source != _NOTHING:
+            if line.stamp is None:
+                left_out = at if left_out is None else left_out
+            elif left_out is not None:
+                return f"{OUTSIDE}: its run left out cell {left_out + 1}"
+    return ""
 
 
 def _code(

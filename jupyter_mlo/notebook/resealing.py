@@ -8,13 +8,14 @@ is no answer, and the notebook is examined as a whole (:mod:`jupyter_mlo.noteboo
 
 from __future__ import annotations
 
-import hashlib
 import marshal
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
+
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from jupyter_mlo.delegation.actor import Actor
 from jupyter_mlo.delegation.pool import Pool
@@ -34,6 +35,10 @@ from jupyter_mlo.notebook.verification import Examined, examine
 from jupyter_mlo.notebook.vouching import RecordSource
 from jupyter_mlo.statements.envelope import Envelope
 from jupyter_mlo.statements.statement import read_statement
+
+#: Of this process; the codes that it makes are shown to nobody, so that one nonce is enough.
+_CODE: Final = AESGCM(AESGCM.generate_key(256))
+_NONCE: Final = bytes(12)
 
 
 @dataclass(frozen=True)
@@ -56,24 +61,25 @@ class Remembered:
     chains: tuple[Envelope, ...]
     #: Those in the notebook, newest first.
     seals: tuple[Believed, ...]
-    #: Digest of a cell's JSON → how it was listed.
+    #: :func:`look_of` a cell → how it was listed.
     cells: dict[bytes, Listed] = field(default_factory=dict)
     #: Of those for which nothing vouched: their sources, and how many records there were.
     open: dict[bytes, tuple[bytes, int]] = field(default_factory=dict)
 
 
 def look_of(cell: Mapping[str, Any]) -> bytes:
-    """Digest of a cell as it is, but for what we write into its metadata.
+    """What tells a cell as it is, but for what we write into its metadata, from every other.
 
-    Over ``marshal`` of version 2, which names the type and length of each value and knows no
-    references: what differs in anything, be it ``1`` and ``true``, or in the order of members,
-    gives other bytes, and text is copied, not searched for what JSON would escape.
+    A code (AES-GCM's, NIST SP 800-38D) under a key of this process over ``marshal`` of version 2,
+    which names the type and length of each value and knows no references: what differs in
+    anything, be it ``1`` and ``true``, or in the order of members, gives other bytes, and text is
+    copied, not searched for what JSON would escape. Never written down: what is signed are digests.
 
     Raises:
         ValueError: there is something in it that is not plainly of JSON's types.
     """
     metadata = {name: value for name, value in cell["metadata"].items() if name != MEMBER}
-    return hashlib.sha256(marshal.dumps({**cell, "metadata": metadata}, 2)).digest()
+    return _CODE.encrypt(_NONCE, b"", marshal.dumps({**cell, "metadata": metadata}, 2))
 
 
 def remember(

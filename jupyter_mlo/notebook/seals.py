@@ -51,6 +51,12 @@ _REMEMBERED: Final = 1024
 _PLAIN_ID: Final = re.compile(r"[A-Za-z0-9_.-]+")
 
 
+def forget_lines() -> None:
+    """Free the lines and leaves that are remembered, before other notebooks' take their place."""
+    SealedCell.line.cache_clear()
+    SealedCell.leaf.cache_clear()
+
+
 def from_b64u(text: str) -> bytes:
     """The bytes of unpadded base64url in its one form; raises ValueError for any other text."""
     # The last character has unused bits, which must not be set.

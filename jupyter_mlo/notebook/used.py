@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from jupyter_mlo.delegation.chain import Attribution
-from jupyter_mlo.delegation.in_time import is_before
 from jupyter_mlo.delegation.pool import Pool
 from jupyter_mlo.delegation.roles import Role
 from jupyter_mlo.delegation.scope import EVERYTHING
@@ -45,17 +44,17 @@ def overused(
 
     def found_of(mandate: str, permitted: int, notebook: str, actor: Attribution) -> str | None:
         # All copies under one statement ID say the same.
-        uses = ledger.uses(pool.delegations[mandate][0]) if ledger is not None else None
-        if ledger is None or uses is None:
+        spent = ledger.uses(pool.delegations[mandate][0]) if ledger is not None else None
+        if ledger is None or spent is None:
             return None
-        revoked = verifier.revoked_at(actor)
-        own = [use.statement_id for use in uses if use.notebook == notebook] if revoked else []
-        too_late = {
-            use
-            for use, at in ledger.logged(own).items()
-            if any(at.origin == place.origin and not is_before(at, place) for place in revoked)
-        }
-        return use_refusal(uses, permitted, notebook, seals.get((mandate, notebook), ()), too_late)
+        # What was revoked elsewhere, or has not come into this ledger yet, has no place in it;
+        # what was revoked before the mandate was made stands at its column's.
+        by = verifier.revoking(actor)
+        places = [spent.revocations[one] for one in by if one in spent.revocations]
+        places += [place.index for place in ledger.logged(by).values()]
+        revoked = min(places, default=None)
+        sealed_as = seals.get((mandate, notebook), ())
+        return use_refusal(spent.uses, permitted, notebook, sealed_as, revoked)
 
     def refusal(claim: Claim, notebook: str) -> str:
         counted = _counted(claim.attribution)

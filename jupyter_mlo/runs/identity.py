@@ -42,6 +42,8 @@ class Request:
     model: str | None = None
     #: Why the injected code is not what the parameters say; empty where it is.
     tampered: str = ""
+    #: Position of the first cell that the run would leave out for its tag.
+    skips: int | None = None
 
 
 @dataclass(frozen=True)
@@ -137,6 +139,12 @@ def _by_mandate(
             f"{mandate.label} does not permit this run: {request.tampered} (parameters)",
             hint="remove the cell that is tagged injected-parameters, have the metadata name the "
             "kernel's own language, and pass the parameters to papermill",
+        )
+    if request.skips is not None and mandate.scope.code != EVERYTHING:
+        raise Refused(
+            f"{mandate.label} does not permit this run: cell {request.skips + 1} is tagged "
+            "skip-execution, and a mandate is for all of a notebook's code (code)",
+            hint="remove the tag; what is not to run is taken out, for a mandate of its own",
         )
     known = ask_ledger(settings, mandate)
     signer = mandate.signer(now, known.checkpoint)

@@ -85,13 +85,18 @@ class Journal:
         """Nothing more comes; ``seal`` is the statement ID of the notebook's seal."""
         self._append({"ended": outcome, "seal": seal})
 
-    def close(self) -> None:
-        """Give up the lock; the files stay."""
+    def close(self, *, kept: bool = True) -> None:
+        """Give up the lock; the files stay.
+
+        Args:
+            kept: they are still of use, and so are on disk then.
+        """
         if not self._closed.is_set():
             self._closed.set()
             self._written.set()
-            with contextlib.suppress(OSError):
-                os.fsync(self._descriptor)
+            if kept:
+                with contextlib.suppress(OSError):
+                    os.fsync(self._descriptor)
             os.close(self._descriptor)
 
     def _append(self, line: Mapping[str, Any]) -> None:

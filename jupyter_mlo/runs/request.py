@@ -15,7 +15,7 @@ from typing import Any, Final
 from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
 
 from jupyter_mlo.identity.safe_text import terminal_safe
-from jupyter_mlo.notebook.code import code_digest, injected_position
+from jupyter_mlo.notebook.code import code_digest, injected_position, skipped_position
 from jupyter_mlo.notebook.reading import Notebook, notebook_from_json
 from jupyter_mlo.runs.identity import Request
 from jupyter_mlo.runs.injected import chosen_by_name, injected_source
@@ -57,6 +57,7 @@ def read_request(
         parameters=dict(parameters),
         activity=activity,
         model=model,
+        skips=skipped_position(notebook),
         tampered=_tampered(nb["metadata"], notebook, kernel_name, parameters, language_of),
     )
 

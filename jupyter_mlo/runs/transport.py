@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 from typing import Any, Final
 
-#: Characters of a folder for sockets: the path of one has 104 at most on macOS, 107 on Linux.
+#: Bytes of a folder for sockets: the path of one has 104 at most on macOS, 107 on Linux.
 _LONGEST: Final = 80
 
 
@@ -34,4 +34,6 @@ def speaks_ipc(spec: Any) -> bool:
 def socket_folder() -> Path:
     """Make a private folder for sockets, whose paths are short enough."""
     place = tempfile.gettempdir()
-    return Path(tempfile.mkdtemp(prefix="mlo-", dir=place if len(place) < _LONGEST else "/tmp"))
+    if len(os.fsencode(place)) >= _LONGEST:
+        place = "/tmp"
+    return Path(tempfile.mkdtemp(prefix="mlo-", dir=place))

@@ -20,6 +20,7 @@ from jupyter_mlo.server.chains import Chains
 from jupyter_mlo.server.contents import calls_hooks
 from jupyter_mlo.server.executing import watch_execution
 from jupyter_mlo.server.hearing import only_for
+from jupyter_mlo.server.jupyter_sessions import SessionTable, watch_renames, watch_sessions
 from jupyter_mlo.server.mandates import Mandates
 from jupyter_mlo.server.observer import Seen
 from jupyter_mlo.server.people import Sessions
@@ -55,7 +56,7 @@ class MloApp:
         self.sessions = Sessions(settings)
         self.hook = SaveHook(self)
         self.named = named
-        self.whereabouts = Whereabouts(serverapp.session_manager)
+        self.whereabouts = Whereabouts(SessionTable(serverapp.session_manager).at_kernel)
         self.watching = Watching(
             settings,
             self.sessions,
@@ -65,6 +66,7 @@ class MloApp:
             store=lambda: self.hook.records,
             seen=self._seen,
             notice=self._notice,
+            comes=self.whereabouts.comes,
         )
         #: Kernel → cell → what became of its last execution.
         self._marks: OrderedDict[str, OrderedDict[str, Seen]] = OrderedDict()
@@ -75,7 +77,9 @@ class MloApp:
             settings, self.sessions, clock, log, self.workers.submit, self.on_loop
         )
         self.mandates = Mandates(settings, self.sessions, clock)
-        self.service = Service(settings, service_mlo, passphrase_file, clock, log, self.workers)
+        self.service = Service(
+            settings, service_mlo, passphrase_file, clock, log, self.workers, self._leave_note
+        )
         self.chains = Chains(settings, self.workers, self.watching.failed)
         self.together = SharedDocuments(serverapp, self.watching.failed)
 
@@ -91,12 +95,20 @@ class MloApp:
             contents.register_pre_save_hook(self.hook)
             contents.register_post_save_hook(self.hook.saved)
         try:
+            watch_sessions(self.serverapp.session_manager, self.whereabouts, self.watching)
+            watch_renames(contents, self.whereabouts)
+        except Exception:
+            self.watching.failed("watch which notebooks kernels serve")
+        try:
             watch_execution(self.serverapp, self.watching)
         except Exception:
             self.watching.failed("watch what the server itself sends to kernels")
-        self.service.signer(self.clock())
         for problem in self.problems:
             self.log.warning("jupyter-mlo: %s", problem)
+        self._leave_note()
+        self.service.signer(self.clock())
+
+    def _leave_note(self) -> None:
         try:
             leave_note(self.settings, self.problems)
         except (MloError, OSError):
@@ -158,8 +170,10 @@ class MloApp:
         self.on_loop(lambda: self._mark(seen))
 
     def _mark(self, seen: Seen) -> None:
-        if seen.status == "running":
-            self.whereabouts.began(seen.execution, seen.kernel)
+        if seen.person is not None:
+            self.whereabouts.began(
+                seen.execution, seen.person.account, seen.kernel, seen.cell, seen.source
+            )
         metrics.EXECUTIONS.labels(seen.status, "no" if seen.signer is None else "yes").inc()
         if seen.cell is not None:
             if seen.status != "running":

@@ -20,6 +20,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from jupyter_server.auth.identity import User
+from tornado import web
 
 from jupyter_mlo.errors import InvalidInput, MloError, Refused
 from jupyter_mlo.server.people import Person, Sessions
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 _ASK_EVERY: Final = 5.0
 #: Seconds between two looks whether a grant has ended.
 _LOOK: Final = 1.0
+#: Whose acts those in a terminal are nobody can say, and what people do is not theirs to hear.
+_NOT_THEIRS: Final = frozenset({"terminals", "events"})
 _MARK: Final = "_mlo_assistant"
 _PREFIX: Final = "mlo-assistant-"
 #: Assistants that one server lets in.
@@ -74,7 +77,7 @@ class Assistants:
     ) -> None:
         self._settings, self._sessions, self._clock, self._log = settings, sessions, clock, log
         self._in_worker, self._on_loop = in_worker, on_loop
-        self.sockets = Sockets()
+        self.sockets = Sockets(log)
         #: SHA-256 of the token → the assistant.
         self._admitted: dict[bytes, Admitted] = {}
         self._lock = threading.Lock()
@@ -120,6 +123,7 @@ class Assistants:
                 digest: one for digest, one in self._admitted.items() if one.user.grant != name
             }
             self._admitted[_digest(token)] = found
+        self._on_loop(lambda: self.sockets.end(name))
         self._sessions.open(found.person, signer)
         self._on_loop(self._begin_to_watch)
         return token, found
@@ -212,12 +216,13 @@ class Assistants:
         return found
 
 
-def let_in(provider: Any, assistants: Assistants) -> None:
+def let_in(provider: Any, authorizer: Any, assistants: Assistants) -> None:
     """Have a server's identity provider know assistants by their tokens, before anybody else.
 
-    Its own methods go on to answer for everybody else, whichever provider it is.
+    Its own methods, and the authoriser's, go on to answer for everybody else, whichever they are.
     """
     get_user, by_token = provider.get_user, provider.is_token_authenticated
+    may = authorizer.is_authorized
 
     def get_user_or_assistant(handler: Any) -> Any:
         user = assistants.user_of(handler.request.headers)
@@ -230,8 +235,14 @@ def let_in(provider: Any, assistants: Assistants) -> None:
     def is_token_authenticated(handler: Any) -> bool:
         return getattr(handler, _MARK, None) is not None or bool(by_token(handler))
 
+    def is_authorized(handler: Any, user: Any, action: str, resource: str) -> Any:
+        if isinstance(user, AssistantUser) and resource in _NOT_THEIRS:
+            raise web.HTTPError(403, f"an assistant has no use of this server's {resource}")
+        return may(handler, user, action, resource)
+
     provider.get_user = get_user_or_assistant
     provider.is_token_authenticated = is_token_authenticated
+    authorizer.is_authorized = is_authorized
 
 
 def _checked(signer: Signer, now: datetime) -> Signer:

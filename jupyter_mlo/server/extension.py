@@ -65,7 +65,7 @@ class MloServerExtension(ExtensionApp):
             self.log.error("jupyter-mlo does nothing on this server: %s", error)
             return
         self.settings["jupyter_mlo"] = app
-        let_in(server.identity_provider, app.assistants)
+        let_in(server.identity_provider, server.authorizer, app.assistants)
         self.settings["kernel_websocket_connection_class"] = watched(
             server.kernel_websocket_connection_class, app.watching
         )

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+
+from jupyter_mlo.delegation.mandates import LONGEST
 
 Text = Annotated[str, Field(max_length=300)]
 
@@ -53,6 +56,18 @@ class Admitting(_Form):
     grant: dict[str, Any]
 
 
+def _number(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise ValueError("a number of hours is expected")
+    return value
+
+
+#: How long a mandate lasts; a minute at least.
+Lasts = Annotated[
+    float, Field(strict=False, ge=1 / 60, le=LONGEST / timedelta(hours=1)), BeforeValidator(_number)
+]
+
+
 class Wish(_Form):
     """What a mandate that is to be made would permit."""
 
@@ -65,7 +80,7 @@ class Wish(_Form):
     models: Annotated[list[Text], Field(max_length=100)] = []
     #: Each as the option --parameters takes it: seed=1..20, alpha=0.1, name; or * alone.
     parameters: Annotated[list[Annotated[str, Field(max_length=4096)]], Field(max_length=200)] = []
-    hours: Annotated[float, Field(strict=False, gt=0, le=366 * 24)]
+    hours: Lasts
     #: How many runs may start; left out: any number.
     uses: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
     #: A runner's public key, as jupyter mlo mandate key prints it there.
@@ -87,7 +102,7 @@ class MandateMaking(_Form):
 class MandateRenewal(_Form):
     """The same mandate again, with a new end."""
 
-    hours: Annotated[float, Field(strict=False, gt=0, le=366 * 24)]
+    hours: Lasts
     passphrase: Annotated[SecretStr, Field(max_length=4096, strict=False)]
 
 

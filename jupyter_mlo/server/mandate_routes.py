@@ -15,6 +15,7 @@ from jupyter_mlo.server import answers
 from jupyter_mlo.server.forms import MandateMaking, MandateRenewal, MandateRevocation, Wish
 from jupyter_mlo.server.handlers import MloHandler
 from jupyter_mlo.server.mandate_views import Covered, file_answer, view
+from jupyter_mlo.server.reading import reason_of
 from jupyter_mlo.server.who import People, refuse_assistant
 from jupyter_mlo.verbs.mandate_acts import check_count
 
@@ -78,7 +79,7 @@ class _Mandates(MloHandler):
         except web.HTTPError as error:
             kind = NotFound if error.status_code == 404 else NotebookError
             raise kind(
-                f"{path[:200]} cannot be read: {error.log_message or error.reason}",
+                f"{path[:200]} cannot be read: {reason_of(error)}",
                 hint="name notebooks, or folders, below the server's root",
             ) from None
         except UnicodeError:
@@ -204,10 +205,11 @@ class MandateRevokeHandler(_Mandates):
         async def work() -> Any:
             form = self.read_body(MandateRevocation)
             secret = form.passphrase.get_secret_value()
-            held = await app.in_worker(
+            held, ended = await app.in_worker(
                 lambda: app.mandates.revoked(person, mandate_id, form.reason, secret)
             )
-            self._tell("mandate-revocation", held)
+            if ended:
+                self._tell("mandate-revocation", held)
             return (await app.in_worker(lambda: self._view(held))).model_dump()
 
         await self.answer(work)

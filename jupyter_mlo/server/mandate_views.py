@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING, Any
 from jupyter_mlo.delegation.ranges import Range
 from jupyter_mlo.delegation.runner_key import runner_key_from_text
 from jupyter_mlo.errors import InvalidInput, StatementError
-from jupyter_mlo.notebook.code import code_digest
 from jupyter_mlo.notebook.mandated import is_python
 from jupyter_mlo.notebook.parameters import declared
 from jupyter_mlo.notebook.reading import Notebook, notebook_from_json
 from jupyter_mlo.server import answers
 from jupyter_mlo.statements.canonical import canonical_bytes
 from jupyter_mlo.statements.times import to_text
-from jupyter_mlo.verbs.mandate_acts import Terms, called
+from jupyter_mlo.verbs.mandate_acts import Terms, called, code_of
 from jupyter_mlo.verbs.parameters import parse_parameters
 
 if TYPE_CHECKING:
@@ -43,7 +42,7 @@ class Covered:
     def __init__(self, wish: Wish, found: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
         self.hours = wish.hours
         self.read = [(path, notebook_from_json(content)) for path, content in found]
-        self.codes = [code_digest(one) for _, one in self.read]
+        self.codes = [code_of(path, one) for path, one in self.read]
         self.terms = Terms(
             notebook=_called(wish.paths, [path for path, _ in self.read]),
             code=self.codes,

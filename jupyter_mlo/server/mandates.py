@@ -9,14 +9,14 @@ not do it. Blocks: for worker threads.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Literal
 
 from jupyter_mlo.delegation.mandate_store import MandateStore
-from jupyter_mlo.delegation.mandates import Mandate, MandateFile, verified
-from jupyter_mlo.delegation.scope import widening
+from jupyter_mlo.delegation.mandates import Mandate, MandateFile
 from jupyter_mlo.errors import InvalidInput, MloError, NotFound, Refused, SessionError
 from jupyter_mlo.ledger.mandate_standing import ask_of_all, judge_standing, revocations_known
 from jupyter_mlo.server.people import Person, Sessions
@@ -63,6 +63,8 @@ class Mandates:
     settings: Settings
     sessions: Sessions
     clock: Callable[[], datetime]
+    #: Held while one is ended: twice at once is once.
+    _lock: Lock = field(default_factory=Lock, repr=False)
 
     def of(self, person: Person) -> tuple[list[Held], list[str]]:
         """This person's, those that end first at the top; and what could not be read or asked."""
@@ -108,8 +110,7 @@ class Mandates:
 
         Raises:
             SessionError: nobody is signed in.
-            Refused: an assistant asks, or it would permit more than the session does; the element
-                is named.
+            Refused: an assistant asks, or acts here under a grant.
             WrongPassphrase: it is another one.
             InvalidInput: the terms and how it is handed over do not fit.
         """
@@ -123,7 +124,6 @@ class Mandates:
         context = silent(self.settings, self.clock)
         own = self._own(signer.mlo, passphrase)
         file = mandate_acts.made(own, terms, self.clock(), context)
-        self._check_within(signer, file)
         return self._kept(person, file, handover)
 
     def renewed(
@@ -149,14 +149,21 @@ class Mandates:
         file = mandate_acts.made_anew(own, old.mandate, lasts, to, context)
         return self._kept(person, file, handover)
 
-    def revoked(self, person: Person, mandate_id: str, reason: Reason, passphrase: str) -> Held:
-        """One that ends now, for runs that see this home or its ledger; raises as :meth:`made`."""
-        refuse_assistant(person)
+    def revoked(
+        self, person: Person, mandate_id: str, reason: Reason, passphrase: str
+    ) -> tuple[Held, bool]:
+        """One that ends now, for runs that see this home or its ledger; raises as :meth:`made`.
+
+        And whether this has ended it: it may have been revoked before.
+        """
+        refuse_assistant(person, self.sessions.acting_assistant(person, self.clock()))
         held = self.one(person, mandate_id)
-        if held.standing.element != "revoked":
-            own = self._own(held.mandate.mlo, passphrase)
+        own = self._own(held.mandate.mlo, passphrase)
+        with self._lock:
+            if self.one(person, mandate_id).standing.element == "revoked":
+                return self.one(person, mandate_id), False
             mandate_acts.end(own, held.mandate, silent(self.settings, self.clock), reason=reason)
-        return self.one(person, mandate_id)
+            return self.one(person, mandate_id), True
 
     def session(self, person: Person) -> Signer:
         """The person's session; raises :class:`SessionError` where they are not signed in."""
@@ -192,23 +199,6 @@ class Mandates:
         refuse_ended(identity, context)
         key = store.unlock(identity, typed(passphrase), self.clock())
         return mandate_acts.own_signer(store, identity, key, context)
-
-    def _check_within(self, session: Signer, file: MandateFile) -> None:
-        """A panel makes nothing that the session which it was opened for does not cover."""
-        scope = session.scope
-        if scope is None:
-            return
-        made = verified(file, "the new mandate").scope
-        # How long and how often is the mandate's own matter: it is there to outlive the session.
-        wider = widening(
-            scope,
-            replace(made, not_before=scope.not_before, not_after=scope.not_after, uses=scope.uses),
-        )
-        if not wider:
-            raise Refused(
-                f"your session does not cover this mandate: {wider.reason} ({wider.element})",
-                hint="choose what it covers, or sign in anew",
-            )
 
     def _kept(
         self, person: Person, file: MandateFile, handover: Handover

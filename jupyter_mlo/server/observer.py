@@ -8,6 +8,7 @@ authenticated user says, and nothing that is in a message.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import re
@@ -72,6 +73,10 @@ class Seen:
     status: str
     count: int | None
     started: datetime
+    #: SHA-256 of its code, as it was sent.
+    source: bytes
+    #: Who asked for it, where it has just begun.
+    person: Person | None = None
 
 
 class KernelObserver:
@@ -280,7 +285,7 @@ class KernelObserver:
         if only_ours(asked.code):
             self._persons[request_id] = asked.person
         self._writer.begins(execution)
-        self._tell(execution, "running")
+        self._tell(execution, "running", asked.person)
         return execution
 
     def _signer(self, asked: Asked, now: datetime) -> Signer | None:
@@ -348,7 +353,7 @@ class KernelObserver:
         signer = execution.signer
         return signer is not None and signer.actor in self._sessions.signers(self._clock())
 
-    def _tell(self, execution: Execution, status: str) -> None:
+    def _tell(self, execution: Execution, status: str, person: Person | None = None) -> None:
         self._seen(
             Seen(
                 kernel=self._id,
@@ -359,6 +364,8 @@ class KernelObserver:
                 status=status,
                 count=execution.count,
                 started=execution.started,
+                source=hashlib.sha256(execution.code.encode("utf-8", "surrogatepass")).digest(),
+                person=person,
             )
         )
 

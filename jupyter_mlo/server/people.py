@@ -46,6 +46,11 @@ class Person:
     #: An assistant with a token of its own: it acts under its grant, and never without.
     assistant: bool = False
 
+    @property
+    def account(self) -> str:
+        """The name by which people are told apart; empty where nobody knows which person it is."""
+        return "" if self.shared else self.username
+
 
 class Sessions:
     """The sessions that this server uses. Called from the event loop and from worker threads."""

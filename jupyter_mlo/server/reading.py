@@ -10,6 +10,7 @@ import asyncio
 import warnings
 from collections.abc import Mapping
 from functools import partial
+from http.client import responses
 from typing import TYPE_CHECKING, Any, Final
 
 from jupyter_core.utils import ensure_async
@@ -55,13 +56,18 @@ async def notebook_at(path: str, contents: Any, app: MloApp) -> Mapping[str, Any
     return content
 
 
+def reason_of(error: web.HTTPError) -> str:
+    """Why a contents manager refused, without the file's place on the server and what is in it."""
+    return error.reason or responses.get(error.status_code, str(error.status_code))
+
+
 async def _text(path: str, contents: Any) -> str:
     try:
         model = await ensure_async(contents.get(path, content=True, type="file", format="text"))
     except web.HTTPError as error:
         kind = NotFound if error.status_code == 404 else NotebookError
         raise kind(
-            f"{path} cannot be read: {error.log_message or error.reason}",
+            f"{path[:200]} cannot be read: {reason_of(error)}",
             hint="name a notebook below the server's root",
         ) from None
     except UnicodeError:
@@ -80,9 +86,10 @@ def _notebook(path: str, text: str) -> Mapping[str, Any]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             content = reads(text, as_version=4)
-    except Exception as error:  # it trusts what it reads
+    except Exception:  # it trusts what it reads, and its own words repeat that
         raise NotebookError(
-            f"{path} cannot be read: {error!r:.200}", hint="open it in Jupyter, mend it, save it"
+            f"{path[:200]} is no notebook that can be read",
+            hint="open it in Jupyter, mend it, save it",
         ) from None
     if not isinstance(content, Mapping):
         raise NotebookError(f"{path} is no notebook", hint="name a notebook")

@@ -276,9 +276,8 @@ class SaveHook:
 
         Where a server's users are told apart, whoever saves can have their own cells stamped
         anywhere, and those of others where they ran them: nobody shows another's cell among theirs.
+        What was run again since, just so, is the last one's.
         """
-        if not self._app.named:
-            return self._records.matching
 
         def of_here(sources: Iterable[bytes]) -> list[Envelope]:
             found = self._records.matching(sources)
@@ -291,7 +290,9 @@ class SaveHook:
             said = msgspec.json.decode(record.payload, type=_Said).predicate
         except msgspec.MsgspecError:
             return False
-        if self._app.whereabouts.is_of(said.execution.id, path):
+        if self._app.whereabouts.is_over(said.execution.id):
+            return False
+        if not self._app.named or self._app.whereabouts.is_of(said.execution.id, path):
             return True
         if saver is None or said.mlo != saver.mlo:
             return False

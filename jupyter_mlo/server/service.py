@@ -36,9 +36,12 @@ class Service:
         clock: Callable[[], datetime],
         log: logging.Logger,
         workers: Executor,
+        changed: Callable[[], object],
     ) -> None:
         self._settings, self._mlo, self._file = settings, mlo, passphrase_file
         self._clock, self._log, self._workers = clock, log, workers
+        #: Called when ``problem`` is another one, by a thread of ``workers``.
+        self._changed = changed
         self._signer: Signer | None = None
         self._next: datetime | None = None
         self._opening = threading.Lock()
@@ -66,7 +69,7 @@ class Service:
         try:
             self._signer = self._session()
             self._next = self._signer.expires - EARLY
-            self.problem = None
+            self._now_is(None)
         except MloError as error:
             self._failed(str(error))
         except Exception as error:
@@ -76,9 +79,15 @@ class Service:
 
     def _failed(self, why: str) -> None:
         text = f"the server's own MLO seals nothing: {why}"
-        if text != self.problem:
-            self.problem = text
+        if self._now_is(text):
             self._log.warning("jupyter-mlo: %s", text)
+
+    def _now_is(self, problem: str | None) -> bool:
+        if problem == self.problem:
+            return False
+        self.problem = problem
+        self._changed()
+        return True
 
     def _session(self) -> Signer:
         from jupyter_mlo.delegation.sessions import make_session

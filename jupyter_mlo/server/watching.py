@@ -38,6 +38,7 @@ class Watching:
         store: Callable[[], Store],
         seen: Callable[[Seen], None],
         notice: Callable[[str, str], None],
+        comes: Callable[[str, str], None],
     ) -> None:
         """Watch kernels from now on.
 
@@ -45,9 +46,11 @@ class Watching:
             named: the server's identity provider tells people apart.
             store: where records are kept; asked for once a kernel, in the thread of its records.
             seen, notice: see :class:`~jupyter_mlo.server.observer.KernelObserver`.
+            comes: told whose front end connects to which kernel.
         """
         self._settings, self._sessions, self._clock, self._log = settings, sessions, clock, log
         self._named, self._store, self._seen, self._notice = named, store, seen, notice
+        self._comes = comes
         self._kernels: dict[str, tuple[KernelObserver, Tap]] = {}
         self._said: set[str] = set()
         #: Names of the users whose front end has shown the panel.
@@ -87,6 +90,7 @@ class Watching:
     def connects(self, kernel_id: str, person: Person) -> None:
         """This person's front end listens to this kernel from now on."""
         self._connected.setdefault(kernel_id, set()).add(person.username)
+        self._comes(person.account, kernel_id)
 
     def users(self, kernel_id: str) -> frozenset[str]:
         """Names of the users who have been connected to this kernel."""

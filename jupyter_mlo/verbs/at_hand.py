@@ -25,7 +25,7 @@ from jupyter_mlo.statements.predicates.identity import Revocation
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from jupyter_mlo.delegation.uses import Use
+    from jupyter_mlo.delegation.uses import Spent
     from jupyter_mlo.ledger.records import RecordStore
     from jupyter_mlo.ledger.store import Ledger
     from jupyter_mlo.ledger.times import Clock
@@ -134,7 +134,7 @@ class LedgerAtHand:
     counts: Callable[[Envelope], bool] = lambda envelope: True
     _places: dict[str, Logged | None] = field(default_factory=dict)
     #: By the mandate's ID.
-    _uses: dict[str, list[Use] | None] = field(default_factory=dict)
+    _uses: dict[str, Spent | None] = field(default_factory=dict)
 
     @cached_property
     def _view(self) -> LedgerView:
@@ -158,8 +158,8 @@ class LedgerAtHand:
                 return seal.statement_id, index
         return None
 
-    def uses(self, mandate: Statement) -> list[Use] | None:
-        """The uses of a mandate, in order; None where this ledger does not count them."""
+    def uses(self, mandate: Statement) -> Spent | None:
+        """The uses of a mandate; None where this ledger does not count them."""
         if mandate.statement_id not in self._uses:
             self._uses[mandate.statement_id] = self._view.uses(mandate)
         return self._uses[mandate.statement_id]

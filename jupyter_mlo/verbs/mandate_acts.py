@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from jupyter_mlo.delegation.signer import Signer
     from jupyter_mlo.identity.keys import PublicKey, SigningKey
     from jupyter_mlo.identity.store import Identity, IdentityStore
+    from jupyter_mlo.notebook.reading import Notebook
 
 #: Notebooks that one mandate may be for.
 MOST_NOTEBOOKS = 1000
@@ -68,6 +69,24 @@ class Terms:
             "now": now,
             "lasts": self.lasts,
         }
+
+
+def code_of(name: str, notebook: Notebook) -> str:
+    """``mloCodeV1`` of a notebook that a mandate is to be for.
+
+    Raises:
+        InvalidInput: a run would leave out some of its code.
+    """
+    from jupyter_mlo.notebook.code import code_digest, skipped_position
+
+    at = skipped_position(notebook)
+    if at is not None:
+        raise InvalidInput(
+            f"{name[:200]}: cell {at + 1} is tagged skip-execution, and a mandate is for all of a "
+            "notebook's code",
+            hint="remove the tag, or the cell",
+        )
+    return code_digest(notebook)
 
 
 def check_length(lasts: timedelta, uses: int | None) -> None:

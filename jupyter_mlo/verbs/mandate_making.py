@@ -24,11 +24,10 @@ def create(arguments: argparse.Namespace, context: Context) -> int:
     """Make a mandate for one notebook, several, or those of a folder."""
     from jupyter_mlo.delegation.runner_key import read_runner_key
     from jupyter_mlo.identity.store import IdentityStore
-    from jupyter_mlo.notebook.code import code_digest
     from jupyter_mlo.notebook.mandated import is_python
     from jupyter_mlo.notebook.reading import read_notebook
     from jupyter_mlo.verbs.durations import parse_duration
-    from jupyter_mlo.verbs.mandate_acts import Terms, check_length, made
+    from jupyter_mlo.verbs.mandate_acts import Terms, check_length, code_of, made
     from jupyter_mlo.verbs.mandate_words import scope_lines
     from jupyter_mlo.verbs.parameters import parse_parameters
 
@@ -39,6 +38,7 @@ def create(arguments: argparse.Namespace, context: Context) -> int:
     to = None if arguments.to is None else read_runner_key(arguments.to)
     paths = _notebooks(arguments.notebook)
     read = [read_notebook(path) for path in paths]
+    codes = [code_of(path.name, one) for path, one in zip(paths, read, strict=True)]
     odd = [
         path.name
         for path, one in zip(paths, read, strict=True)
@@ -55,7 +55,7 @@ def create(arguments: argparse.Namespace, context: Context) -> int:
     activities, models = _acts(arguments, identity, context)
     terms = Terms(
         notebook=_called(arguments.notebook, paths),
-        code=[code_digest(one) for one in read],
+        code=codes,
         activities=activities,
         models=models,
         parameters=parameters,

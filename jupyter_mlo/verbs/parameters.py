@@ -12,6 +12,7 @@ from typing import Any
 from jupyter_mlo.delegation.ranges import Range
 from jupyter_mlo.delegation.scope import Everything
 from jupyter_mlo.errors import InvalidInput
+from jupyter_mlo.statements.canonical import is_exact
 
 _NAME = re.compile(r"\s*([^\W\d]\w*)\s*")
 _NUMBER = r"[+-]?(?:\d+(?:\.\d+)?|\.\d+)(?:[eE][+-]?\d+)?"
@@ -33,7 +34,8 @@ def parse_parameters(texts: Sequence[str]) -> dict[str, Given] | Everything:
     itself.
 
     Raises:
-        InvalidInput: a name is no Python name, or is given both with a value and without.
+        InvalidInput: a name is no Python name, is given both with a value and without, or with a
+            number that JSON would round.
     """
     if [text.strip() for text in texts] == ["*"]:
         return "*"
@@ -70,6 +72,11 @@ def _one(text: str, at: int, found: dict[str, Given]) -> int:
         found[name] = _range(name, *between.groups())
         return between.end()
     value, end = _value(text, end + 1)
+    if not is_exact(value):
+        raise InvalidInput(
+            f"{name!r}: a number beyond 2^53 has no exact form in JSON",
+            hint="give it as text in quotation marks, and to the notebook so too",
+        )
     if isinstance(held, str | Range):
         raise _both(name)
     found[name] = [*(held or []), value]

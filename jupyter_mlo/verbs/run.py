@@ -73,6 +73,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--start-timeout", type=_seconds, metavar="SECONDS", help="for a kernel (default: 60)"
     )
     parser.add_argument(
+        "--max-output", type=_megabytes, metavar="MB",
+        help="what a run may put out, in memory (default: 500)",
+    )  # fmt: skip
+    parser.add_argument(
         "--retries", type=_number, metavar="N",
         help="further attempts after a kernel did not start or died (default: 1)",
     )  # fmt: skip
@@ -95,6 +99,13 @@ def _number(text: str) -> int:
     value = int(text)
     if not 0 <= value <= 100:
         raise argparse.ArgumentTypeError("0 to 100")
+    return value
+
+
+def _megabytes(text: str) -> int:
+    value = int(text)
+    if not 1 <= value <= 1_000_000:
+        raise argparse.ArgumentTypeError("1 to 1000000")
     return value
 
 
@@ -146,6 +157,10 @@ def _run(arguments: argparse.Namespace, context: Context, server: Any) -> int:
     from jupyter_mlo.verbs.run_plan import planned
     from jupyter_mlo.verbs.run_shown import shown
 
+    if arguments.dask:
+        from jupyter_mlo.runs.batch.cluster import Cluster, load_dask
+
+        load_dask()
     gc.freeze()
     gc.enable()
     plan = planned(arguments)
@@ -161,7 +176,9 @@ def _run(arguments: argparse.Namespace, context: Context, server: Any) -> int:
             mandates=tuple(plan.mandates),
             activity=plan.activity,
             model=plan.model,
-            limits=Limits(cell=plan.cell_timeout, run=plan.timeout),
+            limits=Limits(
+                cell=plan.cell_timeout, run=plan.timeout, output=plan.max_output * 1_000_000
+            ),
             start_timeout=plan.start_timeout,
         )
         for remark in check_all(plan.jobs, around):
@@ -173,8 +190,6 @@ def _run(arguments: argparse.Namespace, context: Context, server: Any) -> int:
             done = done_before(plan.jobs, around, context)
         place: Any = Here(around.specs, server)
         if arguments.dask:
-            from jupyter_mlo.runs.batch.cluster import Cluster
-
             place = Cluster(arguments.dask, plan.cwd)
         manner = Manner(plan.workers, plan.retries, plan.keep_going, done)
         with shown(plan.jobs, context) as show:
@@ -211,5 +226,6 @@ def _report(results: list[Result], arguments: argparse.Namespace, context: Conte
         context.say(text)
         return
     from jupyter_mlo.verbs.run_shown import table
+    from jupyter_mlo.verbs.shown_people import names_here
 
-    context.say(table(results))
+    context.say(table(results, names_here(context.settings)))

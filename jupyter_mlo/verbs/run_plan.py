@@ -28,6 +28,8 @@ class Plan:
     cell_timeout: float | None
     timeout: float | None
     start_timeout: float
+    #: MB.
+    max_output: int
     retries: int
     keep_going: bool
 
@@ -62,6 +64,7 @@ def planned(arguments: argparse.Namespace) -> Plan:
         cell_timeout=chosen("cell_timeout"),
         timeout=chosen("timeout"),
         start_timeout=chosen("start_timeout", 60.0),
+        max_output=chosen("max_output", 500),
         retries=chosen("retries", 1),
         keep_going=chosen("keep_going", False),
     )

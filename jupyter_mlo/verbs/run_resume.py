@@ -17,6 +17,7 @@ from jupyter_mlo.notebook.code import code_digest, injected_position
 from jupyter_mlo.notebook.layout import read_notebook_entries
 from jupyter_mlo.notebook.reading import Notebook
 from jupyter_mlo.notebook.reports import Demands
+from jupyter_mlo.notebook.verdicts import Verdict
 from jupyter_mlo.runs.batch.attempt import Surrounding, ready
 from jupyter_mlo.runs.batch.jobs import Job
 from jupyter_mlo.runs.batch.prepare import is_remote
@@ -59,6 +60,8 @@ class _Evidence:
             report = self._judge.report(examined)
             if not report.holds(Demands(sealed=True)):
                 return ""
+            if any(cell.verdict is Verdict.STRIPPED for cell in report.cells):
+                return ""  # its results are gone
             nb, kernel_name, request = ready(job, self._around)
             acting = self._around.acting(request)
             if acting.signer is None or notebook.kernel_name != kernel_name:

@@ -7,13 +7,14 @@ import os
 import shutil
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from jupyter_mlo.identity.safe_text import terminal_safe
 from jupyter_mlo.runs.batch.jobs import Job
 from jupyter_mlo.runs.batch.results import Result
 from jupyter_mlo.verbs.context import Context
+from jupyter_mlo.verbs.shown_people import who
 
 #: Seconds between two drawings.
 _DRAW: Final = 0.1
@@ -130,8 +131,12 @@ class Live:
         self._context.err.flush()
 
 
-def table(results: Sequence[Result]) -> str:
-    """All results, one a line, and a summary."""
+def table(results: Sequence[Result], names: Mapping[str, str]) -> str:
+    """All results, one a line, and a summary.
+
+    Args:
+        names: MLO ID → name, of those who are known here.
+    """
     rows = [("run", "status", "seconds", "as", "output", "")]
     for result in results:
         rows.append(
@@ -139,7 +144,7 @@ def table(results: Sequence[Result]) -> str:
                 str(result.job.number),
                 result.status,
                 f"{result.seconds:.1f}",
-                result.mlo or "-",
+                terminal_safe(who(result.mlo, names), limit=60) if result.mlo else "-",
                 _place(result),
                 _remark(result),
             )

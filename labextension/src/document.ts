@@ -24,6 +24,8 @@ export interface IDocument {
   readonly changed: ISignal<unknown, void>;
   /** There is something that no save has kept. */
   readonly dirty: boolean;
+  /** Several people edit it at once, and the server saves it. */
+  readonly together: boolean;
   /** The same objects until `changed` is emitted. */
   lines(): readonly Line[];
   jump(cellId: string): void;
@@ -64,6 +66,10 @@ export class OpenNotebook implements IDocument, IDisposable {
 
   get dirty(): boolean {
     return this.panel.content.model?.dirty ?? false;
+  }
+
+  get together(): boolean {
+    return this.panel.content.model?.collaborative ?? false;
   }
 
   get isDisposed(): boolean {

@@ -112,7 +112,7 @@ async function shown(server: Server, signedIn = true): Promise<Model> {
   if (signedIn) {
     await model.login({ mlo: ADA.id, passphrase: PASSPHRASE });
   }
-  render(<Mandates model={model} notebooks={null} trans={trans} />);
+  render(<Mandates model={model} notebooks={null} trans={trans} seen />);
   await waitFor(() => {
     expect(screen.queryByText(/Asking for/)).toBeNull();
   });
@@ -148,7 +148,9 @@ it('is empty, signed out, and unreachable in words', async () => {
 it('says that it is asking', () => {
   const server = new Server();
   server.gate = new Promise(() => undefined);
-  render(<Mandates model={new Model(server, server)} notebooks={null} trans={trans} />);
+  render(
+    <Mandates model={new Model(server, server)} notebooks={null} trans={trans} seen />
+  );
   expect(screen.getByText('Asking for your mandates …')).toBeTruthy();
 });
 

@@ -20,7 +20,13 @@ function line(id: string, position: number, text = `cell ${id}`): Line {
 }
 
 /** The section of a notebook of these cells, drawn. */
-async function shown(server: Server, lines: Line[], signedIn = true) {
+async function shown(
+  server: Server,
+  lines: Line[],
+  signedIn = true,
+  dirty = false,
+  together = false
+) {
   const model = new Model(server, server);
   await model.refresh();
   if (signedIn) {
@@ -32,7 +38,8 @@ async function shown(server: Server, lines: Line[], signedIn = true) {
   const document: IDocument = {
     notebook,
     changed: new Signal<object, undefined>({}),
-    dirty: false,
+    dirty,
+    together,
     lines: () => lines,
     jump: id => jumps.push(id),
     save: () => Promise.resolve()
@@ -84,6 +91,45 @@ it('moves while cells run', async () => {
   await frame();
   expect(cells()[0]?.textContent).toContain('○ not saved yet');
   expect(screen.getByText('1 cell executed')).toBeTruthy();
+});
+
+it('says what ran since the file was saved', async () => {
+  const server = new Server();
+  const empty = verdictOn(PATH);
+  server.files[PATH] = { ...empty, summary: { code: 'nothing-executed', cells: 0 } };
+  const lines = [line('a', 1), line('b', 2)];
+  const { notebook } = await shown(server, lines, true, true);
+  const verdict = () => document.querySelector('.jp-mlo-verdict')?.textContent;
+  await act(() => notebook.verify());
+  await frame();
+  expect(verdict()).toContain('Nothing was executed yet');
+  server.executed.emit(ran('a'));
+  server.executed.emit(ran('b', { status: 'running' }));
+  await frame();
+  expect(verdict()).toContain('What ran is not saved yet');
+  server.files[PATH] = verdictOn(PATH, verified('a'));
+  notebook.saving();
+  await act(() => notebook.verify());
+  server.executed.emit(ran('b'));
+  await frame();
+  expect(verdict()).toContain('Everything is as it was sealed');
+  expect(screen.getByText(/about the file; what ran since then/)).toBeTruthy();
+});
+
+it('does not promise a seal by saving where the server saves', async () => {
+  const server = new Server();
+  const empty = verdictOn(PATH);
+  server.files[PATH] = { ...empty, summary: { code: 'nothing-executed', cells: 0 } };
+  const { notebook } = await shown(server, [line('a', 1)], true, true, true);
+  const verdict = () => document.querySelector('.jp-mlo-verdict')?.textContent;
+  await act(() => notebook.verify());
+  server.executed.emit(ran('a'));
+  await frame();
+  expect(verdict()).toMatch(/What ran is not saved yet\.$/);
+  server.files[PATH] = { ...empty, summary: { code: 'not-sealed', cells: 1 } };
+  await act(() => notebook.verify());
+  await frame();
+  expect(verdict()).toContain('seal it yourself');
 });
 
 it('lists a hundred cells at first', async () => {

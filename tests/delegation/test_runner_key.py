@@ -169,5 +169,3 @@ def test_the_first_uses_count_whoever_else_comes(permitted: int, order: list[str
         assert (use_refusal(uses, permitted, name) == "") is valid
         assert use_refusal(uses, "*", name) == ""
         assert not valid or use_refusal([*uses, *uses], permitted, name) == ""
-        late = {use.statement_id for use in uses if use.run == name}
-        assert use_refusal(uses, permitted, name, too_late=late)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import runpy
@@ -35,8 +36,11 @@ def built_front_end() -> Path:
     """The built front end of this tree, made anew where it is stale."""
     hook = runpy.run_path(str(ROOT / "hatch_build.py"))
     source, built = ROOT / "labextension", ROOT / "jupyter_mlo" / "labextension"
-    if not hook["is_up_to_date"](source, built):
-        hook["build"](source, built)
+    # Several processes may want it at once.
+    with (source / "package.json").open() as one:
+        fcntl.flock(one, fcntl.LOCK_EX)
+        if not hook["is_up_to_date"](source, built):
+            hook["build"](source, built)
     return built
 
 

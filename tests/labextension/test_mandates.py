@@ -65,6 +65,11 @@ def test_one_is_made_used_and_taken_back(lab: Lab, page: Page) -> None:
     open_notebook(page, lab, "train.ipynb")
     who_is_here(page)
     form = wizard(page, "train.ipynb")
+    # What was typed stays when something else is looked at meanwhile.
+    page.get_by_role("tab", name=re.compile("^File Browser")).click()
+    expect(form).to_be_hidden()
+    section(page)
+    expect(form.get_by_label("Models")).to_have_value("credit-risk")
     form.get_by_role("button", name="Next").click()
     form.get_by_label("alpha", exact=True).select_option("range")
     form.get_by_label("alpha from").fill("0.1")

@@ -39,6 +39,11 @@ def contents(envelopes: list[Envelope]) -> list[Content]:
     return [content_of(envelope) for envelope in envelopes]
 
 
+def files_in(folder: Path) -> list[Path]:
+    """All of them, but for the one that says when the newest came."""
+    return [path for path in folder.iterdir() if path.name != ".newest"]
+
+
 def test_each_statement_is_one_private_file_named_after_it(
     settings: Settings, outbox: Outbox, envelopes: list[Envelope]
 ) -> None:
@@ -47,7 +52,7 @@ def test_each_statement_is_one_private_file_named_after_it(
         outbox.put(contents(envelopes[:3]))
     finally:
         os.umask(before)
-    files = {path.name: path for path in settings.outbox.iterdir()}
+    files = {path.name: path for path in files_in(settings.outbox)}
     assert set(files) == {f"{envelope.statement_id}.json" for envelope in envelopes[:3]}
     for envelope in envelopes[:3]:
         path = files[f"{envelope.statement_id}.json"]
@@ -81,6 +86,20 @@ def test_the_order_holds_when_the_clock_is_set_back(
     assert [one.statement_id.hex() for one in handed] == [
         envelope.statement_id for envelope in envelopes[:4]
     ]
+
+
+def test_the_order_holds_where_its_mark_was_lost_and_the_clock_set_back(
+    settings: Settings, outbox: Outbox, envelopes: list[Envelope], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outbox.put(contents(envelopes[:3]))
+    (settings.outbox / ".newest").unlink()
+    yesterday = time.time_ns() - 86_400 * 10**9
+    monkeypatch.setattr(time, "time_ns", lambda: yesterday)
+    for one in envelopes[3:6]:
+        outbox.put(contents([one]))
+    taken = Taken()
+    outbox.flush(taken)
+    assert taken.all == contents(envelopes[:6])
 
 
 def test_a_statement_put_twice_waits_once(outbox: Outbox, envelopes: list[Envelope]) -> None:
@@ -201,13 +220,13 @@ def test_what_is_begun_is_there_when_it_is_finished_and_not_before(
     thread.start()
     thread.join()
     assert outbox.waiting() == 2
-    assert len(list(settings.outbox.iterdir())) == 2
+    assert len(files_in(settings.outbox)) == 2
     taken = Taken()
     outbox.flush(taken)
     assert taken.all == contents(envelopes[:2])
 
 
-def test_each_is_on_disk_before_it_gets_its_name_and_then_the_name(
+def test_all_and_their_names_are_on_disk_before_anybody_is_told(
     settings: Settings, outbox: Outbox, envelopes: list[Envelope], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     done: list[str] = []
@@ -226,7 +245,21 @@ def test_each_is_on_disk_before_it_gets_its_name_and_then_the_name(
     finish = outbox.begin(contents(envelopes[:2]))
     assert done == []
     finish()
-    assert done == ["file", "name", "file", "name", "folder"]
+    assert done == ["name", "name", "file", "file", "folder"]
+    done.clear()
+    outbox.put(contents(envelopes[1:3]))  # one of them may be another's, and not there yet
+    assert done == ["name", "file", "file", "folder"]
+
+
+def test_a_name_without_content_was_never_kept(
+    settings: Settings, outbox: Outbox, envelopes: list[Envelope]
+) -> None:
+    outbox.put(contents(envelopes[:2]))
+    (settings.outbox / f"{envelopes[0].statement_id}.json").write_bytes(b"")
+    taken = Taken()
+    assert outbox.flush(taken) == Flushed(1)
+    assert taken.all == contents(envelopes[1:2])
+    assert outbox.waiting() == 0
 
 
 def test_what_cannot_be_brought_to_the_disk_leaves_nothing_behind(
@@ -241,6 +274,6 @@ def test_what_cannot_be_brought_to_the_disk_leaves_nothing_behind(
     before = len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0
     with pytest.raises(OSError, match="No space"):
         finish()
-    assert list(settings.outbox.iterdir()) == []
+    assert files_in(settings.outbox) == []
     if before:
         assert len(os.listdir("/proc/self/fd")) == before - 2

@@ -121,7 +121,7 @@ def test_a_damaged_file_in_the_outbox_is_named_while_all_else_is_published(
     settings: Settings, envelopes: list[Envelope]
 ) -> None:
     Outbox(settings).put([content_of(envelopes[0])])
-    (path,) = settings.outbox.iterdir()
+    (path,) = settings.outbox.glob("*.json")
     path.write_bytes(b"damaged")
     published = publish(settings, envelopes[1:2])
     assert (published.count, published.waiting) == (1, 1)

@@ -121,7 +121,9 @@ def test_no_column_hides_a_use_or_a_revocation(
     with any_backend.open() as ledger:
         seen = LedgerView(ledger).uses(read_statement(mandate.chain[-1]))
     assert seen is not None
-    assert len(seen) == 3
+    assert len(seen.uses) == 3
+    assert max(use.index for use in seen.uses) < seen.revocations[revocation.statement_id]
+    assert all(use.index > 0 for use in seen.uses)
 
 
 @pytest.mark.parametrize(

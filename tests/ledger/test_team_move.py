@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import queue
 import subprocess
 import sys
+import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +18,7 @@ from jupyter_mlo.errors import KeyFileError, NotFound, Refused
 from jupyter_mlo.ledger.moving import move
 from jupyter_mlo.ledger.outbox import Outbox
 from jupyter_mlo.ledger.proofs import TlogProof
-from jupyter_mlo.ledger.publish import publish
+from jupyter_mlo.ledger.publish import Published, publish
 from jupyter_mlo.ledger.store import open_ledger, upgrade
 from jupyter_mlo.statements.envelope import Envelope
 from tests.ledger.conftest import PostgresBackEnd, make_envelope, served
@@ -76,6 +79,42 @@ def test_every_row_receipt_and_checkpoint_stays_and_the_old_ledger_is_closed(
         assert publish(team.settings, []).flushed == 1
     assert move(team.settings).entries == 1100
     assert not Outbox(old).waiting()
+
+
+def test_whoever_waits_while_it_moves_appends_nothing_to_the_old_one(
+    old: Settings, team: PostgresBackEnd
+) -> None:
+    ends, results = threading.Event(), queue.Queue[Published]()
+
+    def write(n: int) -> None:
+        while not ends.is_set():
+            results.put(publish(old, [make_envelope(n)]))
+            n += 1
+
+    threads = [threading.Thread(target=write, args=(7000 + 1000 * n,)) for n in range(3)]
+    with open_ledger(old) as held:
+        held.append([make_envelope(6999)])  # it has read the key
+        for thread in threads:
+            thread.start()
+        while results.qsize() < 5:
+            time.sleep(0.01)
+        move(team.settings)
+        ends.set()
+        for thread in threads:
+            thread.join()
+        with pytest.raises(KeyFileError, match="it has moved to postgresql"):
+            held.append([make_envelope(6998)])
+    said = [results.get() for _ in range(results.qsize())]
+    with open_ledger(old) as ledger:
+        size, checkpoint = ledger.size, ledger.checkpoint()
+    assert size == 1101 + sum(one.count for one in said)
+    with served(team.settings), open_ledger(team.settings) as ledger:
+        # All of the old log, and nothing that the new one lacks; what waited comes after it.
+        assert ledger.departure(checkpoint) == ""
+        published = publish(team.settings, [])
+        assert published.waiting == 0
+        assert publish(team.settings, [make_envelope(6997)]).receipts[0].index == 1101 + len(said)
+        assert ledger.verify().holds
 
 
 def test_erased_contents_stay_erased(old: Settings, team: PostgresBackEnd) -> None:

@@ -229,3 +229,26 @@ json_values = st.recursive(
 def test_what_papermill_writes_is_read_back(parameters: dict[str, Any]) -> None:
     source = papermill.translators.PythonTranslator.codify(parameters)
     assert python_parameters(source) == parameters
+
+
+def test_a_run_that_left_out_a_cell_is_none_of_its_mandate() -> None:
+    value = made_for()
+    for n, source in enumerate(["", " \n", "assert limit > 5", "print(limit)", "later"]):
+        value["cells"].append(code(source, f"x{n}"))
+    scope: dict[str, Any] = {"code": [code_digest(notebook_from_json(value))]}
+    signer = ADA.session(**scope, parameters={})
+
+    def run(*left_out: int) -> NotebookReport:
+        kernel = Kernel(signer)
+        copied = json.loads(json.dumps(value))
+        for at, cell in enumerate(copied["cells"]):
+            if cell["cell_type"] == "code" and cell["source"].strip() and at not in left_out:
+                kernel.run(cell, stream("1\n"))
+        return judged(dict(seal(copied, signer, kernel).value))
+
+    # Up to where it ended, as a run that failed.
+    for ended in [(), (7,), (6, 7), (5, 6, 7)]:
+        assert run(*ended).holds(Demands()), ended
+    assert "its run left out cell 6" in str(run(5))
+    assert not run(5).holds(Demands())
+    assert not run(2, 5, 7).holds(Demands())

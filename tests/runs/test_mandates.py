@@ -353,3 +353,10 @@ def test_without_a_mandate_provenance_says_only_the_parameters_that_ran(
 
 def external(logged):
     return logged(types.PROVENANCE)[-1].predicate.build_definition.external_parameters
+
+
+def test_a_notebook_of_which_cells_would_be_left_out_is_refused(job, run):
+    nb = nbformat.read(job, as_version=4)
+    nb.cells[-1].metadata["tags"] = ["skip-execution"]
+    nbformat.write(nb, job)
+    assert "cell 2 is tagged skip-execution" in refused(run, "job.ipynb")

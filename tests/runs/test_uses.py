@@ -255,6 +255,44 @@ def test_a_use_that_was_reserved_after_the_revocation_is_never_a_latecomer(
     }
 
 
+def test_a_use_that_was_leased_before_the_revocation_goes_on_to_count(
+    ada, job, run, settings, monkeypatch, verb
+):
+    """By a runner who did not see it; its statements come late, and are called so."""
+    file = ada.mandate(job, uses=3)
+    monkeypatch.setenv("MLO_MANDATE", str(file))
+    verb("mandate", "lease", str(file), "--uses", "1")
+    soon = datetime.now(UTC) + timedelta(seconds=60)
+    revoked = make_revocation(
+        ada.own, now=soon, reason="ended", delegation=read_mandate(file).mandate_id
+    )
+    publish(settings, [revoked])
+    with monkeypatch.context() as patch:
+        patch.setattr(Revocations, "check_in_force", lambda *_: None)
+        run("job.ipynb")
+    assert reasons(settings) == {""}
+
+
+def test_a_revocation_that_comes_before_the_reservation_refuses_the_run(
+    ada, job, settings, monkeypatch
+):
+    """Between the question and the reservation: nothing under that use would count."""
+    file = ada.mandate(job, uses=3)
+    mandate = read_mandate(file)
+    append = mandate_standing_module.append_now
+    revoked = make_revocation(
+        ada.own, now=datetime.now(UTC), reason="ended", delegation=mandate.mandate_id
+    )
+
+    def late(settings, envelopes, **named):
+        append(settings, [revoked], **named)
+        return append(settings, envelopes, **named)
+
+    monkeypatch.setattr(mandate_standing_module, "append_now", late)
+    with pytest.raises(Refused, match="was revoked"):
+        ask(settings, file)
+
+
 def test_whoever_has_another_ledger_is_told_that_uses_cannot_be_counted(
     ada, job, run, judge, monkeypatch
 ):

@@ -10,6 +10,7 @@ from typing import Any
 
 import nbformat
 import pytest
+import requests
 from nbformat.v4 import new_code_cell, new_notebook
 
 from tests.server.conftest import PASSPHRASE, REPOSITORY, Running, User, started, until
@@ -118,3 +119,14 @@ def output(server: Running, job: str) -> dict[str, Any]:
         "found": server.verified(str(path)),
         "path": path,
     }
+
+
+def refused(answer: requests.Response) -> str:
+    """Why a request was not granted."""
+    assert answer.status_code >= 400, answer.text
+    return str(answer.json()["message"])
+
+
+def mlos(found: dict[str, Any]) -> set[str]:
+    """Who executed the cells of a notebook, as verify names them."""
+    return {cell["mlo"] for cell in found["cells"] if cell["mlo"]}

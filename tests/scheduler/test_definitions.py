@@ -83,7 +83,7 @@ def test_nobody_changes_what_runs_in_anothers_name(server: Running, two: Two) ->
         {"schedule": OFTEN},
         {"active": True},
     ):
-        assert "runs for another user" in change(grace, definition, **what)
+        assert "only its maker" in change(grace, definition, **what)
     route = f"/scheduler/job_definitions/{definition}/jobs"
     answer = grace.ask("POST", route, json={"parameters": {"seed": "5"}})
     assert "covers this notebook" in answer.json()["message"]
@@ -94,6 +94,22 @@ def test_nobody_changes_what_runs_in_anothers_name(server: Running, two: Two) ->
     assert [(one["delegation"], one["activity"]) for one in runs(server, other)] == [
         (own, "validation")
     ]
+
+
+def test_nobody_takes_a_definition_that_nobody_answers_for(server: Running, two: Two) -> None:
+    ada, guest = two
+    write(server, "nobodys.ipynb", "seed = 0", "'nobodys'")
+    definition = define(guest, "nobodys.ipynb", schedule="0 3 * * *")
+    ada.enrol(f"Ada {ada.name}")
+    mandate(ada, "nobodys.ipynb")
+    assert "only its maker" in change(ada, definition, schedule="0 4 * * *")
+    assert change(guest, definition, schedule="0 5 * * *") == ""
+    assert change(ada, definition, active=False) == "", "anybody may pause it"
+    # One that was made before this package was there.
+    (server.root.parent / "mlo" / "scheduled" / f"{definition}.json").unlink()
+    for one in (ada, guest):
+        assert "only its maker" in change(one, definition, schedule="0 6 * * *")
+    assert guest.get(f"/scheduler/job_definitions/{definition}")["schedule"] == "0 5 * * *"
 
 
 def test_its_maker_changes_it_within_the_mandate(server: Running, two: Two) -> None:
@@ -126,3 +142,24 @@ def test_a_damaged_note_of_whose_it_is_runs_nothing(
     (server.root.parent / "mlo" / "scheduled" / f"{definition}.json").write_text(content)
     answer = ada.ask("POST", f"/scheduler/job_definitions/{definition}/jobs", json={})
     assert "who answers for this job definition cannot be read" in answer.json()["message"]
+
+
+def test_none_is_made_where_it_cannot_be_noted_for_whom_it_runs(server: Running, two: Two) -> None:
+    ada, _ = two
+    ada.enrol(f"Ada {ada.name}")
+    write(server, "unnoted.ipynb", "seed = 0", "'unnoted'")
+    mandate(ada, "unnoted.ipynb")
+    define(ada, "unnoted.ipynb")
+    before = ada.get("/scheduler/job_definitions")["total_count"]
+    folder = server.root.parent / "mlo" / "scheduled"
+    aside = folder.with_name("aside")
+    folder.rename(aside)
+    folder.write_text("in the way")
+    try:
+        form = job_form("unnoted.ipynb", schedule=OFTEN)
+        answer = ada.ask("POST", "/scheduler/job_definitions", json=form)
+        assert "could not be written down" in answer.json()["message"]
+    finally:
+        folder.unlink()
+        aside.rename(folder)
+    assert ada.get("/scheduler/job_definitions")["total_count"] == before

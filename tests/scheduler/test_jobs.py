@@ -6,14 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import requests
 
 from tests.scheduler.conftest import (
     ended,
     job_form,
     made,
     mandate,
+    mlos,
     output,
+    refused,
     runs,
     with_scheduler,
     write,
@@ -23,18 +24,8 @@ from tests.server.conftest import PASSPHRASE, Running, User, until
 Two = tuple[User, User]
 
 
-def refused(answer: requests.Response) -> str:
-    assert answer.status_code >= 400, answer.text
-    return str(answer.json()["message"])
-
-
 def jobs_of(user: User, uri: str) -> list[Any]:
     return [one for one in user.get("/scheduler/jobs")["jobs"] if one["input_filename"] == uri]
-
-
-def mlos(found: dict[str, Any]) -> set[str]:
-    """Who executed the cells of a notebook, as verify names them."""
-    return {cell["mlo"] for cell in found["cells"] if cell["mlo"]}
 
 
 def test_a_job_is_its_makers(server: Running, two: Two) -> None:
@@ -65,7 +56,7 @@ def test_without_a_mandate_that_covers_it_a_job_is_refused(server: Running, two:
     ada.enrol(f"Ada {ada.name}")
     write(server, "train-2.ipynb", "seed = 0  # 2", "print(seed)")
     said = refused(ada.ask("POST", "/scheduler/jobs", json=job_form("train-2.ipynb")))
-    assert "no mandate on this server, with its key, covers this notebook" in said
+    assert "on this server, with its key, covers this notebook" in said
     assert "panel MLO" in said
     mandate(ada, "train-2.ipynb", parameters=["seed=1..9"])
     write(server, "train-2.ipynb", "seed = 0", "print(seed + 1)")
@@ -193,3 +184,19 @@ def test_a_revoked_mandate_runs_nothing(server: Running, two: Two) -> None:
     ada.post(f"/jupyter-mlo/mandates/{gone}/revoke", {"passphrase": PASSPHRASE})
     said = refused(ada.ask("POST", "/scheduler/jobs", json=job_form("train-11.ipynb")))
     assert "was revoked" in said
+
+
+def test_a_used_up_mandate_is_said_at_once(server: Running, two: Two) -> None:
+    ada, _ = two
+    mlo = ada.enrol(f"Ada {ada.name}")
+    write(server, "once.ipynb", "seed = 0", "'once'")
+    once = mandate(ada, "once.ipynb", uses=1)
+    form = job_form("once.ipynb")
+    assert ended(ada, made(ada, "once.ipynb"))["status"] == "COMPLETED"
+    for route in ("/scheduler/jobs", "/scheduler/job_definitions"):
+        said = refused(ada.ask("POST", route, json=form))
+        assert "it permits 1 runs, and so many have been started (uses)" in said
+    assert len(jobs_of(ada, "once.ipynb")) == 1
+    another = mandate(ada, "once.ipynb", uses=1, activities=["validation"])
+    assert ended(ada, made(ada, "once.ipynb"))["status"] == "COMPLETED"
+    assert {one["delegation"] for one in runs(server, mlo)} == {once, another}

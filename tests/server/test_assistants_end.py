@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 import websocket
 
-from tests.server.conftest import PASSPHRASE, Running, User, Wire, notebook
+from tests.server.conftest import PASSPHRASE, Running, User, Wire, notebook, until
 from tests.server.test_assistants import ROUTE, admitted, grant
 
 Start = Callable[..., Running]
@@ -86,6 +87,68 @@ def test_no_assistant_has_a_terminal_or_hears_what_people_do(start: Start) -> No
     for route in ("/terminals/websocket/1", "/api/events/subscribe"):
         with pytest.raises(websocket.WebSocketBadStatusException, match="403"):
             websocket.create_connection(address + route, header=agent.headers, timeout=20)
+
+
+def test_a_new_token_for_a_grant_ends_what_was_open_by_the_old_one(start: Start) -> None:
+    server = start("ada")
+    ada = server.user("ada")
+    ada.enrol("Ada Sample")
+    content = grant(server)
+    old, _ = admitted(ada, content)
+    kernel = ada.kernel()
+    theirs = old.connect(kernel)
+    new, _ = admitted(ada, content)
+    again = new.connect(kernel)
+    assert closed(theirs) == 1008
+    assert again.run("6 * 7", "c1")["outputs"][0]["data"]["text/plain"] == "42"
+
+
+DOORS = "tests.server.doors"
+
+
+def hear(user: User, route: str) -> websocket.WebSocket:
+    """Listen there; something was heard."""
+    address = user.server.url.replace("http", "ws", 1)
+    found = websocket.create_connection(address + route, header=user.headers, timeout=20)
+    assert found.recv() == "news"
+    return found
+
+
+def test_what_is_open_at_any_extension_ends_and_one_that_cannot_be_closed_keeps_no_other(
+    start: Start,
+) -> None:
+    server = start("ada", beside=(DOORS,))
+    ada = server.user("ada")
+    ada.enrol("Ada Sample")
+    agent, told = admitted(ada, grant(server))
+    routes = ("/doors/stuck", "/doors/feed", "/doors/stuck", "/doors/feed", "/doors/stuck")
+    heard = [hear(agent, route) for route in routes]
+    mine = hear(ada, "/doors/feed")
+    assert ada.ask("DELETE", f"{ROUTE}/{told['username']}").ok
+    for one in heard:
+        # A client that does not answer the closing handshake.
+        while (found := one.recv_data())[0] == websocket.ABNF.OPCODE_TEXT:
+            pass
+        assert found[0] == websocket.ABNF.OPCODE_CLOSE
+        with contextlib.suppress(OSError):
+            one.send("still here")
+    assert mine.recv() == "news"
+    mine.send("mine")
+    until(lambda: (server.root / "told").exists())
+    assert (server.root / "told").read_text() == "mine"
+
+
+def test_what_a_route_is_about_is_asked_of_the_authoriser_wherever_it_says_so(
+    start: Start,
+) -> None:
+    server = start("ada", beside=(DOORS,))
+    ada = server.user("ada")
+    ada.enrol("Ada Sample")
+    agent, _ = admitted(ada, grant(server))
+    for method in ("GET", "POST"):
+        assert ada.ask(method, "/doors/elsewhere").ok
+        answer = agent.ask(method, "/doors/elsewhere")
+        assert (answer.status_code, "an assistant has no use" in answer.text) == (403, True)
 
 
 def test_the_account_s_session_may_be_an_assistant_s(start: Start) -> None:

@@ -16,6 +16,7 @@ import requests
 
 from jupyter_mlo.delegation.mandates import read_content
 from tests.server.conftest import PASSPHRASE, Running, User, notebook, started
+from tests.server.test_assistants import grant
 
 ROUTE = "/jupyter-mlo/mandates"
 
@@ -102,6 +103,11 @@ def test_one_made_in_the_panel_is_the_accounts_runs_and_is_taken_back(alone: Run
     revoke = f"{ROUTE}/{mandate['id']}/revoke"
     assert user.ask("POST", revoke, json=wrong).json()["reason"] == "wrong-passphrase"
     assert user.post(revoke, {**wrong, "passphrase": PASSPHRASE})["state"] == "revoked"
+    # Once is for all; who asks again is still asked who they are, and nothing more is told.
+    assert user.ask("POST", revoke, json=wrong).json()["reason"] == "wrong-passphrase"
+    assert user.post(revoke, {**wrong, "passphrase": PASSPHRASE})["state"] == "revoked"
+    counted = 'jupyter_mlo_acts_total{act="mandate-revocation"} 1.0'
+    assert counted in user.ask("GET", "/metrics").text
     status, text = papermill(alone, "train.ipynb", mandate["file"], "-p", "alpha", "0.2")
     assert status != 0
     assert "revoked" in text
@@ -186,7 +192,9 @@ def test_what_was_changed_since_it_was_shown_is_not_signed(alone: Running) -> No
         ({"parameters": ['a="\\ud800"']}, 400),
         ({"hours": 0}, 400),
         ({"hours": 1e300}, 400),
-        ({"hours": 1e-300}, 400),
+        ({"hours": 1e-9}, 400),
+        ({"hours": True}, 400),
+        ({"parameters": ["a=9007199254740993"]}, 400),
         ({"uses": 0}, 400),
         ({"to": "/etc/passwd"}, 400),
         ({"to": "x" * 5000}, 400),
@@ -284,3 +292,37 @@ def test_for_a_runners_key_nothing_secret_travels(team: Running, tmp_path: Path)
     file = tmp_path / "for.mandate"
     file.write_text(made["file"]["content"])
     assert papermill(team, "runner.ipynb", str(file))[0] == 0
+
+
+def test_who_is_signed_in_under_a_grant_makes_renews_and_ends_none(alone: Running) -> None:
+    user = alone.user()
+    put(user, "granted.ipynb")
+    said = wish("granted.ipynb")
+    mandate = make(user, said)["mandate"]
+    mlo = user.get("/jupyter-mlo/me")["mlo"]["id"]
+    file = alone.root / "its.grant"
+    file.write_text(json.dumps(grant(alone, "--for", "1h")))
+    file.chmod(0o600)
+    shown = user.post(f"{ROUTE}/preview", said)["shown"]
+    user.post("/jupyter-mlo/logout")
+    try:
+        alone.jupyter_mlo("login", "--grant", file.name)
+        form = {"wish": said, "shown": shown, "handover": "kept", "passphrase": PASSPHRASE}
+        ending = {"passphrase": PASSPHRASE}
+        one = f"{ROUTE}/{mandate['id']}"
+        for path, body in [
+            (ROUTE, form),
+            (f"{one}/renew", {**ending, "hours": 99}),
+            (f"{one}/revoke", ending),
+        ]:
+            answer = user.ask("POST", path, json=body)
+            assert (answer.status_code, answer.json()["reason"]) == (403, "refused"), path
+            assert "a person's own act" in answer.json()["message"]
+        assert user.get(one)["state"] == "in-force"
+    finally:
+        user.post("/jupyter-mlo/logout")
+        user.post("/jupyter-mlo/login", {"mlo": mlo, "passphrase": PASSPHRASE})
+    # A session of one's own narrows nothing: the MLO's own key signs, for what is shown.
+    user.ask("PATCH", "/jupyter-mlo/session", json={"activity": "exploration", "model": None})
+    other = wish("granted.ipynb", activities=["validation"], models=["other"])
+    assert make(user, other)["mandate"]["state"] == "in-force"

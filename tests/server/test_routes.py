@@ -155,6 +155,33 @@ def test_no_path_leaves_the_root(server: Running, path: str) -> None:
         assert "cells" not in answer.text
 
 
+def test_what_is_in_a_file_that_is_no_notebook_is_not_repeated(server: Running) -> None:
+    texts = {
+        "text": b"root:x:0:0",
+        "list": b"[1, 2, 3]",
+        "half": b'{"nbformat": 4',
+        "bytes": b"\xff",
+    }
+    for name, content in texts.items():
+        (server.root / f"{name}.ipynb").write_bytes(content)
+    outside = server.root.parent / "secret"
+    outside.write_text("only for others")
+    (server.root / "link.ipynb").symlink_to(outside)
+    user = server.user("ada")
+    wish = {"activities": ["training"], "hours": 1}
+    for name in [*texts, "link"]:
+        path = f"{name}.ipynb"
+        answers = [
+            user.ask("GET", "/jupyter-mlo/notebook", params={"path": path}),
+            user.ask("POST", "/jupyter-mlo/mandates/preview", json={**wish, "paths": [path]}),
+        ]
+        for answer in answers:
+            assert answer.status_code == 422, answer.text
+            assert path in answer.json()["message"]
+            for secret in ("root:x", "only for", str(server.root), "xff", str(outside)):
+                assert secret not in answer.text
+
+
 @pytest.mark.parametrize(
     ("path", "status"),
     [("", 400), ("/", 400), ("none.ipynb", 404), (".hidden/x.ipynb", 404), ("folder", 422)],

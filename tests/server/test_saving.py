@@ -170,6 +170,37 @@ def test_whoever_saves_seals_and_each_stamp_is_its_executor_s(server: Running) -
     assert found["holds"]
 
 
+@pytest.mark.parametrize("saved", [True, False], ids=["saved before", "not saved"])
+def test_what_another_runs_again_in_a_restarted_kernel_is_theirs(
+    server: Running, saved: bool
+) -> None:
+    path = f"rerun-{saved}.ipynb"
+    ada, grace = server.user("ada"), server.user("grace")
+    ada.save(path, notebook())
+    kernel = ada.kernel(notebook=path)
+    wire = ada.connect(kernel)
+    sources = [f"print('alike {n}')" for n in range(3)]
+    cells = [wire.run(source, f"c{n}") for n, source in enumerate(sources)]
+    marks(ada, kernel, "c0", "c1", "c2")
+    if saved:
+        ada.save(path, notebook(*copy.deepcopy(cells)))
+    wire.close()
+    grace.post(f"/api/kernels/{kernel}/restart")
+    wire = grace.connect(kernel)
+    again = [wire.run(source, f"c{n}") for n, source in enumerate(sources[:2])]
+    assert again == cells[:2]
+    marks(grace, kernel, "c0", "c1")
+    ids = [user_id(user) for user in (grace, grace, ada)]
+
+    def theirs() -> bool:
+        for user in (ada, grace):
+            user.save(path, notebook(*copy.deepcopy([*again, cells[2]])))
+        return [cell["mlo"] for cell in server.verified(path)["cells"]] == ids
+
+    until(theirs)
+    assert server.verified(path)["holds"]
+
+
 def user_id(user: User) -> str:
     mlo: str = user.get("/jupyter-mlo/me")["mlo"]["id"]
     return mlo
@@ -353,7 +384,7 @@ def test_where_two_notebooks_share_a_kernel_only_one_s_own_cells_are_stamped(
     ada, grace = server.user("ada"), server.user("grace")
     kernel = ada.kernel(notebook="first.ipynb")
     second = {"path": "second.ipynb", "type": "notebook", "name": "", "kernel": {"id": kernel}}
-    grace.post("/api/sessions", second)
+    ada.post("/api/sessions", second)
     cell = ada.connect(kernel).run("'whose'", "c1")
     marks(ada, kernel, "c1")
     for path in ("second.ipynb", "first.ipynb"):

@@ -211,6 +211,12 @@ def test_what_the_server_s_own_mlo_lacks_is_said(start: Start) -> None:
         return [one for one in ada.get("/jupyter-mlo/me")["problems"] if "server's own" in one]
 
     assert "Nobody Sample" in until(problem)[0]
+
+    def said() -> bool:
+        warnings = json.loads(server.jupyter_mlo("status", "--json"))["warnings"]
+        return any("seals nothing" in one and "Nobody Sample" in one for one in warnings)
+
+    assert until(said)
     ada.enrol("Ada Sample")
     wire = ada.connect(ada.kernel())
     ada.save("one.ipynb", notebook(wire.run("1", "c1")))

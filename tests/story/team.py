@@ -105,6 +105,10 @@ class Home:
         """Run ``jupyter mlo …`` to its end."""
         return ended(self.start(*arguments, secret=secret), ok)
 
+    def waiting(self) -> int:
+        """How many statements wait here, after ``status`` has tried to publish them."""
+        return int(self("status", "--json").json["ledger"]["waiting"])
+
     def enrol(self, name: str, *options: str) -> str:
         """Enrol somebody here; the MLO ID."""
         done = self("enroll", "--name", name, "--email", "", *options, secret=True)

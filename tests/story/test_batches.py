@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -138,15 +137,14 @@ def test_what_a_batch_signs_while_the_database_is_away_follows_and_resuming_repe
     assert "(uses)" in refused.err + refused.out
     done = ended(process, [0])
     assert [each["status"] for each in done.json] == ["succeeded"] * 6
-    waiting = runner("status", "--json").json["ledger"]["waiting"]
-    assert waiting > 0
+    assert runner.waiting() > 0
     team.server.start()
     # The sequencer was killed as well, and comes back.
     team.sequencer.kill()
     team.sequencer.start()
     again = runner(*batch(file, "1..8", "--workers", "2", "--resume"))
     assert [each["status"] for each in again.json] == ["kept"] * 6 + ["succeeded"] * 2
-    assert runner("status", "--json").json["ledger"]["waiting"] == 0
+    wait_until(lambda: runner.waiting() == 0, what="the outbox's end")
     outcomes = Counter(run["mlo_outcome"] for run in runs_under(file, ada))
     assert outcomes == {"succeeded": 8}
     once_each(ada)
@@ -168,7 +166,6 @@ def test_a_killed_sequencer_neither_loses_nor_doubles_what_a_batch_signs(
         team.sequencer.kill()
         team.sequencer.start()
     assert [each["status"] for each in ended(process).json] == ["succeeded"] * 8
-    runner("status")
-    assert json.loads(runner("status", "--json").out)["ledger"]["waiting"] == 0
+    wait_until(lambda: runner.waiting() == 0, what="the outbox's end")
     assert len(runs_under(file, ada)) == 8
     once_each(ada)

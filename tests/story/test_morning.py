@@ -291,7 +291,7 @@ def test_a_morning(team: Team, dask: Dask, labs: Callable[[Person], Lab], tmp_pa
 
     # -- by the ledger alone ---------------------------------------------------------------------
     for home in (night, ada.home, grace.home):
-        assert home("status", "--json").json["ledger"]["waiting"] == 0
+        wait_until(lambda home=home: home.waiting() == 0, what="the outbox's end")
     table = auditor("log", "--runs").out
     if place := os.environ.get("MLO_MORNING_TABLE"):
         Path(place).write_text(table)

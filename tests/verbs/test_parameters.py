@@ -57,3 +57,15 @@ def test_what_json_has_no_number_for_cannot_be_pinned(value: str) -> None:
 
 def test_any_value_may_be_said_twice() -> None:
     assert parse_parameters(["a,a"]) == {"a": "*"}
+
+
+@pytest.mark.parametrize(
+    "value", ["9007199254740993", "-9007199254740993", '{"n":[1e3,2,1' + "0" * 400 + "]}"]
+)
+def test_a_number_that_would_be_rounded_is_not_pinned(value: str) -> None:
+    with pytest.raises(InvalidInput, match="no exact form"):
+        parse_parameters([f"a={value}"])
+
+
+def test_a_large_number_that_is_not_rounded_is_pinned() -> None:
+    assert parse_parameters(["a=9007199254740994"]) == {"a": [9007199254740994]}

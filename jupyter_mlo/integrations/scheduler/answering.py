@@ -1,4 +1,4 @@
-"""Who answers for a job: the user of the server who made it, under one of their mandates.
+"""Who answers for a job: the MLO that its maker is signed in as, under one of its mandates.
 
 What a client may send or change (tags, parameters, input) says only which mandate is wanted. Whose
 mandates may be taken is the server's own knowledge: of the request that made the job, and for a
@@ -13,8 +13,9 @@ import json
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from types import NoneType
 from typing import Any, Final
 
 from jupyter_mlo.config import Settings
@@ -22,10 +23,11 @@ from jupyter_mlo.delegation.mandate_store import MandateStore
 from jupyter_mlo.delegation.mandates import Mandate
 from jupyter_mlo.delegation.runner_key import read_mandate_here
 from jupyter_mlo.delegation.scope import EVERYTHING
-from jupyter_mlo.errors import InvalidInput, MloError, NotFound, Refused
+from jupyter_mlo.errors import InvalidInput, MloError, Refused
 from jupyter_mlo.identity.private_files import read_private, write_private
 from jupyter_mlo.identity.safe_text import terminal_safe
-from jupyter_mlo.runs.identity import Request, act_for_nobody
+from jupyter_mlo.integrations.scheduler.eligible import Asker, Kept, eligible
+from jupyter_mlo.runs.identity import Request
 
 _TAG: Final = re.compile(r"\s*mandate\s*=\s*(.*?)\s*", re.IGNORECASE | re.DOTALL)
 _ID: Final = re.compile(r"[0-9a-f]{8,64}")
@@ -34,96 +36,76 @@ _UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 #: Characters of a parameter that are read as a value; longer ones are text.
 _LONGEST: Final = 10_000
 NOBODY_SIGNED_IN: Final = "nobody was signed in as an MLO when this job was made"
-_MAKE_ONE: Final = (
-    "make one in the panel MLO (Mandates, kept on this server), and create the job again; "
-    "signed out, it would run for nobody"
-)
 
 
 @dataclass(frozen=True)
 class Answerable:
-    """Under whose mandates a job runs."""
+    """Under which mandate a job runs; decided when it is made."""
 
     #: False: nobody answers for it, and it is said to be unattributed.
     somebody: bool = False
-    #: A user of a server that tells people apart; None for the account's mandates.
+    #: Who made it: a user of a server that tells people apart; None on one that does not.
     owner: str | None = None
-    #: The mandate that was asked for; None for any of theirs that covers the run.
+    #: Who answers for it: an MLO ID.
+    mlo: str | None = None
+    #: The mandate's ID.
     mandate: str | None = None
 
-    def files(self, settings: Settings, code: str) -> tuple[str, ...]:
-        """What ``MLO_MANDATE`` may name for a notebook of that ``mloCodeV1`` (hex).
-
-        Raises:
-            Refused: there is none for it, as it is now, whose key is here.
-        """
+    def file(self, settings: Settings) -> str:
+        """What ``MLO_MANDATE`` may name; raises :class:`Refused` where it is gone."""
         store = MandateStore(settings, self.owner)
-        found = _with_keys(settings, store, self.mandate)
-        fitting = [one for one in found if one.scope.code == EVERYTHING or code in one.scope.code]
-        if self.mandate is not None and found and not fitting:
-            fitting = found  # the run is refused in its words
-        if not fitting:
-            raise Refused(
-                "no mandate on this server, with its key, covers this notebook as it is now",
-                hint=_MAKE_ONE,
-            )
-        return tuple(str(store.file_of(one)) for one in fitting)
+        for one in store.all()[0]:
+            if (one.mandate_id, one.mlo) == (self.mandate, self.mlo):
+                return str(store.file_of(one))
+        raise Refused(
+            f"the mandate {str(self.mandate)[:12]} of {self.mlo} is not on this server any more",
+            hint="create the job again, under another",
+        )
 
 
 NOBODY: Final = Answerable()
 
 
-def _with_keys(settings: Settings, store: MandateStore, wanted: str | None) -> list[Mandate]:
-    found, _ = store.all()
-    if wanted is not None:
-        found = [one for one in found if one.mandate_id == wanted]
-    usable = []
-    for one in found:
-        with contextlib.suppress(MloError, OSError):
-            read_mandate_here(settings, str(store.file_of(one)))
-            usable.append(one)
-    return usable
-
-
-def answerable(
-    settings: Settings,
-    owner: str | None,
-    tags: Sequence[str] | None,
-    request: Request,
-    *,
-    here: bool,
-) -> Answerable:
-    """Who is to answer for a job.
+def answerables(
+    settings: Settings, asker: Asker, tags: Sequence[str] | None, request: Request
+) -> list[Answerable]:
+    """Who may answer for a job, those to be tried first at the front; at least one.
 
     Args:
-        owner: see :class:`Answerable`.
-        tags: of the job; ``mandate=ID`` asks for that one of the owner's.
+        tags: of the job; ``mandate=ID`` asks for that one of the asker's.
         request: what is about to be run.
-        here: whether whoever makes the job is signed in as an MLO.
 
     Raises:
-        NotFound: the owner has no such mandate.
-        Refused: there is none that covers it, or policy asks for an identity.
+        NotFound: the asker has no such mandate.
+        Refused: there is none that covers it, or it is not theirs to use (:func:`eligible`).
     """
     wanted = wanted_mandate(tags)
-    if wanted is not None:
-        try:
-            wanted = MandateStore(settings, owner).find(wanted).mandate_id
-        except NotFound:
-            raise NotFound(
-                f"you have no mandate {terminal_safe(wanted, limit=80)} on this server",
-                hint="the panel MLO lists yours",
-            ) from None
-        return Answerable(True, owner, wanted)
-    somebody = Answerable(True, owner)
+    store = MandateStore(settings, asker.owner)
+    kept = [
+        Kept(one.mandate_id, one.mlo, _covers(settings, store, one, request.code))
+        for one in store.all()[0]
+    ]
+    found = eligible(kept, asker, wanted)
+    if found:
+        return [Answerable(True, asker.owner, one.mlo, one.mandate) for one in found]
+    if asker.mlo is not None:
+        raise Refused(
+            f"no mandate of {asker.mlo} on this server, with its key, covers this notebook "
+            "as it is now",
+            hint="make one in the panel MLO (Mandates, kept on this server), and create the job "
+            "again",
+        )
+    return [Answerable(owner=asker.owner)]
+
+
+def _covers(settings: Settings, store: MandateStore, mandate: Mandate, code: str) -> bool:
+    if mandate.scope.code != EVERYTHING and code not in mandate.scope.code:
+        return False
     try:
-        somebody.files(settings, request.code)
-    except Refused:
-        if here:
-            raise
-        act_for_nobody(request, settings, NOBODY_SIGNED_IN)
-        return NOBODY
-    return somebody
+        read_mandate_here(settings, str(store.file_of(mandate)))
+    except (MloError, OSError):
+        return False
+    return True
 
 
 def wanted_mandate(tags: Sequence[str] | None) -> str | None:
@@ -186,12 +168,15 @@ class Definitions:
         """
         try:
             value = json.loads(read_private(self._file(definition), what="job definition's owner"))
-            found = Answerable(value["somebody"], value["owner"], value["mandate"])
-            texts = (found.owner, found.mandate)
-            if found.somebody is True and all(isinstance(one, str | None) for one in texts):
+            found = Answerable(*(value[one.name] for one in fields(Answerable)))
+            named = (found.mlo, found.mandate)
+            kind = str if found.somebody is True else NoneType
+            if (
+                isinstance(found.somebody, bool)
+                and isinstance(found.owner, str | None)
+                and all(isinstance(one, kind) for one in named)
+            ):
                 return found
-            if found == NOBODY:
-                return NOBODY
         except FileNotFoundError:
             return NOBODY
         except (MloError, OSError, ValueError, LookupError, TypeError):

@@ -6,9 +6,10 @@ from the process that made it; nothing in the scheduler's database says so.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,20 +20,23 @@ from jupyter_scheduler.orm import Job as JobRecord
 from jupyter_scheduler.utils import get_utc_timestamp
 
 from jupyter_mlo.config import Settings, load_settings
-from jupyter_mlo.errors import MloError
+from jupyter_mlo.delegation.leases import LeaseStore
+from jupyter_mlo.errors import MloError, Refused
 from jupyter_mlo.integrations.scheduler.answering import (
     NOBODY,
     NOBODY_SIGNED_IN,
     Answerable,
     values,
 )
+from jupyter_mlo.integrations.scheduler.processes import Processes
+from jupyter_mlo.ledger.mandate_standing import mandate_standing
 from jupyter_mlo.runs.batch.attempt import Surrounding, ready
 from jupyter_mlo.runs.batch.batch import Here, Manner, run_batch
 from jupyter_mlo.runs.batch.jobs import Job
 from jupyter_mlo.runs.batch.kernels import Specs
 from jupyter_mlo.runs.batch.publisher import Together
 from jupyter_mlo.runs.batch.results import Result
-from jupyter_mlo.runs.identity import Request
+from jupyter_mlo.runs.identity import Acting, Request
 from jupyter_mlo.runs.on_record import OneByOne, OnRecord
 from jupyter_mlo.runs.withheld import Withheld
 
@@ -72,6 +76,12 @@ class MloExecutionManager(DefaultExecutionManager):  # type: ignore[misc]
         #: Goes to the job's process with this object.
         self.whose = _whose.get()
 
+    def before_start(self) -> None:
+        """Note which process it is, and say that it runs."""
+        with suppress(MloError, OSError):  # it runs all the same, and nobody can stop it later
+            Processes(load_settings()).begun(self.job_id)
+        super().before_start()
+
     def execute(self) -> None:
         """Run, and write what was asked for; raises :class:`Unfinished`."""
         job = self.model
@@ -95,6 +105,11 @@ class MloExecutionManager(DefaultExecutionManager):  # type: ignore[misc]
         if not result.good:
             raise Unfinished(result.remarks[-1] if not result.attempts else result.reason)
 
+    def on_complete(self) -> None:
+        """Say that it did, where the scheduler shows it."""
+        super().on_complete()
+        self._over()
+
     def on_failure(self, e: Exception) -> None:
         """Say what became of it, where the scheduler shows it."""
         status = e.status if isinstance(e, Unfinished) else Status.FAILED
@@ -108,6 +123,11 @@ class MloExecutionManager(DefaultExecutionManager):  # type: ignore[misc]
                 }
             )
             session.commit()
+        self._over()
+
+    def _over(self) -> None:
+        with suppress(MloError, OSError):
+            Processes(load_settings()).over(self.job_id)
 
     def _note_side_effects(self, folder: Path) -> None:
         """Files that the notebook has written come with a job's downloads."""
@@ -131,19 +151,47 @@ def asked(settings: Settings, source: Path, parameters: dict[str, str] | None) -
     return ready(_job(source, source.with_name("output.ipynb"), parameters), around)[2]
 
 
-def check(settings: Settings, folder: Path, request: Request, whose: Answerable) -> None:
-    """Raise :class:`Refused` where it could not run now for them; spends nothing."""
+def settled(
+    settings: Settings, folder: Path, request: Request, candidates: Sequence[Answerable]
+) -> Answerable:
+    """The first of these that could run it now; spends nothing.
+
+    Raises:
+        Refused: none could: why the first could not.
+    """
+    refused: Refused | None = None
     with Withheld() as secrets:
-        _answered(settings, folder, request, whose, OneByOne(settings), secrets).acting(request)
+        for one in candidates:
+            try:
+                around = _answered(settings, folder, one, OneByOne(settings), secrets)
+                _require_use(settings, around.acting(request))
+            except Refused as error:
+                refused = refused or error
+            else:
+                return one
+    assert refused is not None
+    raise refused
+
+
+def _require_use(settings: Settings, acting: Acting) -> None:
+    """Raise :class:`Refused` where its mandate counts uses, and none is left here or there."""
+    mandate, now = acting.counted, datetime.now(UTC)
+    if mandate is None or LeaseStore(settings).left(mandate.mandate_id, now):
+        return
+    standing = mandate_standing(settings, mandate, now)
+    if standing.element == "uses":
+        raise Refused(
+            f"{mandate.label} does not permit this run: {standing.reason} (uses)",
+            hint="make another in the panel MLO",
+        )
 
 
 def _run(
     settings: Settings, job: DescribeJob, source: Path, target: Path, whose: Answerable
 ) -> Result:
     wanted = _job(source, target, job.parameters)
-    request = asked(settings, source, job.parameters)
     with Withheld() as secrets, Together(settings) as on_record:
-        around = _answered(settings, source.parent, request, whose, on_record, secrets)
+        around = _answered(settings, source.parent, whose, on_record, secrets)
         results, _ = run_batch([wanted], around, Manner(), _Silent(), Here(around.specs))
     return results[0]
 
@@ -151,13 +199,12 @@ def _run(
 def _answered(
     settings: Settings,
     folder: Path,
-    request: Request,
     whose: Answerable,
     on_record: OnRecord,
     secrets: Mapping[str, str],
 ) -> Surrounding:
     if whose.somebody:
-        named: dict[str, Any] = {"mandates": whose.files(settings, request.code)}
+        named: dict[str, Any] = {"mandates": (whose.file(settings),)}
     else:
         named = {"nobody": NOBODY_SIGNED_IN}
     return _surrounding(settings, folder, on_record, secrets=secrets, **named)

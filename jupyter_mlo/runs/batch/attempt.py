@@ -21,7 +21,7 @@ from jupyter_mlo.errors import MloError, Refused
 from jupyter_mlo.lifecycle.provenance import BATCH_BUILDER, RunOutcome
 from jupyter_mlo.runs import journal
 from jupyter_mlo.runs.batch import prepare
-from jupyter_mlo.runs.batch.cells import MALFORMED, Cells, Limits, TimedOut, clear, complete
+from jupyter_mlo.runs.batch.cells import MALFORMED, Cells, Exceeded, Limits, clear, complete
 from jupyter_mlo.runs.batch.failed_cell import FailedCell, has_failed, mark_failed_cell
 from jupyter_mlo.runs.batch.jobs import Job
 from jupyter_mlo.runs.batch.kernels import KernelFault, Kernels, RunningKernel, Specs
@@ -118,8 +118,8 @@ class BatchSide:
                 return "succeeded", None
             case FailedCell():
                 return "failed", f"cell {error.position + 1} failed"
-            case TimedOut() | KernelFault():
-                return "failed", error.message if isinstance(error, TimedOut) else error.kind
+            case Exceeded() | KernelFault():
+                return "failed", error.message if isinstance(error, Exceeded) else error.kind
             case Refused():
                 return "failed", "what came back from a worker was refused"
             case asyncio.CancelledError():
@@ -232,7 +232,7 @@ class Attempt:
             await asyncio.shield(kernel.interrupt())
             return error
         except MloError as error:
-            if isinstance(error, TimedOut):
+            if isinstance(error, Exceeded):
                 await kernel.interrupt()
             return error
         except Exception as error:  # whatever a kernel has made of it: the run has an end on record
@@ -259,9 +259,7 @@ class Attempt:
             if self._kernel is not None:
                 await self._kernel.end(_HASTE if hastily else 5.0)
         finally:
-            if self.ending is not None:
-                await asyncio.to_thread(self.ending.wait)
-            self._tidy()
+            await asyncio.to_thread(self._tidy)
 
     async def kill(self) -> None:
         """Have its kernel killed at once."""
@@ -269,14 +267,17 @@ class Attempt:
             await self._kernel.end(0)
 
     def _tidy(self) -> None:
+        if self.ending is not None:
+            self.ending.wait()
         run = self.run
         if run is None:
             return
         if run.key is not None:
             run.key.remove()
+        unwritten = run.has_begun if self.ending is None else self.ending.unwritten is not None
         if run.journal is not None:
-            run.journal.close()
-        if run.has_begun if self.ending is None else self.ending.unwritten is not None:
+            run.journal.close(kept=unwritten)
+        if unwritten:
             why = self.ending.unwritten if self.ending else "its end went wrong"
             self._say(
                 f"The notebook could not be written ({why}); "

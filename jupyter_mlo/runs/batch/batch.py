@@ -15,8 +15,10 @@ from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from jupyter_mlo.errors import MloError
+from jupyter_mlo.notebook.seals import forget_lines
 from jupyter_mlo.runs.batch.allocator import give_back, one_arena
 from jupyter_mlo.runs.batch.attempt import Attempt, Surrounding, placed
+from jupyter_mlo.runs.batch.cells import Exceeded
 from jupyter_mlo.runs.batch.forked import ForkServer
 from jupyter_mlo.runs.batch.jobs import Job
 from jupyter_mlo.runs.batch.kernels import KernelFault, Kernels, Specs
@@ -194,6 +196,7 @@ class Batch:
             self._show.ended(result)
             self._ended += 1
             if self._ended % _TIDY == 0:
+                forget_lines()
                 give_back()
 
     async def _attempt(self, result: Result, *, last: bool) -> bool:
@@ -229,6 +232,8 @@ class Batch:
                         stopped = error
                     # Before the next one begins, and long before this one is on record.
                     fault = attempt.fault
+                    if isinstance(fault, Exceeded):
+                        result.remark(fault.hint)
                     if attempt.failed and (last or not isinstance(fault, KernelFault)):
                         self._failed = True
             if self._stopping and attempt.ending is not None:

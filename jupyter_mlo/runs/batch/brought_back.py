@@ -32,7 +32,7 @@ CLOCKS: Final = timedelta(minutes=5)
 KINDS: Final = frozenset(
     {"the kernel did not start", "the kernel died", "the worker was lost", MALFORMED}
 )
-_FAULTS: Final = frozenset({"timeout", "kernel", "stopped"})
+_FAULTS: Final = frozenset({"limit", "kernel", "stopped"})
 _STATUS: Final = frozenset({"pending", "running", "completed", "failed"})
 _STAMPS: Final = frozenset(
     {"iopub.execute_input", "iopub.status.busy", "iopub.status.idle", "shell.execute_reply"}

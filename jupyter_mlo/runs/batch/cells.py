@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from queue import Empty
@@ -17,7 +17,7 @@ from typing import Any, Final, Protocol
 from jupyter_mlo.errors import MloError
 from jupyter_mlo.identity.safe_text import terminal_safe
 from jupyter_mlo.runs.batch.kernels import KernelFault, RunningKernel
-from jupyter_mlo.runs.batch.outputs import Outputs
+from jupyter_mlo.runs.batch.outputs import Outputs, weight
 from jupyter_mlo.runs.messages import UNREADABLE, answers, flaw, is_answer
 
 _SKIPPED: Final = "skip-execution"
@@ -30,8 +30,8 @@ MALFORMED: Final = "the kernel answered what is none of Jupyter's protocol"
 _LOOK: Final = 0.5
 
 
-class TimedOut(MloError):
-    """A cell, or the whole run, took longer than it was given."""
+class Exceeded(MloError):
+    """A cell, or the whole run, took longer or put out more than it was given."""
 
 
 class Watcher(Protocol):
@@ -52,10 +52,13 @@ class Watcher(Protocol):
 
 @dataclass(frozen=True)
 class Limits:
-    """Seconds that cells and the whole run may take; None for any time."""
+    """What cells and the whole run may take; None for any time."""
 
+    #: Seconds.
     cell: float | None = None
     run: float | None = None
+    #: Bytes in memory of all that a run has put out, roughly.
+    output: int = 500_000_000
 
 
 def clear(nb: Any, now: datetime) -> None:
@@ -121,6 +124,8 @@ class Cells:
         self._heard = 0
         #: Position of the cell of which it was last said that a message is left out.
         self._said_of: int | None = None
+        #: Bytes that outputs hold at most.
+        self._held = 0
         self._outputs = Outputs(nb["cells"], kernel.client, watcher.outputs_updated)
 
     async def execute(self) -> None:
@@ -129,14 +134,14 @@ class Cells:
         A failed cell raises nothing: it is marked in the metadata, as papermill marks it.
 
         Raises:
-            TimedOut: a cell, or all of them, took too long.
+            Exceeded: a cell, or all of them, took too long or put out too much.
             KernelFault: the kernel died.
         """
         try:
             async with asyncio.timeout(self._limits.run):
                 await self._all()
         except TimeoutError:
-            raise TimedOut(
+            raise Exceeded(
                 f"the run took longer than {self._limits.run:g} s",
                 hint="give it longer: --timeout SECONDS",
             ) from None
@@ -187,16 +192,14 @@ class Cells:
         ]
         published, reply, dies = tasks
         try:
-            await asyncio.wait(
-                {reply, dies}, timeout=self._limits.cell, return_when=asyncio.FIRST_COMPLETED
-            )
-            if not reply.done():
-                if dies.done():
-                    raise _died()
-                raise TimedOut(
+            try:
+                async with asyncio.timeout(self._limits.cell):
+                    await self._answered(reply, dies, published)
+            except TimeoutError:
+                raise Exceeded(
                     f"cell {position + 1} took longer than {self._limits.cell:g} s",
                     hint="give it longer: --cell-timeout SECONDS",
-                )
+                ) from None
             timing["shell.execute_reply"] = _stamp(reply.result())
             await self._rest(published, dies)
         finally:
@@ -208,6 +211,20 @@ class Cells:
         content = reply.result()["content"]
         return content["status"] != "error" or may_fail
 
+    @staticmethod
+    async def _answered(
+        reply: asyncio.Future[Any], dies: asyncio.Future[None], published: asyncio.Future[None]
+    ) -> None:
+        """Wait until the kernel has answered, unless it dies or puts out too much before."""
+        waiting = {reply, dies, published}
+        while not reply.done():
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            if published in waiting and published.done():
+                published.result()
+                waiting.discard(published)
+            if dies.done() and not reply.done():
+                raise _died()
+
     async def _rest(self, published: asyncio.Future[None], dies: asyncio.Future[None]) -> None:
         """What the kernel published before its reply may come after it."""
         while not published.done():
@@ -218,7 +235,7 @@ class Cells:
             if not published.done() and dies.done():
                 raise _died()
             if not published.done() and self._heard == before:
-                raise TimedOut(
+                raise Exceeded(
                     "the kernel has answered, but the rest of its output does not come",
                     hint="run the notebook again",
                 )
@@ -246,11 +263,26 @@ class Cells:
             elif kind == "execute_input":
                 timing["iopub.execute_input"] = _stamp(message)
             try:
+                self._weigh(message)
                 self._outputs.take(message, position)
-            except Exception as error:  # an output widget's
+            except Exceeded:
+                raise
+            except Exception as error:  # an output widget's, or it is nested too deeply
                 self._left_out(position, f"{kind}: {type(error).__name__}")
             if kind == "status" and message["content"]["execution_state"] == "idle":
                 return
+
+    def _weigh(self, message: Mapping[str, Any]) -> None:
+        """See that what the run puts out fits into memory; raises :class:`Exceeded`."""
+        adds = weight(message["content"]) + sum(map(len, message.get("buffers") or ()))
+        self._held += adds
+        if self._held > self._limits.output:
+            self._held = self._outputs.weight() + adds  # without what was cleared meanwhile
+        if self._held > self._limits.output:
+            raise Exceeded(
+                f"the run has put out more than {self._limits.output / 1e6:g} MB",
+                hint="write what is that large to a file, or raise --max-output",
+            )
 
     def _left_out(self, position: int, why: str) -> None:
         """Say so, once a cell: it may publish such messages without end."""

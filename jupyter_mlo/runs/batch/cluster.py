@@ -20,7 +20,7 @@ from jupyter_mlo.lifecycle.provenance import Environment
 from jupyter_mlo.runs.batch import elsewhere
 from jupyter_mlo.runs.batch.attempt import Attempt, Surrounding
 from jupyter_mlo.runs.batch.brought_back import BroughtBack, judge
-from jupyter_mlo.runs.batch.cells import TimedOut
+from jupyter_mlo.runs.batch.cells import Exceeded
 from jupyter_mlo.runs.batch.elsewhere import Opening, Work
 from jupyter_mlo.runs.batch.heavy import without_arrays_and_pages
 from jupyter_mlo.runs.batch.jobs import Job
@@ -38,6 +38,18 @@ _KEYS: Final = 16
 #: Seconds in which a worker that was lost is given nothing: a scheduler may still list it, and with
 #: nothing to do it would be the first to be asked.
 _AVOIDED: Final = 10.0
+
+
+def load_dask() -> Any:
+    """Import ``distributed``, which takes a while; raises :class:`NotFound` where there is none."""
+    try:
+        with without_arrays_and_pages():
+            import distributed
+    except ImportError:
+        raise NotFound(
+            "Dask is not installed here", hint="pip install 'jupyter-mlo[dask]'"
+        ) from None
+    return distributed
 
 
 class Cluster:
@@ -64,15 +76,8 @@ class Cluster:
         self._lost: dict[str, float] = {}
 
     async def __aenter__(self) -> Cluster:
+        client: Any = load_dask().Client
         try:
-            with without_arrays_and_pages():
-                import distributed
-        except ImportError:
-            raise NotFound(
-                "Dask is not installed here", hint="pip install 'jupyter-mlo[dask]'"
-            ) from None
-        try:
-            client: Any = distributed.Client
             self.client = await client(
                 self.address, asynchronous=True, timeout=self._patience, set_as_default=False
             )
@@ -292,7 +297,9 @@ class AttemptElsewhere(Attempt):
             self._kernel_name, unknown="the worker did not say"
         )
         run.ran_elsewhere(back.kernel_id, environment, back.data)
-        write_private(run.folder / STATEMENTS, back.said)
+        if back.said:
+            # What a kernel of this machine says is not waited for until it is on disk, either.
+            write_private(run.folder / STATEMENTS, back.said, durable=False)
         for remark in back.remarks:
             self._say(remark)
         total = len(run.nb["cells"])
@@ -309,8 +316,8 @@ class AttemptElsewhere(Attempt):
         match back.fault:
             case None:
                 return None
-            case ("timeout", message, hint, _):
-                return TimedOut(message, hint=hint)
+            case ("limit", message, hint, _):
+                return Exceeded(message, hint=hint)
             case ("stopped", *_):
                 return asyncio.CancelledError()
             case (_, message, hint, kind):

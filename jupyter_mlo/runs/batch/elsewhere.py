@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import atexit
 import contextlib
+import gc
 import itertools
 import os
 import tempfile
@@ -31,7 +32,7 @@ from jupyter_mlo.identity.keys import SigningKey
 from jupyter_mlo.lifecycle.provenance import Environment
 from jupyter_mlo.lifecycle.resources import FileDigest
 from jupyter_mlo.runs import journal
-from jupyter_mlo.runs.batch.cells import MALFORMED, Cells, Limits, TimedOut
+from jupyter_mlo.runs.batch.cells import MALFORMED, Cells, Exceeded, Limits
 from jupyter_mlo.runs.batch.kernels import GRACE, KernelFault, Kernels, RunningKernel, Specs
 from jupyter_mlo.runs.journal import Journal
 from jupyter_mlo.runs.run_key import STATEMENTS, RunKey
@@ -91,7 +92,7 @@ class Done:
     said: bytes = b""
     environment: Environment | None = None
     data: tuple[FileDigest, ...] = ()
-    #: What ended it early: ``timeout``, ``kernel`` or ``stopped``, message, hint and kind.
+    #: What ended it early: ``limit``, ``kernel`` or ``stopped``, message, hint and kind.
     fault: tuple[str, str, str, str] | None = None
     remarks: list[str] = field(default_factory=list)
 
@@ -183,13 +184,17 @@ class _Open:
     def _leave(self) -> None:
         journal.remove(self._folder)
         if self._log is not None:
-            self._log.close()
+            self._log.close(kept=False)
 
 
 class _Worker:
     """The thread in which this process executes."""
 
     def __init__(self) -> None:
+        # Whoever starts a worker has imported much: looking for garbage in that takes longer than
+        # a cell does.
+        gc.collect()
+        gc.freeze()
         self.loop = asyncio.new_event_loop()
         self._specs = Specs()
         self._folder = tempfile.TemporaryDirectory(prefix="mlo-runs-")
@@ -296,7 +301,7 @@ class _Worker:
             await asyncio.to_thread(around.wait)
             done.environment, done.data = around.environment, around.data
         except MloError as error:
-            what = "timeout" if isinstance(error, TimedOut) else "kernel"
+            what = "limit" if isinstance(error, Exceeded) else "kernel"
             kind = error.kind if isinstance(error, KernelFault) else ""
             done.fault = (what, error.message, error.hint, kind)
         except Exception as error:  # whatever a kernel has made of it

@@ -22,6 +22,12 @@ from jupyter_mlo.identity.safe_text import terminal_safe
 MOST: Final = 100_000
 _RANGE: Final = re.compile(r"(-?\d+)\.\.(-?\d+)(?:\.\.(\d+))?")
 _BARE: Final = {"True": True, "False": False, "None": None}
+#: Digits of a number in a grid.
+_DIGITS: Final = 100
+#: Of a whole number: more is no double.
+_BITS: Final = 1024
+#: Levels of lists and tables.
+_DEPTH: Final = 20
 _HINT: Final = "write --grid seed=1..20 or --grid alpha=0.1,0.2"
 
 
@@ -65,12 +71,29 @@ def parse_grid(text: str) -> tuple[str, list[Any]]:
     found = _RANGE.fullmatch(values.strip())
     if found is None:
         return name.strip(), [parse_value(each.strip()) for each in values.split(",")]
+    if max(map(len, filter(None, found.groups()))) > _DIGITS:
+        raise InvalidInput(f"--grid {shown} has numbers that are too long", hint=_HINT)
     first, last, step = int(found[1]), int(found[2]), int(found[3] or 1)
     if step < 1 or abs(last - first) // step >= MOST:
         raise InvalidInput(f"--grid {shown} has too many values, or a step of 0", hint=_HINT)
     if first <= last:
         return name.strip(), list(range(first, last + 1, step))
     return name.strip(), list(range(first, last - 1, -step))
+
+
+def _unfit(value: object, depth: int = 0) -> str:
+    """Why no notebook can hold a value, however it runs; empty where it can."""
+    if depth > _DEPTH:
+        return "a value that is nested too deeply"
+    if isinstance(value, int):
+        return "a number that is too long" if value.bit_length() > _BITS else ""
+    if value is None or isinstance(value, str | float):
+        return ""
+    if isinstance(value, list | tuple):
+        return next(filter(None, (_unfit(one, depth + 1) for one in value)), "")
+    if isinstance(value, Mapping):
+        return next(filter(None, (_unfit(one, depth + 1) for one in value.values())), "")
+    return f"a value of the type {type(value).__name__}: write it as text, in quotation marks"
 
 
 def expand(
@@ -98,6 +121,12 @@ def expand(
             raise InvalidInput(
                 f"{terminal_safe(str(name), limit=80)!r} cannot name a parameter",
                 hint="a name is letters, digits and _ and begins with no digit",
+            )
+    for name, value in (*parameters.items(), *grid.items()):
+        if why := _unfit(value):
+            raise InvalidInput(
+                f"the parameter {terminal_safe(name, limit=80)!r} has {why}",
+                hint="a notebook holds text, numbers, true, false, lists and tables",
             )
     twice = sorted(parameters.keys() & grid.keys())
     if twice:

@@ -66,6 +66,11 @@ class Outputs:
         elif kind not in _QUIET:
             self._add(cell["outputs"], message, display, position)
 
+    def weight(self) -> int:
+        """:func:`weight` of all outputs and the state of widgets."""
+        outputs = [cell.get("outputs") for cell in self._cells]
+        return weight(outputs) + weight(self.widget_state) + weight(self._buffers)
+
     def widgets(self) -> dict[str, Any] | None:
         """The state of widgets for the notebook's metadata; None where there were none."""
         if not self.widget_state:
@@ -161,6 +166,17 @@ class Outputs:
         takers = self._taken.get(request)
         if takers:
             takers.pop()
+
+
+def weight(value: Any) -> int:
+    """Bytes in memory of a value of JSON, roughly."""
+    if isinstance(value, str | bytes):
+        return 50 + len(value)
+    if isinstance(value, Mapping):
+        return 200 + sum(map(weight, value.values()))
+    if isinstance(value, list | tuple):
+        return 50 + sum(map(weight, value))
+    return 30
 
 
 def _output(kind: str, content: Mapping[str, Any]) -> dict[str, Any] | None:

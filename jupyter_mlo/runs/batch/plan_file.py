@@ -76,6 +76,7 @@ class PlanFile(_Member):
     cell_timeout: Seconds | None = None
     timeout: Seconds | None = None
     start_timeout: Seconds | None = None
+    max_output: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
     retries: Annotated[int, Field(ge=0, le=100)] | None = None
     keep_going: bool | None = None
 

@@ -18,11 +18,12 @@ def check_all(jobs: Sequence[Job], around: Surrounding) -> list[str]:
         MloError: the first job that cannot be, named.
     """
     remarks: dict[str, None] = {}
-    asked: dict[tuple[str, str], Acting] = {}
+    asked: dict[tuple[str, str, int | None], Acting] = {}
     for job in jobs:
         try:
             nb, _, request = ready(job, around)
-            key = (request.code, repr(sorted(request.parameters.items(), key=str)))
+            given = repr(sorted(request.parameters.items(), key=str))
+            key = (request.code, given, request.skips)
             acting = asked.get(key)
             if acting is None:
                 acting = around.acting(request)

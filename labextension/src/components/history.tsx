@@ -102,7 +102,9 @@ function TimeLine(props: {
       {!entries && !error && <p role="status">{trans.__('Reading the ledger …')}</p>}
       {entries?.length === 0 && (
         <p>
-          {trans.__('The ledger holds nothing about this notebook yet. Saving seals it.')}
+          {trans.__(
+            'The ledger holds nothing about this notebook yet. Its seals and runs come here.'
+          )}
         </p>
       )}
       {entries?.some(entry => entry.meaning === 'held') && (

@@ -20,13 +20,16 @@ export interface MandatesProps {
   model: Model;
   notebooks: OpenNotebooks | null;
   trans: TranslationBundle;
+  /** Whether somebody can see it. */
+  seen: boolean;
 }
 
 /** Milliseconds between looks at uses, which runs elsewhere spend. */
 const LOOK = 15_000;
 
 /** Section 4 of the panel: what may run in your name while you are away. */
-export function Mandates({ model, notebooks, trans }: MandatesProps): React.JSX.Element {
+export function Mandates(props: MandatesProps): React.JSX.Element {
+  const { model, notebooks, trans, seen } = props;
   useModel(model);
   const { mandates } = model;
   useSignals(mandates.changed);
@@ -34,12 +37,15 @@ export function Mandates({ model, notebooks, trans }: MandatesProps): React.JSX.
   const [said, say] = React.useState('');
   const who = model.me?.mlo?.id;
   React.useEffect(() => {
+    if (!seen) {
+      return;
+    }
     void mandates.refresh();
     const timer = setInterval(() => void mandates.refresh(), LOOK);
     return () => {
       clearInterval(timer);
     };
-  }, [mandates, who]);
+  }, [mandates, who, seen]);
 
   const { all, error, soon } = mandates;
   const assistant = Boolean(model.me?.session?.assistant);
@@ -47,6 +53,35 @@ export function Mandates({ model, notebooks, trans }: MandatesProps): React.JSX.
   return (
     <div ref={here}>
       <p role="status">{said}</p>
+      {/* First, so that what comes later does not move it from under a pointer. */}
+      {making && model.signedIn ? (
+        <Wizard
+          {...{ model, trans }}
+          path={notebooks?.current?.notebook.path ?? null}
+          onDone={text => {
+            setMaking(false);
+            say(text);
+          }}
+        />
+      ) : model.signedIn && !assistant ? (
+        <button
+          type="button"
+          className="jp-mod-styled jp-mod-accept"
+          {...ARRIVAL}
+          onClick={() => {
+            setMaking(true);
+            say('');
+          }}
+        >
+          {trans.__('New mandate …')}
+        </button>
+      ) : (
+        <p className="jp-mlo-hint">
+          {assistant
+            ? trans.__('An assistant makes no mandates.')
+            : trans.__('Sign in to make one.')}
+        </p>
+      )}
       {error && <Failure error={error} trans={trans} />}
       {error && (
         <button
@@ -74,44 +109,12 @@ export function Mandates({ model, notebooks, trans }: MandatesProps): React.JSX.
         </p>
       )}
       {!all && !error && <p role="status">{trans.__('Asking for your mandates …')}</p>}
-      {making && model.signedIn ? (
-        <Wizard
-          {...{ model, trans }}
-          path={notebooks?.current?.notebook.path ?? null}
-          onDone={text => {
-            setMaking(false);
-            say(text);
-          }}
-        />
-      ) : (
-        <>
-          {all?.length === 0 && (
-            <p>
-              {trans.__(
-                'You have none. A mandate lets a notebook run in your name while you are away: that notebook as it is, and nothing else.'
-              )}
-            </p>
+      {all?.length === 0 && !making && (
+        <p>
+          {trans.__(
+            'You have none. A mandate lets a notebook run in your name while you are away: that notebook as it is, and nothing else.'
           )}
-          {model.signedIn && !assistant ? (
-            <button
-              type="button"
-              className="jp-mod-styled jp-mod-accept"
-              {...ARRIVAL}
-              onClick={() => {
-                setMaking(true);
-                say('');
-              }}
-            >
-              {trans.__('New mandate …')}
-            </button>
-          ) : (
-            <p className="jp-mlo-hint">
-              {assistant
-                ? trans.__('An assistant makes no mandates.')
-                : trans.__('Sign in to make one.')}
-            </p>
-          )}
-        </>
+        </p>
       )}
       <ul className="jp-mlo-plain" aria-label={trans.__('Mandates')}>
         {all?.map(mandate => (

@@ -82,6 +82,17 @@ function Opened(props: NotebookProps & { document: IDocument }): React.JSX.Eleme
   );
 }
 
+/**
+ * Whether anything that somebody answers for ran since the file was saved. Not how much: this is
+ * read out whenever it changes.
+ */
+function ranUnsaved(document: IDocument): boolean {
+  return document.lines().some(({ id }) => {
+    const mark = document.notebook.mark(id);
+    return mark?.verdict === null && mark.status !== 'running' && !!mark.executor;
+  });
+}
+
 interface WholeProps {
   verdict: NotebookVerdict;
   document: IDocument;
@@ -90,6 +101,8 @@ interface WholeProps {
 
 function Whole({ verdict, document, trans }: WholeProps): React.JSX.Element {
   const { seal } = verdict;
+  const unsaved = ranUnsaved(document);
+  const first = verdict.summary.code === 'nothing-executed' && unsaved;
   const sign = verdict.altered || !verdict.holds ? '≠' : seal.by ? '✓' : '○';
   return (
     <>
@@ -97,7 +110,17 @@ function Whole({ verdict, document, trans }: WholeProps): React.JSX.Element {
         <span className="jp-mlo-sign" aria-hidden="true">
           {sign}
         </span>{' '}
-        {summaryOf(verdict.summary, trans)}
+        {first
+          ? document.together
+            ? trans.__('What ran is not saved yet.')
+            : trans.__(
+                'What ran is not saved yet. Saving seals it while you are signed in.'
+              )
+          : verdict.summary.code === 'not-sealed' && document.together
+            ? trans.__(
+                'Not sealed yet. The server saves what is edited together, and nobody seals by that: seal it yourself.'
+              )
+            : summaryOf(verdict.summary, trans)}
       </p>
       <Blamed {...{ verdict, document, trans }} />
       {seal.by && seal.time && (
@@ -113,9 +136,13 @@ function Whole({ verdict, document, trans }: WholeProps): React.JSX.Element {
       {seal.by && seal.meaning && (
         <p className="jp-mlo-hint">{meant(seal.meaning, trans)}</p>
       )}
-      {document.dirty && (
+      {document.dirty && !first && (
         <p className="jp-mlo-hint">
-          {trans.__('This is about the file; there are changes that are not saved yet.')}
+          {unsaved
+            ? trans.__('This is about the file; what ran since then is not saved yet.')
+            : trans.__(
+                'This is about the file; there are changes that are not saved yet.'
+              )}
         </p>
       )}
       {verdict.problems.length > 0 && (

@@ -35,7 +35,11 @@ export class MloPanel extends SidePanel {
     this.node.setAttribute('role', 'region');
     this.node.setAttribute('aria-label', trans.__('MLO'));
     this.addWidget(
-      new Section(trans.__('Who you are'), () => <Who model={model} trans={trans} />)
+      new Section(
+        trans.__('Who you are'),
+        () => <Who model={model} trans={trans} />,
+        true
+      )
     );
     if (notebooks) {
       const notebook = new Section(trans.__('This notebook'), () => (
@@ -57,9 +61,11 @@ export class MloPanel extends SidePanel {
       });
     }
     const label = trans.__('Mandates');
-    this._mandates = new Section(label, () => (
-      <Mandates {...{ model, notebooks, trans }} />
-    ));
+    this._mandates = new Section(
+      label,
+      seen => <Mandates {...{ model, notebooks, trans, seen }} />,
+      true
+    );
     this.addWidget(this._mandates);
     const content = this.content as AccordionPanel;
     // Once: sections keep the heights that people give them, whoever signs in or out.
@@ -101,9 +107,14 @@ export class MloPanel extends SidePanel {
 
 /** Drawn while somebody can see it, and not otherwise. */
 class Section extends ReactWidget {
+  /**
+   * @param draw - is told whether somebody can see it.
+   * @param kept - once drawn it stays: what was typed is there when it is shown again.
+   */
   constructor(
     label: string,
-    private readonly draw: () => React.JSX.Element
+    private readonly draw: (seen: boolean) => React.JSX.Element,
+    private readonly kept = false
   ) {
     super();
     this.addClass('jp-mlo-section');
@@ -121,6 +132,9 @@ class Section extends ReactWidget {
   }
 
   protected override render(): React.JSX.Element | null {
-    return this.isVisible ? this.draw() : null;
+    this._drawn = this.isVisible || (this.kept && this._drawn);
+    return this._drawn ? this.draw(this.isVisible) : null;
   }
+
+  private _drawn = false;
 }

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import ClassVar
 
 import nbformat
+import pytest
 
 from jupyter_mlo.delegation.mandate_store import MandateStore
 from jupyter_mlo.delegation.mandates import read_mandate
@@ -174,10 +175,46 @@ def test_a_failure_ends_the_batch_and_time_is_limited(ada, batch, folder, holds)
     results = batch(jobs, limits=Limits(cell=0.5))
     assert results[0].status == "failed"
     assert "took longer than 0.5 s" in results[0].reason
+    assert "give it longer: --cell-timeout SECONDS" in results[0].remarks
     assert results[-1].status == "not started"
     holds("1.ipynb")
     (result,) = batch([jobs[0]], limits=Limits(run=0.5))
     assert "the run took longer" in result.reason
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "while True: print('x' * 1000)",
+        "while True: display({'text/plain': 'x' * 1000}, raw=True)",
+    ],
+)
+def test_what_a_run_puts_out_is_limited(ada, batch, folder, holds, code):
+    ada.login()
+    write(folder / "long.ipynb", "print('first')", code, "2")
+    write(folder / "in.ipynb", "1")
+    jobs = [Job(1, "long.ipynb", "1.ipynb", {}), Job(2, "in.ipynb", "2.ipynb", {})]
+    manner = Manner(workers=2, keep_going=True)
+    endless, other = batch(jobs, manner=manner, limits=Limits(output=1_000_000))
+    assert endless.status == "failed"
+    assert endless.reason == "the run has put out more than 1 MB"
+    assert any("--max-output" in remark for remark in endless.remarks)
+    assert len(endless.attempts) == 1
+    assert other.status == "succeeded"
+    assert (folder / "1.ipynb").stat().st_size < 2_000_000
+    holds("1.ipynb")
+
+
+def test_what_was_cleared_does_not_count(ada, batch, folder, holds):
+    ada.login()
+    loop = (
+        "from IPython.display import clear_output\n"
+        "for _ in range(100):\n    print('x' * 50_000)\n    clear_output(wait=True)\nprint('done')"
+    )
+    write(folder / "in.ipynb", loop)
+    (result,) = batch([Job(1, "in.ipynb", "1.ipynb", {})], limits=Limits(output=1_000_000))
+    assert result.status == "succeeded", result.reason
+    holds("1.ipynb")
 
 
 def test_a_kernel_that_does_not_start_is_a_fault_of_the_infrastructure(ada, batch, folder, holds):

@@ -148,6 +148,12 @@ def test_resuming_repeats_nothing_that_is_done(ada, folder, run_command, logged)
     nbformat.write(nb, "out/1.ipynb")
     Path("out/3.ipynb").write_bytes(Path("out/2.ipynb").read_bytes())
     assert statuses() == ["succeeded", "kept", "succeeded"]
+    # Its results are gone, though its code holds.
+    nb = nbformat.read("out/2.ipynb", as_version=4)
+    for cell in nb.cells:
+        cell.outputs = []
+    nbformat.write(nb, "out/2.ipynb")
+    assert statuses() == ["kept", "succeeded", "kept"]
     (folder / "data.csv").write_text("5,6\n")
     assert statuses() == ["succeeded"] * 3
     write(folder / "in.ipynb", source[0], source[1] + "  # changed", tags={0: ["parameters"]})

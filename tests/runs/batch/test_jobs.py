@@ -27,7 +27,18 @@ def test_grids_are_ranges_and_lists(text, values):
     assert parse_grid(text) == (text.partition("=")[0], values)
 
 
-@pytest.mark.parametrize("text", ["seed", "=1", "seed=", "seed=1..10..0", "seed=1..999999999"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "seed",
+        "=1",
+        "seed=",
+        "seed=1..10..0",
+        "seed=1..999999999",
+        f"a=1..{'9' * 5000}",
+        f"a=1..2..{'9' * 5000}",
+    ],
+)
 def test_what_is_no_grid_is_refused(text):
     with pytest.raises(InvalidInput, match="--grid"):
         parse_grid(text)
@@ -139,3 +150,28 @@ def test_a_wrong_plan_names_file_and_key(tmp_path: Path, text, key):
         read_plan(path)
     assert "plan.toml" in refused.value.message
     assert key in refused.value.message
+
+
+@pytest.mark.parametrize(
+    ("value", "why"),
+    [
+        ("2020-01-01", "type date"),
+        ("2020-01-01T10:00:00Z", "type datetime"),
+        ("[1, {day = 10:00:00}]", "type time"),
+        ("0x" + "f" * 10_000, "too long"),
+        (f"[{'0x' + 'f' * 10_000}]", "too long"),
+        ("[" * 30 + "]" * 30, "too deeply"),
+    ],
+)
+def test_what_no_notebook_can_hold_is_refused_before_anything_starts(
+    tmp_path: Path, value: str, why: str
+) -> None:
+    path = tmp_path / "plan.toml"
+    for table in ("parameters", "grid"):
+        held = value if table == "parameters" else f"[{value}]"
+        path.write_text(
+            f'out = "o/{{run}}.ipynb"\n[{table}]\nday = {held}\n[[runs]]\nnotebook = "n.ipynb"\n'
+        )
+        plan = read_plan(path)
+        with pytest.raises(InvalidInput, match=f"the parameter 'day' has .*{why}"):
+            expand(["n.ipynb"], parameters=plan.parameters, grid=plan.grid, out="o/{run}.ipynb")

@@ -114,9 +114,10 @@ def test_an_output_without_a_digest_is_said(
     assert result.status == "succeeded"
     assert not result.sealed
     assert "cell 1 has no digest" in result.reason
-    shown = table([result])
+    shown = table([result], {result.mlo: "Ada \x1b[31mSample"})
     assert "\nrun 1: Cell 1 cannot be stamped: a string holds a lone surrogate" in shown
     assert shown.count("has no digest") == 1
+    assert f"  Ada \\x1b[31mSample ({result.mlo})  out.ipynb" in shown
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no such signal")
