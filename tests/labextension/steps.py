@@ -128,9 +128,10 @@ def mark(page: Page, at: int, sign: str) -> Locator:
 
 
 def save(page: Page) -> None:
-    """Save, by the toolbar."""
+    """Save, by the toolbar, and wait for the answer: until then JupyterLab drops another save."""
     page.locator(IDLE).wait_for(state="attached")
     page.locator('[data-jp-item-name="save"]').first.click()
+    page.wait_for_function("() => !window.jupyterapp.shell.currentWidget.context.model.dirty")
 
 
 def find_command(page: Page, label: str) -> None:
