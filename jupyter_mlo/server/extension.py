@@ -47,6 +47,12 @@ class MloServerExtension(ExtensionApp):
     def initialize_settings(self) -> None:
         """Make what handlers, connections and hooks share."""
         server: Any = self.serverapp
+        if not hasattr(server.extension_manager, "start_all_extensions"):
+            self.log.error(
+                "jupyter-mlo does nothing on this server: it needs Jupyter Server 2.16 or newer\n"
+                "  hint: pip install --upgrade jupyter-server, and start the server again"
+            )
+            return
         named = self.sessions == "user" or (
             self.sessions == "auto" and knows_people(server.identity_provider)
         )

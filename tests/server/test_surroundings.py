@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import logging
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from jupyter_server.extension.manager import ExtensionManager
+from jupyter_server.serverapp import ServerApp
 
+from jupyter_mlo.server.extension import MloServerExtension
 from tests.server.conftest import REPOSITORY, Start
 from tests.throwaway import throwaway_environment
 
@@ -53,6 +57,20 @@ def test_a_contents_manager_that_calls_no_hooks_is_named(
     server.stop()
     status = json.loads(server.jupyter_mlo("status", "--json"))
     assert not [one for one in status["warnings"] if "Jupyter server" in one]
+
+
+def test_a_server_that_is_too_old_is_named_and_left_alone(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.delattr(ExtensionManager, "start_all_extensions")  # as in 2.15
+    server = ServerApp()
+    server.extension_manager = ExtensionManager(serverapp=server)
+    extension = MloServerExtension(serverapp=server, log=logging.getLogger("server"))
+    extension.initialize_settings()
+    extension.initialize_handlers()
+    assert extension.settings == {}
+    assert extension.handlers == []
+    assert "needs Jupyter Server 2.16" in caplog.text
 
 
 def test_the_extension_is_listed_as_enabled_and_valid(tmp_path: Path) -> None:

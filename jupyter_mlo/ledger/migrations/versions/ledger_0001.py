@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import sqlalchemy as sa
 from alembic import op
 
@@ -14,7 +12,7 @@ depends_on = None
 
 #: An envelope of 2 kB stays in its row as it is: PostgreSQL would compress it, which costs more
 #: than writing it.
-_IN_ITS_ROW: dict[str, Any] = {"postgresql_with": {"toast_tuple_target": 8160}}
+_IN_ITS_ROW = "ALTER TABLE {} SET (toast_tuple_target = 8160)"
 
 
 def upgrade() -> None:
@@ -49,7 +47,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("leaf_index"),
         sa.ForeignKeyConstraint(["leaf_index"], ["entries.leaf_index"]),
         sa.UniqueConstraint("statement_id", name="uq_contents_statement_id"),
-        **_IN_ITS_ROW,
     )
     own = "https://jupyter-mlo.github.io/"
     identity = sa.text(
@@ -84,5 +81,6 @@ def upgrade() -> None:
             sa.Column("writer", sa.Text(), server_default=sa.text("SESSION_USER"), nullable=False),
             sa.PrimaryKeyConstraint("id"),
             sa.UniqueConstraint("digest", name="uq_inbox_digest"),
-            **_IN_ITS_ROW,
         )
+        for table in ("contents", "inbox"):
+            op.execute(_IN_ITS_ROW.format(table))
