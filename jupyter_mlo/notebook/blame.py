@@ -22,6 +22,8 @@ class FirstSealed:
     time: str
     assurance: Assurance
     statement_id: str
+    assistant: str | None = None
+    on_behalf_of: str | None = None
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,8 @@ class Blamed:
             "firstSealed": sealed
             and {
                 "mlo": sealed.mlo,
+                "onBehalfOf": sealed.on_behalf_of,
+                "assistant": sealed.assistant,
                 "time": sealed.time,
                 "assurance": str(sealed.assurance),
                 "statementId": sealed.statement_id,
@@ -70,7 +74,14 @@ def blame(examined: Examined) -> list[Blamed]:
     for seal in sorted(examined.sealed.believed(), key=lambda seal: seal.time):
         attribution = seal.claim.attribution
         assert attribution is not None
-        found = FirstSealed(attribution.mlo, seal.time, attribution.assurance, seal.statement_id)
+        found = FirstSealed(
+            attribution.mlo,
+            seal.time,
+            attribution.assurance,
+            seal.statement_id,
+            attribution.assistant,
+            attribution.on_behalf_of,
+        )
         for line in seal.lines():
             first.setdefault((line.kind, line.source), found)
     lines = []

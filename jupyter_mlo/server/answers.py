@@ -260,6 +260,9 @@ class SealVerdict(_Answer):
     reason: str
     changes: list[str]
     by: Somebody | None
+    #: Who made it under a grant of theirs, and the team that it was for.
+    assistant: Somebody | None
+    onBehalfOf: Somebody | None
     assurance: str | None
     meaning: str | None
     time: str | None
@@ -329,6 +332,8 @@ class HistoryEntry(_Answer):
     statement: str
     kind: str
     who: Somebody
+    #: Who acted under a grant of theirs, as the statement says.
+    assistant: Somebody | None
     time: str
     meaning: str | None
     activity: str | None
@@ -349,6 +354,9 @@ class StatementView(_Answer):
     statement: str
     kind: str
     who: Somebody
+    #: Who acted under a grant of theirs; None where nobody did, or nothing is proven.
+    assistant: Somebody | None
+    onBehalfOf: Somebody | None
     #: The in-toto statement, as it was signed.
     content: dict[str, object]
     #: The delegations from its key up to an enrolment, each as an in-toto statement.

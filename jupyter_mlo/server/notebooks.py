@@ -31,6 +31,7 @@ from jupyter_mlo.statements.strict_json import read_json
 from jupyter_mlo.statements.times import to_text
 
 if TYPE_CHECKING:
+    from jupyter_mlo.ledger.log import Ledger
     from jupyter_mlo.notebook.blame import Blamed
     from jupyter_mlo.notebook.reports import Demands, NotebookReport
     from jupyter_mlo.notebook.verification import Examined
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
 
 #: Entries of a notebook's history that are sent at once.
 PAGE = 200
+#: Delegations, one under the other, that are looked at for an assistant.
+_DEEPEST = 8
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,8 @@ class Reader:
                     reason=seal.reason,
                     changes=list(seal.changes),
                     by=people.maybe(seal.mlo),
+                    assistant=people.maybe(seal.assistant),
+                    onBehalfOf=people.maybe(seal.on_behalf_of),
                     assurance=None if seal.assurance is None else str(seal.assurance),
                     meaning=seal.meaning,
                     time=seal.time,
@@ -103,7 +108,8 @@ class Reader:
             changed = [f"altered: {problem}" for problem in found.problems]
             changed += list(found.seal.changes)
             if said is None:
-                changed.append(f"nobody has said anything about its {len(found.cells)} cells yet")
+                cells = _count(len(found.cells), "cell")
+                changed.append(f"nobody has said anything about its {cells} yet")
             else:
                 changed += _since(said, examined)
             return Changes(
@@ -123,6 +129,7 @@ class Reader:
         if notebook is None:
             return History(path=path, notebook=None, entries=[], more=False)
         people, found = People(self.settings), []
+        helpers: list[str | None] = []
         try:
             with open_ledger(self.settings, create=False, patience=2) as ledger:
                 entries = [
@@ -130,9 +137,12 @@ class Reader:
                     for entry in ledger.entries(Filter(subject=notebook))
                     if before is None or entry.index < before
                 ]
+                assistants = _Assistants(ledger)
+                shown = entries[: -PAGE - 1 : -1]
+                helpers = [assistants.of(_predicate(entry.envelope)) for entry in shown]
         except NotFound:
-            entries = []
-        for entry in entries[: -PAGE - 1 : -1]:
+            entries, shown = [], []
+        for entry, helper in zip(shown, helpers, strict=True):
             said = _predicate(entry.envelope)
             found.append(
                 HistoryEntry(
@@ -140,6 +150,7 @@ class Reader:
                     statement=entry.statement_id,
                     kind=types.short_name(entry.facts.predicate_type or ""),
                     who=people.somebody(str(entry.facts.mlo)),
+                    assistant=people.maybe(helper),
                     time=to_text(entry.time) if entry.time else "",
                     meaning=said.get("meaning"),
                     activity=said.get("activity") or said.get("mlo_activity"),
@@ -165,21 +176,22 @@ class Reader:
             envelope, receipt = _find(here, statement_id, carried)
             pool = here.pool.also([one for one in carried if one != envelope])
             pool = pool.also(here.ledger.chains_of([envelope], pool) if here.ledger else [])
-            assurance = None
+            found = None
             statement = read_statement(envelope)
             with contextlib.suppress(MloError):
                 found = attribute(statement, pool=pool, trust=here.trust, now=now)
-                assurance = str(found.assurance)
             behind = [one for one in in_order([envelope], pool) if one != envelope]
         return StatementView(
             statement=envelope.statement_id,
             kind=types.short_name(statement.predicate_type),
             who=people.somebody(statement.mlo),
+            assistant=people.maybe(found.assistant if found else None),
+            onBehalfOf=people.maybe(found.on_behalf_of if found else None),
             content=_content(envelope),
             chain=[_content(one) for one in behind],
             receipt=receipt,
             bundle="".join(to_bundle(one).decode().strip() + "\n" for one in [*behind, envelope]),
-            assurance=assurance,
+            assurance=str(found.assurance) if found else None,
         )
 
     def marks(self, kernel_id: str, seen: Mapping[str, Seen]) -> Marks:
@@ -308,6 +320,35 @@ def _find(here: AtHand, statement_id: str, carried: list[Envelope]) -> tuple[Env
     raise NotFound(
         "neither the ledger nor the notebook has this statement", hint="save the notebook first"
     )
+
+
+class _Assistants:
+    """Who acted in statements, as the delegations say that they name."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._known: dict[str, str | None] = {}
+
+    def of(self, predicate: Mapping[str, Any]) -> str | None:
+        """The assistant; None where a person acted, or a delegation is not in the ledger."""
+        passed, found = [], None
+        for _ in range(_DEEPEST):
+            link = predicate.get("delegation") or predicate.get("mlo_delegation")
+            if not isinstance(link, str):
+                break
+            if link in self._known:
+                found = self._known[link]
+                break
+            passed.append(link)
+            try:
+                predicate = _predicate(self._ledger.envelope(link))
+            except MloError:
+                break
+            if isinstance(named := predicate.get("assistant"), str):
+                found = named
+                break
+        self._known.update(dict.fromkeys(passed, found))
+        return found
 
 
 def _content(envelope: Envelope) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from jupyter_mlo.verbs.context import Context
 from jupyter_mlo.verbs.shown_people import names_here, when, who, with_names
 
 if TYPE_CHECKING:
-    from jupyter_mlo.notebook.blame import Blamed
+    from jupyter_mlo.notebook.blame import Blamed, FirstSealed
     from jupyter_mlo.notebook.reports import CellReport
 
 _HEADINGS = ("cell", "executed by", "when", "activity", "model", "first sealed by", "verdict")
@@ -73,16 +73,18 @@ def _row(line: Blamed, names: Mapping[str, str]) -> tuple[str, ...]:
         when(cell.started) if executed else "-",
         (cell.activity or "-") if executed else "-",
         (cell.model or "-") if executed else "-",
-        f"{names.get(sealed.mlo, sealed.mlo)}, {when(sealed.time)}" if sealed else "not sealed yet",
+        f"{names.get(sealed.mlo, sealed.mlo)}{_beside(sealed, names)}, {when(sealed.time)}"
+        if sealed
+        else "not sealed yet",
         f"{cell.verdict}{changed}{reason}",
     )
 
 
-def _beside(cell: CellReport, names: Mapping[str, str]) -> str:
+def _beside(one: CellReport | FirstSealed, names: Mapping[str, str]) -> str:
     """The assistant that acted, and the team that it was for."""
     return "".join(
         f" {word} {names.get(mlo, mlo)}"
-        for word, mlo in (("through", cell.assistant), ("for", cell.on_behalf_of))
+        for word, mlo in (("through", one.assistant), ("for", one.on_behalf_of))
         if mlo
     )
 
@@ -93,9 +95,8 @@ def _table(rows: Sequence[Sequence[str]]) -> list[str]:
 
     limits = [*([_WIDEST] * (len(_HEADINGS) - 1)), 200]
     # Times stand at the end of the column "first sealed by": that one may be wider.
-    limits[5] = _WIDEST + 24
     # And an assistant or a team beside the MLO.
-    limits[1] = 3 * _WIDEST
+    limits[1], limits[5] = 3 * _WIDEST, 3 * _WIDEST + 24
     safe = [
         [terminal_safe(text, limit=limit) for text, limit in zip(row, limits, strict=True)]
         for row in (_HEADINGS, *rows)

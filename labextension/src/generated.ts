@@ -545,6 +545,7 @@ export interface components {
             /** Kind */
             kind: string;
             who: components["schemas"]["Somebody"];
+            assistant: components["schemas"]["Somebody"] | null;
             /** Time */
             time: string;
             /** Meaning */
@@ -928,6 +929,8 @@ export interface components {
             /** Changes */
             changes: string[];
             by: components["schemas"]["Somebody"] | null;
+            assistant: components["schemas"]["Somebody"] | null;
+            onBehalfOf: components["schemas"]["Somebody"] | null;
             /** Assurance */
             assurance: string | null;
             /** Meaning */
@@ -979,6 +982,8 @@ export interface components {
             /** Kind */
             kind: string;
             who: components["schemas"]["Somebody"];
+            assistant: components["schemas"]["Somebody"] | null;
+            onBehalfOf: components["schemas"]["Somebody"] | null;
             /** Content */
             content: {
                 [key: string]: unknown;

@@ -87,12 +87,15 @@ export function standing(mandate: Mandate, trans: TranslationBundle): string {
   }
 }
 
-/** How many uses are left, in a few words; empty where there is no limit. */
-export function usesLeft({ left, scope }: Mandate, trans: TranslationBundle): string {
-  if (scope.uses === null) {
+/** How many uses are left, in a few words; empty where there is no limit, or it is over. */
+export function usesLeft(
+  { left, scope, state }: Mandate,
+  trans: TranslationBundle
+): string {
+  if (scope.uses === null || state === 'revoked' || state === 'ended') {
     return '';
   }
   return left === null
-    ? trans.__('%1 uses', scope.uses)
+    ? trans._n('%1 use', '%1 uses', scope.uses)
     : trans.__('%1 of %2 uses left', left, scope.uses);
 }

@@ -24,6 +24,19 @@ export class View {
     }
   }
 
+  /** How often somebody asked elsewhere to see cells. */
+  get asked(): number {
+    return this._asked;
+  }
+
+  /** List these cells, and bring the list into sight. */
+  look(filter: Filter): void {
+    this._filter = filter;
+    this._asked += 1;
+    this._changed.emit();
+  }
+
+  private _asked = 0;
   private _filter: Filter = 'all';
   private readonly _changed = new Signal<this, void>(this);
 }

@@ -1,5 +1,11 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
-import { type CellVerdict, nameOf, type NotebookVerdict, type Summary } from './api';
+import {
+  type CellVerdict,
+  nameOf,
+  type NotebookVerdict,
+  type Somebody,
+  type Summary
+} from './api';
 import type { Mark } from './mark';
 
 /** How long a session still has, in hours and minutes; a minute that has begun counts. */
@@ -14,8 +20,10 @@ export function timeLeft(seconds: number, trans: TranslationBundle): string {
 
 /** How long something lasts or still has, in words; in days where it is two or more. */
 export function lasting(seconds: number, trans: TranslationBundle): string {
-  const days = Math.floor(seconds / 86_400);
-  return days < 2 ? timeLeft(seconds, trans) : trans._n('%1 day', '%1 days', days);
+  const days = Math.round(seconds / 86_400);
+  return seconds < 2 * 86_400
+    ? timeLeft(seconds, trans)
+    : trans._n('%1 day', '%1 days', days);
 }
 
 /** As `toLocaleString` writes it, which would look up the language at each of 1,000 cells. */
@@ -226,6 +234,18 @@ export function verdictOf(mark: Mark, trans: TranslationBundle): string {
     default:
       return mark.executor ? trans.__('not saved yet') : trans.__('nobody signed in');
   }
+}
+
+/** Who answers, with the assistant that acted and the team that it was for. */
+export function acting(
+  by: { who: Somebody; assistant: Somebody | null; onBehalfOf?: Somebody | null },
+  trans: TranslationBundle
+): string {
+  const { who, assistant, onBehalfOf } = by;
+  const one = assistant
+    ? trans.__('%1 through the assistant %2', nameOf(who), nameOf(assistant))
+    : nameOf(who);
+  return onBehalfOf ? trans.__('%1 on behalf of %2', one, nameOf(onBehalfOf)) : one;
 }
 
 /** All that a mark knows, a line each: its tooltip and what screen readers say. */

@@ -2,7 +2,7 @@ import { act, fireEvent, render, screen, within } from '@testing-library/react';
 import { nullTranslator } from '@jupyterlab/translation';
 import { Signal } from '@lumino/signaling';
 import * as React from 'react';
-import type { CellVerdict } from '../src/api';
+import { type CellVerdict, nameOf } from '../src/api';
 import { History } from '../src/components/history';
 import { Notebook } from '../src/components/notebook';
 import type { IDocument, Line } from '../src/document';
@@ -14,6 +14,7 @@ import { ADA, KERNEL, PASSPHRASE, ran, Server, verdictOn, verified } from './ser
 
 const trans = nullTranslator.load('jupyter_mlo');
 const PATH = 'train.ipynb';
+const TEAM = { ...ADA, id: 'mlo:team', name: 'Team Sample' };
 
 function line(id: string, position: number, text = `cell ${id}`): Line {
   return { id, kind: 'code', position, text };
@@ -378,7 +379,6 @@ describe('History', () => {
     expect(screen.getAllByRole('listitem')).toHaveLength(2);
   });
 
-  const TEAM = { ...ADA, id: 'mlo:team', name: 'Team Sample' };
   const buttons = (): (string | null)[] =>
     [...document.querySelectorAll('.jp-mlo-entry .jp-mlo-name')].map(
       each => each.textContent
@@ -419,6 +419,21 @@ describe('History', () => {
     fireEvent.click(group);
     expect(screen.queryByRole('list', { name: '3 saves by Ada Sample' })).toBeNull();
     expect(document.activeElement).toBe(group);
+  });
+
+  it('names the assistant that saved, and folds its saves by themselves', async () => {
+    const server = new Server();
+    [server.entries, server.page] = [4, 4];
+    server.entry = index => ({
+      meaning: 'held',
+      assistant: index < 2 ? { ...ADA, id: 'mlo:AGENT', name: 'Agent' } : null
+    });
+    await history(server);
+    await frame();
+    expect(buttons()).toEqual([
+      '2 saves by Ada Sample',
+      '2 saves by Ada Sample through the assistant Agent'
+    ]);
   });
 
   it('keeps open what is open when saves join on either side', async () => {
@@ -478,6 +493,30 @@ it('says beside a seal what its meaning is', async () => {
   await frame();
   expect(screen.getByText(/Sealed by Ada Sample, .* \(held\)/)).toBeTruthy();
   expect(screen.getByText(/does not say that anybody has checked it/)).toBeTruthy();
+});
+
+it('says through whom a seal was made, and for whom', async () => {
+  const server = new Server();
+  const agent = { ...ADA, id: 'mlo:AGENT', name: 'Agent', kind: 'assistant' };
+  const found = verdictOn(PATH, verified('a', { assistant: agent }), verified('b'));
+  server.files[PATH] = {
+    ...found,
+    seal: {
+      ...found.seal,
+      ...{ by: ADA, assistant: agent, onBehalfOf: TEAM },
+      ...{ time: '2026-11-22T10:00:00Z', meaning: 'held' }
+    }
+  };
+  const { notebook } = await shown(server, [line('a', 1), line('b', 2)]);
+  await act(() => notebook.verify());
+  await frame();
+  const team = nameOf(TEAM);
+  expect(
+    screen.getByText(
+      new RegExp(`Sealed by Ada Sample through the assistant Agent on behalf of ${team},`)
+    )
+  ).toBeTruthy();
+  expect(screen.getByText('2 cells executed, 1 of them by an assistant')).toBeTruthy();
 });
 
 it('says that it is verifying', async () => {

@@ -25,7 +25,7 @@ export const PASSPHRASE = 'correct horse';
 
 const NOBODY_SEALED: NotebookVerdict['seal'] = {
   ...{ verdict: 'unsealed', reason: '', changes: [], by: null, assurance: null },
-  ...{ meaning: null, time: null, statement: null }
+  ...{ meaning: null, time: null, statement: null, assistant: null, onBehalfOf: null }
 };
 
 /** What is found of a file with these cells. */
@@ -213,7 +213,7 @@ export class Server implements Api, INews {
           statement: `${from - 1 - at}`.repeat(64),
           kind: 'seal'
         },
-        ...{ who: ADA, meaning: 'reviewed', activity: null },
+        ...{ who: ADA, assistant: null, meaning: 'reviewed', activity: null },
         ...{ time: `2026-11-22T10:${10 + from - at}:00Z`, ...this.entry(from - 1 - at) }
       }));
       return { path, notebook: 'urn:x', entries: page, more: from > this.page };
@@ -229,6 +229,7 @@ export class Server implements Api, INews {
     this.read.push(`${statement} ${path}`);
     return this.answer(() => ({
       ...{ statement, kind: 'seal', who: ADA, content: { said: 'this' } },
+      ...{ assistant: null, onBehalfOf: null },
       ...{ chain: [{ predicateType: 'https://x/enrolment/v1' }], receipt: 'proof' },
       ...{ bundle: '{}\n', assurance: 'signed' }
     }));

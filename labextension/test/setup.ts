@@ -1,3 +1,6 @@
+// Nothing is laid out here.
+Element.prototype.scrollIntoView = () => undefined;
+
 // What JupyterLab's packages expect of a browser and jsdom does not have.
 import { TextDecoder, TextEncoder } from 'util';
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.server.conftest import Running, notebook
+from tests.server.conftest import Running, notebook, on_disk, until
 from tests.server.test_assistants import ROUTE, admitted, grant
 
 Start = Callable[..., Running]
@@ -67,3 +67,34 @@ def test_what_was_run_under_a_grant_is_not_stamped_by_a_login(start: Start) -> N
         ((mlo, assistant, verdict),) = whose(server, path)
         assert (mlo, verdict) == (ada, "unstamped")
         assert assistant is not None
+
+
+def test_a_seal_and_its_line_in_the_history_name_the_agent(start: Start) -> None:
+    server = start("ada")
+    owner = server.user("ada")
+    ada = owner.enrol("Ada Sample")
+    agent, told = admitted(owner, grant(server))
+    helper = told["assistant"]["id"]
+    wire = agent.connect(agent.kernel())
+    agent.save("a.ipynb", notebook(wire.run("'the agent asked for this'", "c1")))
+    wire.close()
+
+    def named() -> list[tuple[str, str | None]]:
+        found = owner.get("/jupyter-mlo/notebook/history", path="a.ipynb")
+        return [
+            (entry["who"]["id"], entry["assistant"] and entry["assistant"]["id"])
+            for entry in found["entries"]
+        ]
+
+    until(lambda: named() == [(ada, helper)])
+    verdict = owner.get("/jupyter-mlo/notebook", path="a.ipynb")
+    assert verdict["seal"]["by"]["id"] == ada
+    assert verdict["seal"]["assistant"]["id"] == helper
+    seal = owner.get(f"/jupyter-mlo/statement/{verdict['seal']['statement']}")
+    assert seal["assistant"]["id"] == helper
+    (line,) = json.loads(server.jupyter_mlo("blame", "--json", "a.ipynb"))["cells"]
+    assert (line["firstSealed"]["mlo"], line["firstSealed"]["assistant"]) == (ada, helper)
+    assert server.jupyter_mlo("blame", "a.ipynb").count(" through ") == 2
+    # What the person seals after that is the person's.
+    owner.save("a.ipynb", on_disk(server, "a.ipynb"))
+    until(lambda: named() == [(ada, None), (ada, helper)])

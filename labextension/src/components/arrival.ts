@@ -45,6 +45,9 @@ export function useArrival<T extends HTMLElement = HTMLDivElement>(
       const to = here.current?.querySelector<HTMLElement>(target) ?? null;
       arrived.current = to;
       to?.focus();
+      if (to?.tabIndex === -1) {
+        to.scrollIntoView({ block: 'start' }); // a part is read from its beginning
+      }
     }
   }, [part, target]);
   return here;

@@ -36,9 +36,18 @@ export function CellList(props: CellListProps): React.JSX.Element {
     },
     [document]
   );
+  const heading = React.useRef<HTMLHeadingElement>(null);
+  const { asked } = view;
+  const seen = React.useRef(asked);
+  React.useEffect(() => {
+    if (asked !== seen.current) {
+      seen.current = asked;
+      heading.current?.scrollIntoView({ block: 'start' });
+    }
+  }, [asked]);
   return (
     <>
-      <h3>{trans.__('Cells')}</h3>
+      <h3 ref={heading}>{trans.__('Cells')}</h3>
       <Field
         label={trans.__('Show')}
         note={

@@ -7,6 +7,8 @@ import { Avatar } from './avatar';
 interface Share {
   mlo: Somebody;
   executed: number;
+  /** Of those, by an assistant. */
+  assisted: number;
   sealed: number;
 }
 
@@ -25,7 +27,7 @@ export function Chart(props: {
     <>
       <h3>{trans.__('Contributions')}</h3>
       <ul className="jp-mlo-plain jp-mlo-chart">
-        {shares.map(({ mlo, executed, sealed }) => (
+        {shares.map(({ mlo, executed, assisted, sealed }) => (
           <li key={mlo.id} title={mlo.id}>
             <div className="jp-mlo-who">
               <Avatar mlo={mlo} />
@@ -36,6 +38,13 @@ export function Chart(props: {
             </div>
             <div>
               {trans._n('%1 cell executed', '%1 cells executed', executed)}
+              {assisted > 0 &&
+                ', ' +
+                  trans._n(
+                    '%1 of them by an assistant',
+                    '%1 of them by an assistant',
+                    assisted
+                  )}
               {sealed > 0 &&
                 ', ' + trans._n('%1 first sealed', '%1 first sealed', sealed)}
             </div>
@@ -51,14 +60,16 @@ function sharesOf(document: IDocument): Share[] {
   const { notebook } = document;
   const shares = new Map<string, Share>();
   const of = (mlo: Somebody): Share => {
-    const share = shares.get(mlo.id) ?? { mlo, executed: 0, sealed: 0 };
+    const share = shares.get(mlo.id) ?? { mlo, executed: 0, assisted: 0, sealed: 0 };
     shares.set(mlo.id, share);
     return share;
   };
   for (const { id, kind } of document.lines()) {
     const mark = notebook.mark(id);
     if (kind === 'code' && mark?.executor && mark.verdict !== 'not valid here') {
-      of(mark.executor).executed += 1;
+      const share = of(mark.executor);
+      share.executed += 1;
+      share.assisted += mark.assistant ? 1 : 0;
     }
   }
   for (const { mlo, firstSealed } of notebook.verdict?.contributions ?? []) {

@@ -8,8 +8,18 @@ export function Failure(props: {
   trans: TranslationBundle;
 }): React.JSX.Element {
   const { error, trans } = props;
+  const here = React.useRef<HTMLDivElement>(null);
+  React.useEffect(() => {
+    // After a form has put the focus where one types again.
+    const frame = requestAnimationFrame(() => {
+      here.current?.scrollIntoView({ block: 'nearest' });
+    });
+    return () => {
+      cancelAnimationFrame(frame);
+    };
+  }, [error]);
   return (
-    <div className="jp-mlo-failure" role="alert">
+    <div ref={here} className="jp-mlo-failure" role="alert">
       <p>{words(error, trans)}</p>
       {error.hint && <p className="jp-mlo-hint">{error.hint}</p>}
     </div>

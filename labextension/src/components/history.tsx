@@ -1,10 +1,10 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
-import { type HistoryEntry, nameOf } from '../api';
+import type { HistoryEntry } from '../api';
 import type { NotebookModel } from '../notebook';
 import type { Model } from '../model';
 import { together } from '../saves';
-import { meant, moment, span, term } from '../words';
+import { acting, meant, moment, span, term } from '../words';
 import { Avatar } from './avatar';
 import { useModel, useSignals } from './drawing';
 import { Failure } from './failure';
@@ -212,7 +212,7 @@ function Group(props: GroupProps): React.JSX.Element | null {
     '%1 save by %2',
     '%1 saves by %2',
     group.length,
-    nameOf(newest.who)
+    acting(newest, trans)
   );
   return (
     <li>
@@ -277,7 +277,7 @@ function Entry(props: {
               .join(' · ')}
           </span>
           <br />
-          {nameOf(entry.who)}, {moment(entry.time)}
+          {acting(entry, trans)}, {moment(entry.time)}
         </span>
       </button>
       <div id={id}>

@@ -236,7 +236,7 @@ function Details(props: {
             ? trans.__('Its key is kept on this server, for jobs here.')
             : trans.__('Its key is in the file that was handed out.')}
       </p>
-      {mandate.file !== null && (
+      {mandate.file !== null && ['in-force', 'begins'].includes(mandate.state) && (
         <>
           <p>{trans.__('In a terminal of the server:')}</p>
           <p>

@@ -4,7 +4,7 @@ import type { NotebookVerdict } from '../api';
 import type { IDocument } from '../document';
 import type { Model } from '../model';
 import type { View } from '../view';
-import { blamedBy, meant, moment, NAMED, summaryOf, term } from '../words';
+import { acting, blamedBy, meant, moment, NAMED, summaryOf, term } from '../words';
 import { CellList } from './cells';
 import { Chart } from './chart';
 import { useModel, useSignals } from './drawing';
@@ -127,7 +127,7 @@ function Whole({ verdict, document, trans }: WholeProps): React.JSX.Element {
         <p>
           {trans.__(
             'Sealed by %1, %2 (%3)',
-            seal.by.name ?? seal.by.id,
+            acting({ ...seal, who: seal.by }, trans),
             moment(seal.time),
             term(seal.meaning ?? '', trans)
           )}

@@ -112,6 +112,7 @@ export function SignInForm({ me, model, trans, asked }: SignInProps): React.JSX.
         ))}
       </datalist>
       <PassphraseField label={trans.__('Passphrase')} secret={secret} first={ready} />
+      {error && <Failure error={error} trans={trans} />}
       <Field label={trans.__('For')}>
         {attributes => (
           <HoursPicker
@@ -140,37 +141,39 @@ export function SignInForm({ me, model, trans, asked }: SignInProps): React.JSX.
           </select>
         )}
       </Field>
-      <Field label={trans.__('Model (may be left empty)')}>
-        {attributes => (
-          <input
-            {...attributes}
-            className="jp-mod-styled"
-            value={about}
-            onChange={event => {
-              setAbout(event.target.value);
-            }}
-            placeholder="name@version"
-            autoComplete="off"
-            spellCheck={false}
-          />
-        )}
-      </Field>
-      <Field label={trans.__('On behalf of a team (may be left empty)')}>
-        {attributes => (
-          <input
-            {...attributes}
-            className="jp-mod-styled"
-            value={team}
-            onChange={event => {
-              setTeam(event.target.value);
-            }}
-            placeholder="mlo:XXXX-XXXX-XXXX"
-            autoComplete="off"
-            spellCheck={false}
-          />
-        )}
-      </Field>
-      {error && <Failure error={error} trans={trans} />}
+      <details open={Boolean(asked?.model) || Boolean(asked?.onBehalfOf)}>
+        <summary>{trans.__('A model, a team')}</summary>
+        <Field label={trans.__('Model (may be left empty)')}>
+          {attributes => (
+            <input
+              {...attributes}
+              className="jp-mod-styled"
+              value={about}
+              onChange={event => {
+                setAbout(event.target.value);
+              }}
+              placeholder="name@version"
+              autoComplete="off"
+              spellCheck={false}
+            />
+          )}
+        </Field>
+        <Field label={trans.__('On behalf of a team (may be left empty)')}>
+          {attributes => (
+            <input
+              {...attributes}
+              className="jp-mod-styled"
+              value={team}
+              onChange={event => {
+                setTeam(event.target.value);
+              }}
+              placeholder="mlo:XXXX-XXXX-XXXX"
+              autoComplete="off"
+              spellCheck={false}
+            />
+          )}
+        </Field>
+      </details>
       <button
         type="submit"
         className="jp-mod-styled jp-mod-accept"

@@ -3,7 +3,7 @@ import * as React from 'react';
 import { nameOf, type StatementView } from '../api';
 import { download } from '../download';
 import type { NotebookModel } from '../notebook';
-import { term } from '../words';
+import { acting, term } from '../words';
 import { CopyButton } from './copying';
 import { Failure } from './failure';
 import { useSending } from './sending';
@@ -45,7 +45,7 @@ export function Statement(props: StatementProps): React.JSX.Element {
     <div className="jp-mlo-statement">
       <p>
         {view.assurance
-          ? trans.__('By %1, %2', nameOf(view.who), term(view.assurance, trans))
+          ? trans.__('By %1, %2', acting(view, trans), term(view.assurance, trans))
           : trans.__(
               'It says that it is by %1; that could not be proven here.',
               nameOf(view.who)

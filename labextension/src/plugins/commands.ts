@@ -2,6 +2,7 @@ import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/applica
 import { Dialog, ICommandPalette, showDialog } from '@jupyterlab/apputils';
 import type { Cell } from '@jupyterlab/cells';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
+import { Widget } from '@lumino/widgets';
 import { CommandIDs, DOMAIN, IMloModel, IMloNotebooks } from '../tokens';
 import { seal } from '../widgets/sealing';
 import { describe } from '../words';
@@ -49,9 +50,11 @@ export const commands: JupyterFrontEndPlugin<void> = {
         const mark = notebooks?.current?.notebook.mark(cell.model.id);
         await showDialog({
           title: trans.__('Who ran this?'),
-          body: mark
-            ? describe(mark, trans)
-            : trans.__('Nothing is known of a run of this cell.'),
+          body: told(
+            mark
+              ? describe(mark, trans)
+              : trans.__('Nothing is known of a run of this cell.')
+          ),
           buttons: [Dialog.okButton({ label: trans.__('Close') })]
         });
       }
@@ -95,3 +98,11 @@ export const commands: JupyterFrontEndPlugin<void> = {
     }
   }
 };
+
+/** Lines of text in a dialog. */
+function told(text: string): Widget {
+  const body = new Widget();
+  body.addClass('jp-mlo-told');
+  body.node.textContent = text;
+  return body;
+}

@@ -70,9 +70,9 @@ export const panel: JupyterFrontEndPlugin<void> = {
       describedBy: { args: { type: 'object', properties: {} } },
       isEnabled: () => Boolean(notebooks?.current),
       execute: () => {
-        view.filter = 'changed';
         open();
         widget.expandNotebook();
+        view.look('changed');
       }
     });
     app.commands.addCommand(CommandIDs.mandates, {

@@ -69,7 +69,7 @@ export class MloPanel extends SidePanel {
     this.addWidget(this._mandates);
     const content = this.content as AccordionPanel;
     // Once: sections keep the heights that people give them, whoever signs in or out.
-    content.setRelativeSizes(notebooks ? [4, 3, 2, 3] : [4, 4]);
+    content.setRelativeSizes(notebooks ? [8, 5, 3, 2] : [5, 3]);
     // Its title tells of mandates that end soon, folded or not.
     model.mandates.changed.connect(() => {
       const { soon } = model.mandates;
