@@ -76,6 +76,10 @@ class PassphraseUnavailable(MloError):
     """A passphrase is needed and there is no way to ask for one here."""
 
 
+class NobodyToAsk(PassphraseUnavailable):
+    """There is nobody here who could type a passphrase."""
+
+
 class SessionError(MloError):
     """There is no session, or it has ended."""
 

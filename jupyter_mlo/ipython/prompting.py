@@ -12,7 +12,7 @@ import getpass
 import sys
 from typing import Any
 
-from jupyter_mlo.errors import InvalidInput, PassphraseUnavailable, escaped
+from jupyter_mlo.errors import InvalidInput, NobodyToAsk, PassphraseUnavailable, escaped
 
 UNATTENDED_HINT = (
     "name a file with the passphrase in MLO_PASSPHRASE_FILE before the kernel starts; "
@@ -45,7 +45,7 @@ class NotebookPrompter:
     def secret(self, question: str) -> str:
         """One line that is not shown. It is held by no frame but the caller's."""
         if not self.attended():
-            raise PassphraseUnavailable(
+            raise NobodyToAsk(
                 "a passphrase is needed, and this front end cannot ask for one",
                 hint=UNATTENDED_HINT,
             )

@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from jupyter_mlo.errors import MloError
+from jupyter_mlo.errors import MloError, NobodyToAsk
 from jupyter_mlo.verbs.context import Context
 from jupyter_mlo.verbs.unlocking import add_passphrase_options, unlock
 
@@ -75,7 +75,13 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
             refuse_ended(identity, context)
         except MloError as error:
             context.note(f"warning: {error}")
-        key = unlock(context, store, identity, arguments.passphrase_fd)
+        try:
+            key = unlock(context, store, identity, arguments.passphrase_fd)
+        except NobodyToAsk:
+            # A notebook that runs unattended, in an account that is logged in.
+            if not _goes_on(arguments, context, identity):
+                raise
+            return 0
     log_in(
         context,
         store,
@@ -87,6 +93,25 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
         team=arguments.team,
     )
     return 0
+
+
+def _goes_on(arguments: argparse.Namespace, context: Context, identity: Identity) -> bool:
+    """Whether a session that is open is what was asked for, as is said then."""
+    from jupyter_mlo.verbs.durations import show_duration
+
+    session = _session(context)
+    if session is None or session.mlo != identity.mlo or "assistant" in session.named:
+        return False
+    there = (session.named.get("onBehalfOf"), session.activity, session.model)
+    wanted = (arguments.team, arguments.activity, arguments.model)
+    if any(asked not in (None, found) for asked, found in zip(wanted, there, strict=True)):
+        return False
+    left = show_duration(session.expires - context.now())
+    context.say(
+        f"logged in as {identity.label} already: {session.activity}, for {left} more\n"
+        "  nobody can be asked for a passphrase here, so this session goes on"
+    )
+    return True
 
 
 def refuse_kind(identity: Identity) -> None:

@@ -181,11 +181,33 @@ def test_errors_are_one_clean_message_and_stop_a_run(ada: tuple[Home, FrontEnd])
 def test_without_somebody_to_ask_the_error_names_the_ways(
     ada: tuple[Home, FrontEnd], frontend: FrontEnd
 ) -> None:
+    ada[1].run("%mlo_logout")
     for one in (frontend, ada[1]):  # with nobody enrolled, and with Ada
         cell = one.run("%mlo_login", allow_stdin=False)
         assert cell.reply["status"] == "error"
         assert "MLO_PASSPHRASE_FILE" in cell.text
         assert "mandate" in cell.text
+
+
+def test_where_nobody_can_be_asked_a_session_that_is_open_goes_on(
+    ada: tuple[Home, FrontEnd],
+) -> None:
+    home, frontend = ada
+    log_in(frontend)
+    begun = load_session(home.settings, datetime.now(UTC))
+    assert begun is not None
+    for asked in ("%mlo_login", "%mlo_login --activity exploration"):
+        cell = frontend.run(asked, allow_stdin=False)
+        assert cell.reply["status"] == "ok", cell.text
+        assert "already" in cell.text
+        assert home.record(cell)
+    # It is not what was asked for.
+    for asked in ("%mlo_login --activity training", "%mlo_login --model loan@3"):
+        cell = frontend.run(asked, allow_stdin=False)
+        assert cell.reply["ename"] == "NobodyToAsk", cell.text
+    after = load_session(home.settings, datetime.now(UTC))
+    assert after is not None
+    assert after.key.public == begun.key.public
 
 
 def test_a_passphrase_file_needs_nobody(ada: tuple[Home, FrontEnd]) -> None:
