@@ -166,9 +166,10 @@ def _list(arguments: argparse.Namespace, context: Context) -> int:
             one = row.mandate
             acts = listed(one.scope.activities)
             models = listed(one.scope.models)
+            instead = f"  in place of {one.replaces[:12]}" if one.replaces else ""
             context.say(
                 f"{one.mandate_id[:12]}  {row.state}  {acts}  {models}  "
-                f"{terminal_safe(one.notebook, limit=60)}  {one.mlo}"
+                f"{terminal_safe(one.notebook, limit=60)}  {one.mlo}{instead}"
             )
         if not rows and not problems and within is None:
             context.say("no mandate was made in this home: jupyter mlo mandate create --help")

@@ -87,7 +87,7 @@ def renew_mandate(arguments: argparse.Namespace, context: Context) -> int:
     from jupyter_mlo.identity.store import IdentityStore
     from jupyter_mlo.verbs.durations import parse_duration
     from jupyter_mlo.verbs.mandate_acts import check_length, check_renewable, made_anew
-    from jupyter_mlo.verbs.mandate_words import mandate_lines
+    from jupyter_mlo.verbs.mandate_words import renewal_lines
     from jupyter_mlo.verbs.mandates_here import found_mandate, state_of
 
     lasts = parse_duration(arguments.duration)
@@ -98,8 +98,8 @@ def renew_mandate(arguments: argparse.Namespace, context: Context) -> int:
     out = _free(arguments.out, f"{_stem(old)}-renewed")
     store = IdentityStore(context.settings)
     identity = store.find(old.mlo)
-    context.note(f"{identity.label} renews, for {arguments.duration} from now:")
-    for line in mandate_lines(old):
+    context.note(f"{identity.label} renews:")
+    for line in renewal_lines(old, now=context.now(), lasts=lasts):
         context.note(f"  {line}")
     own = _own(store, identity, arguments.passphrase_fd, context)
     mandate = _hand_out(made_anew(own, old, lasts, to, context), out, context)

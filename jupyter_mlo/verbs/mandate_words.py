@@ -44,13 +44,28 @@ def scope_lines(
         activities=activities,
         models=models,
         parameters=pinned,
-        until=f"{to_text(now + lasts)}, that is for {show_duration(lasts)}",
+        until=_lasting(now, lasts),
         uses=uses,
     )
 
 
 def mandate_lines(mandate: Mandate) -> list[str]:
     """A mandate that was made."""
+    scope = mandate.scope
+    until = f"{to_text(scope.not_after)}, from {to_text(scope.not_before)}"
+    return _made(mandate, until, mandate.replaces)
+
+
+def renewal_lines(old: Mandate, *, now: datetime, lasts: timedelta) -> list[str]:
+    """A mandate that is about to be made in place of another."""
+    return _made(old, _lasting(now, lasts), old.mandate_id)
+
+
+def _lasting(now: datetime, lasts: timedelta) -> str:
+    return f"{to_text(now + lasts)}, that is for {show_duration(lasts)}"
+
+
+def _made(mandate: Mandate, until: str, replaces: str | None) -> list[str]:
     scope: Scope = mandate.scope
     parameters = scope.parameters
     return [
@@ -61,10 +76,10 @@ def mandate_lines(mandate: Mandate) -> list[str]:
             activities=sorted(scope.activities),
             models=sorted(scope.models),
             parameters=parameters if isinstance(parameters, str) else dict(parameters),
-            until=f"{to_text(scope.not_after)}, from {to_text(scope.not_before)}",
+            until=until,
             uses=scope.uses,
         ),
-        *([f"replaces      {mandate.replaces}"] if mandate.replaces else []),
+        *([f"replaces      {replaces}"] if replaces else []),
     ]
 
 

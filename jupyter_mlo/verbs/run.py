@@ -27,7 +27,7 @@ from jupyter_mlo.errors import InvalidInput, MloError
 from jupyter_mlo.identity.safe_text import terminal_safe
 
 if TYPE_CHECKING:
-    from jupyter_mlo.runs.batch.results import Result
+    from jupyter_mlo.runs.batch.results import Done, Result
     from jupyter_mlo.verbs.context import Context
 
 
@@ -183,7 +183,7 @@ def _run(arguments: argparse.Namespace, context: Context, server: Any) -> int:
         )
         for remark in check_all(plan.jobs, around):
             context.note(remark)
-        done: dict[int, str] = {}
+        done: dict[int, Done] = {}
         if arguments.resume:
             from jupyter_mlo.verbs.run_resume import done_before
 

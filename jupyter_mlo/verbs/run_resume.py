@@ -7,6 +7,7 @@ by the same MLO, for the same activity and model, on data files that have the sa
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -21,17 +22,19 @@ from jupyter_mlo.notebook.verdicts import Verdict
 from jupyter_mlo.runs.batch.attempt import Surrounding, ready
 from jupyter_mlo.runs.batch.jobs import Job
 from jupyter_mlo.runs.batch.prepare import is_remote
+from jupyter_mlo.runs.batch.results import Done
 from jupyter_mlo.runs.files import digest_path
 from jupyter_mlo.runs.surroundings import declared_data
+from jupyter_mlo.statements.envelope import Envelope
 from jupyter_mlo.statements.predicates import types
-from jupyter_mlo.statements.statement import read_statement
+from jupyter_mlo.statements.statement import Statement, read_statement
 from jupyter_mlo.statements.strict_json import read_json
 from jupyter_mlo.verbs.context import Context
 from jupyter_mlo.verbs.judging import Judge
 
 
-def done_before(jobs: Sequence[Job], around: Surrounding, context: Context) -> dict[int, str]:
-    """Number of each job that is done → why it counts as done."""
+def done_before(jobs: Sequence[Job], around: Surrounding, context: Context) -> dict[int, Done]:
+    """Number of each job that is done → the run that has done it."""
     around.on_record.publish([])  # what still waits for the ledger is evidence as well
     try:
         ledger = open_ledger(context.settings, create=False)
@@ -39,7 +42,7 @@ def done_before(jobs: Sequence[Job], around: Surrounding, context: Context) -> d
         return {}
     with ledger, Judge(context.settings, context.now()) as judge:
         evidence = _Evidence(around, judge, ledger, context)
-        return {job.number: why for job in jobs if (why := evidence.of(job))}
+        return {job.number: done for job in jobs if (done := evidence.of(job)) is not None}
 
 
 class _Evidence:
@@ -48,36 +51,39 @@ class _Evidence:
         self._judge = judge
         self._ledger = ledger
         self._context = context
+        #: Of an MLO, metrics and test results by run.
+        self._measured: dict[str, dict[str, list[Statement]]] = {}
 
-    def of(self, job: Job) -> str:
-        """Why ``job`` is done; empty where it is not."""
+    def of(self, job: Job) -> Done | None:
+        """The run that has done ``job``; None where none has."""
         path = self._around.folder / job.target
         if is_remote(job.target) or not path.is_file():
-            return ""
+            return None
         try:
             notebook = self._judge.read(path)
             examined = self._judge.examine(notebook)
             report = self._judge.report(examined)
             if not report.holds(Demands(sealed=True)):
-                return ""
+                return None
             if any(cell.verdict is Verdict.STRIPPED for cell in report.cells):
-                return ""  # its results are gone
+                return None  # its results are gone
             nb, kernel_name, request = ready(job, self._around)
             acting = self._around.acting(request)
             if acting.signer is None or notebook.kernel_name != kernel_name:
-                return ""
+                return None
             if code_digest(notebook) != request.code or _injected(notebook) != _injected_of(nb):
-                return ""
+                return None
             entries = read_notebook_entries(notebook.metadata)
             run = self._provenance(notebook, acting.signer.mlo, entries)
             if run is None:
-                return ""
+                return None
             same = (run["mlo_activity"], run["mlo_model"]) == (acting.activity, acting.model)
             if not same or not self._same_data(run, job):
-                return ""
-            return f"run {run['mlo_run'].removeprefix('urn:uuid:')[:8]} has done it"
+                return None
+            measured = self._measured_in(run["mlo_run"], notebook, acting.signer.mlo)
+            return Done(run["mlo_run"], acting, measured)
         except (MloError, OSError, LookupError, TypeError):
-            return ""
+            return None
 
     def _provenance(self, notebook: Notebook, mlo: str, entries: Any) -> Any:
         """The predicate of the run that has sealed the notebook just as it is, and succeeded."""
@@ -87,21 +93,41 @@ class _Evidence:
         digest = seal["subject"][0]["digest"]
         wanted = Filter(predicate_type=types.PROVENANCE, subject=entries.notebook)
         found = [read_statement(entry.envelope) for entry in self._ledger.entries(wanted)]
-        here = self._judge.here
-        pool, _ = here.for_notebook(notebook)
-        judged = attribute_many(
-            found, pool=pool.also(entries.chains), trust=here.trust, now=self._context.now()
-        )
-        for statement, by in zip(found, judged, strict=True):
+        for statement in self._of_theirs(found, notebook, mlo):
             said = read_json(statement.envelope.payload)
             if (
-                not isinstance(by, MloError)
-                and by.mlo == mlo
-                and said["subject"][0]["digest"] == digest
+                said["subject"][0]["digest"] == digest
                 and said["predicate"]["mlo_outcome"] == "succeeded"
             ):
                 return said["predicate"]
         return None
+
+    def _measured_in(self, run: str, notebook: Notebook, mlo: str) -> list[Envelope]:
+        """Metrics and test results that were signed in a run, in the ledger's order."""
+        if mlo not in self._measured:
+            runs = self._measured.setdefault(mlo, {})
+            for kind in (types.EVIDENCE, types.TEST_RESULT):
+                for entry in self._ledger.entries(Filter(predicate_type=kind, mlo=mlo)):
+                    with contextlib.suppress(MloError):
+                        one = read_statement(entry.envelope)
+                        runs.setdefault(str(one.run), []).append(one)
+        found = self._measured[mlo].get(run, [])
+        return [one.envelope for one in self._of_theirs(found, notebook, mlo)]
+
+    def _of_theirs(
+        self, found: Sequence[Statement], notebook: Notebook, mlo: str
+    ) -> list[Statement]:
+        """Those for which this MLO answers."""
+        here, chains = self._judge.here, read_notebook_entries(notebook.metadata).chains
+        pool = here.for_notebook(notebook)[0].also(chains)
+        if here.ledger is not None:
+            pool = pool.also(here.ledger.chains_of([one.envelope for one in found], pool))
+        judged = attribute_many(found, pool=pool, trust=here.trust, now=self._context.now())
+        return [
+            one
+            for one, by in zip(found, judged, strict=True)
+            if not isinstance(by, MloError) and by.mlo == mlo
+        ]
 
     def _same_data(self, run: Any, job: Job) -> bool:
         """Whether the files that parameters name are those that the run has used."""

@@ -184,6 +184,13 @@ def test_a_revoked_mandate_runs_nothing(server: Running, two: Two) -> None:
     ada.post(f"/jupyter-mlo/mandates/{gone}/revoke", {"passphrase": PASSPHRASE})
     said = refused(ada.ask("POST", "/scheduler/jobs", json=job_form("train-11.ipynb")))
     assert "was revoked" in said
+    # Beside one that is in force, and does not permit it either, both reasons are said.
+    mandate(ada, "train-11.ipynb", parameters=["seed=1..20"])
+    form = job_form("train-11.ipynb", parameters={"seed": "99"})
+    said = refused(ada.ask("POST", "/scheduler/jobs", json=form))
+    assert "none of 2 mandates permits this job" in said
+    assert "was revoked" in said
+    assert "seed" in said
 
 
 def test_a_used_up_mandate_is_said_at_once(server: Running, two: Two) -> None:

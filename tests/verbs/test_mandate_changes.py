@@ -14,6 +14,7 @@ from jupyter_mlo.delegation.mandates import read_any, read_mandate
 from jupyter_mlo.delegation.scope import widening
 from jupyter_mlo.notebook.code import code_digest
 from jupyter_mlo.notebook.reading import read_notebook
+from jupyter_mlo.statements.times import to_text
 
 
 def notebook(path: Path, source: str = "seed = 1") -> Path:
@@ -124,6 +125,10 @@ def test_renewal_has_the_same_scope_and_names_the_old(create, cli, secret) -> No
     done = cli("mandate", "renew", old.mandate_id[:12], "--for", "30d", MLO_PASSPHRASE_FILE=secret)
     assert done.status == 0, done.err
     new = read_mandate(Path("train-renewed.mandate"))
+    # What is signed was said: until its own end, and in whose place.
+    assert done.told(to_text(new.scope.not_after)[:10], f"replaces      {old.mandate_id}")
+    assert to_text(old.scope.not_after)[:10] not in done.err
+    assert f"in place of {old.mandate_id[:12]}" in cli("mandate", "list").out
     assert new.replaces == old.mandate_id
     assert new.link.key.key_id != old.link.key.key_id
     found = widening(old.scope, new.scope)

@@ -44,6 +44,8 @@ from jupyter_mlo.runs.withheld import Withheld
 _whose: ContextVar[Answerable] = ContextVar("jupyter-mlo job", default=NOBODY)
 #: Characters of a status message: the scheduler's column has as many.
 _LONGEST: Final = 1000
+#: Mandates of which it is said why each does not permit a job.
+_REASONS: Final = 3
 
 
 @contextmanager
@@ -157,20 +159,27 @@ def settled(
     """The first of these that could run it now; spends nothing.
 
     Raises:
-        Refused: none could: why the first could not.
+        Refused: none could: why each could not.
     """
-    refused: Refused | None = None
+    refused: list[Refused] = []
     with Withheld() as secrets:
         for one in candidates:
             try:
                 around = _answered(settings, folder, one, OneByOne(settings), secrets)
                 _require_use(settings, around.acting(request))
             except Refused as error:
-                refused = refused or error
+                refused.append(error)
             else:
                 return one
-    assert refused is not None
-    raise refused
+    if len(refused) == 1:
+        raise refused[0]
+    more = len(refused) - _REASONS
+    raise Refused(
+        f"none of {len(refused)} mandates permits this job: "
+        + "; ".join(error.message for error in refused[:_REASONS])
+        + (f"; and {more} more" if more > 0 else ""),
+        hint="change the job, or make another mandate in the panel MLO",
+    )
 
 
 def _require_use(settings: Settings, acting: Acting) -> None:

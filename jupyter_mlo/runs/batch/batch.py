@@ -22,7 +22,7 @@ from jupyter_mlo.runs.batch.cells import Exceeded
 from jupyter_mlo.runs.batch.forked import ForkServer
 from jupyter_mlo.runs.batch.jobs import Job
 from jupyter_mlo.runs.batch.kernels import KernelFault, Kernels, Specs
-from jupyter_mlo.runs.batch.results import Result
+from jupyter_mlo.runs.batch.results import Done, Result
 
 #: Kernels that start ahead of need, at most.
 _AHEAD: Final = 4
@@ -96,7 +96,7 @@ class Manner:
     retries: int = 1
     keep_going: bool = False
     #: Number of each job that needs not be run again → why not.
-    done: Mapping[int, str] = field(default_factory=dict)
+    done: Mapping[int, Done] = field(default_factory=dict)
 
 
 class Batch:
@@ -170,7 +170,7 @@ class Batch:
         began = time.monotonic()
         try:
             if result.job.number in self._manner.done:
-                result.status, result.reason = "kept", self._manner.done[result.job.number]
+                result.keep(self._manner.done[result.job.number])
                 return
             for left in range(self._manner.retries, -1, -1):
                 again = await self._attempt(result, last=not left)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from jupyter_mlo.lifecycle.secret_parameters import looks_secret
 from jupyter_mlo.runs.batch.jobs import Job
 from jupyter_mlo.runs.ending import Ending
+from jupyter_mlo.runs.identity import Acting
 from jupyter_mlo.runs.run import NotebookRun
+from jupyter_mlo.statements.envelope import Envelope
 from jupyter_mlo.statements.predicates import types
 from jupyter_mlo.statements.strict_json import read_json
 
@@ -27,6 +29,16 @@ class Tried:
     run_id: str
     outcome: str
     reason: str | None
+
+
+@dataclass(frozen=True)
+class Done:
+    """A run of an earlier batch that is not repeated."""
+
+    run_id: str
+    acting: Acting
+    #: Metrics and test results that it signed.
+    statements: Sequence[Envelope]
 
 
 @dataclass
@@ -64,9 +76,18 @@ class Result:
 
     def acted(self, run: NotebookRun) -> None:
         """Who acts for it."""
-        acting = run.acting
+        self._acted(run.acting)
+
+    def _acted(self, acting: Acting) -> None:
         self.mlo = acting.signer.mlo if acting.signer else None
         self.via, self.activity, self.model = acting.via, acting.activity, acting.model
+
+    def keep(self, done: Done) -> None:
+        """It was done before."""
+        self.status, self.sealed = "kept", True
+        self.reason = f"run {done.run_id.removeprefix('urn:uuid:')[:8]} has done it"
+        self._acted(done.acting)
+        self._read(done.statements)
 
     def ended(self, run: NotebookRun, ending: Ending) -> None:
         """An attempt has ended."""
@@ -79,7 +100,11 @@ class Result:
         self.reason = str(ending.failed_cell or reason or ending.undigested or "").split("\n")[0]
         self.sealed = ending.sealed
         self.waiting = ending.waiting
-        for envelope in ending.statements:
+        self._read(ending.statements)
+
+    def _read(self, statements: Iterable[Envelope]) -> None:
+        """What a run has measured and tested."""
+        for envelope in statements:
             said = read_json(envelope.payload)
             if said["predicateType"] == types.EVIDENCE:
                 for name, value in said["predicate"]["metrics"].items():

@@ -160,6 +160,30 @@ def test_resuming_repeats_nothing_that_is_done(ada, folder, run_command, logged)
     assert statuses() == ["succeeded"] * 3
 
 
+def test_what_is_kept_shows_who_did_it_and_what_was_measured(ada, folder, run_command):
+    ada.login()
+    source = ["seed = 0", "from jupyter_mlo import record\nrecord(metrics={'auc': 0.5 + seed})"]
+    source.append("record(metrics={'auc': 0.5}, thresholds={'auc': 0.9})")
+    write(folder / "in.ipynb", *source, tags={0: ["parameters"]})
+    arguments = ["in.ipynb", "--grid", "seed=1..2", "--json", "--out", "out/{seed}.ipynb"]
+    arguments += ["--resume", "--index", "index.html"]
+
+    def told():
+        found = json.loads(run_command(*arguments).stdout)
+        names = ("status", "mlo", "via", "activity", "model", "metrics", "tested", "sealed")
+        return [tuple(each[name] for name in names) for each in found]
+
+    first = told()
+    assert [(one[1], one[5], one[6]) for one in first] == [
+        (ada.mlo, {"auc": 1.5}, "FAILED"),
+        (ada.mlo, {"auc": 2.5}, "FAILED"),
+    ]
+    assert told() == [("kept", *one[1:]) for one in first]
+    page = Path("index.html").read_text()
+    assert page.count(ada.mlo) == 2
+    assert "auc = 2.5" in page
+
+
 def test_ctrl_c_ends_what_runs_and_records_it(ada, folder, environ, holds, logged):
     ada.login()
     write(folder / "in.ipynb", "open('begun', 'w').close()", "import time; time.sleep(60)", "3")
