@@ -7,6 +7,7 @@ together); everything else goes to papermill.
 
 from __future__ import annotations
 
+import keyword
 import math
 from collections.abc import Mapping
 from typing import Any, Final
@@ -38,7 +39,8 @@ def chosen_by_name(kernel_name: str) -> bool:
 def _plain_python(parameters: Mapping[str, Any]) -> str | None:
     lines = ["# Parameters"]
     for name, value in parameters.items():
-        written = _value(value, 0) if isinstance(name, str) and name.isidentifier() else None
+        named = isinstance(name, str) and name.isidentifier() and not keyword.iskeyword(name)
+        written = _value(value, 0) if named else None
         if written is None or len(name) + 3 + len(written) > _NARROW or not name.isascii():
             return None
         lines.append(f"{name} = {written}")

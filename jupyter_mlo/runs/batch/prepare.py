@@ -89,7 +89,7 @@ def inject(nb: Any, parameters: Mapping[str, Any], kernel_name: str, place: str)
     except Exception as error:  # papermill's, of many kinds
         raise InvalidInput(
             f"{place} cannot be given these parameters: {terminal_safe(str(error), limit=300)}",
-            hint="papermill says which languages and values it knows",
+            hint="papermill says which languages, names and values it knows",
         ) from None
     cell: dict[str, Any] = {
         "id": secrets.token_hex(4),

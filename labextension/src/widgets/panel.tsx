@@ -119,6 +119,12 @@ class Section extends ReactWidget {
     super();
     this.addClass('jp-mlo-section');
     this.title.label = label;
+    this._changes.observe(this.node, { childList: true, subtree: true });
+  }
+
+  override dispose(): void {
+    this._changes.disconnect();
+    super.dispose();
   }
 
   protected override onAfterShow(message: Message): void {
@@ -137,4 +143,16 @@ class Section extends ReactWidget {
   }
 
   private _drawn = false;
+  /** Scrolled with keys: by what in it can have the focus, else by itself. */
+  private readonly _changes = new MutationObserver(() => {
+    if (
+      this.node.querySelector(
+        'a[href], button, input, select, textarea, summary, [tabindex]'
+      )
+    ) {
+      this.node.removeAttribute('tabindex');
+    } else {
+      this.node.tabIndex = 0;
+    }
+  });
 }

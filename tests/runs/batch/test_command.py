@@ -117,6 +117,7 @@ def test_what_is_refused_starts_nothing(ada, folder, run_command):
         ([], "no notebook is named"),
         (["in.ipynb", "gone.ipynb", "--out", "x/{notebook}.ipynb"], "no notebook gone.ipynb"),
         (["in.ipynb", "-p", "a b", "1", "--out", "x/o.ipynb"], "cannot name a parameter"),
+        (["in.ipynb", "-p", "in", "1", "--out", "x/o.ipynb"], "cannot be given these parameters"),
         (["in.ipynb", "--kernel", "none", "--out", "x/o.ipynb"], "is not installed here"),
         (["in.ipynb", "--mandate", "gone", "--out", "x/o.ipynb"], "mandate"),
         (["--plan", "plan.toml"], "runs.0.note"),

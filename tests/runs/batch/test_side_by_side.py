@@ -10,7 +10,7 @@ from typing import Any
 
 import nbformat
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from nbclient.exceptions import CellTimeoutError
 from papermill.exceptions import PapermillExecutionError
@@ -166,6 +166,7 @@ _NAMES = st.from_regex(r"[a-z_][a-z0-9_]{0,12}", fullmatch=True)
 
 
 @given(st.dictionaries(_NAMES.filter(lambda name: name.isidentifier()), _VALUES, max_size=4))
+@example({"in": None})  # a word of Python's, which papermill refuses
 @settings(max_examples=120, deadline=None)
 def test_plain_parameters_are_written_as_papermill_writes_them(parameters):
     made = _plain_python(parameters)
