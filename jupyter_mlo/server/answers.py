@@ -281,6 +281,8 @@ class NotebookVerdict(_Answer):
     """What verifying found of a notebook as it is on disk."""
 
     path: str
+    #: When the file that was verified was last written.
+    modified: str | None
     notebook: str | None
     holds: bool
     #: Of the whole, for the front end to put in words.

@@ -27,7 +27,7 @@ from jupyter_mlo.errors import (
     SessionError,
     WrongPassphrase,
 )
-from jupyter_mlo.server.reading import notebook_at
+from jupyter_mlo.server.reading import Read, notebook_at
 
 if TYPE_CHECKING:
     from jupyter_mlo.server.app import MloApp
@@ -130,6 +130,10 @@ class MloHandler(APIHandler):
 
     async def content_of(self, path: str) -> Mapping[str, Any]:
         """The notebook in a file; see :func:`~jupyter_mlo.server.reading.notebook_at`."""
+        return (await self.file_at(path)).content
+
+    async def file_at(self, path: str) -> Read:
+        """The same, with what is known of the file."""
         return await notebook_at(path, self.contents_manager, self.mlo)
 
     async def may(self, action: str, resource: str) -> None:

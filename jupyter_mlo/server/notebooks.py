@@ -51,8 +51,14 @@ class Reader:
     settings: Settings
     clock: Callable[[], datetime]
 
-    def verdict(self, path: str, value: Mapping[str, Any]) -> NotebookVerdict:
-        """What verifying finds."""
+    def verdict(
+        self, path: str, value: Mapping[str, Any], modified: datetime | None
+    ) -> NotebookVerdict:
+        """What verifying finds.
+
+        Args:
+            modified: when the file that was read was last written.
+        """
         from jupyter_mlo.notebook.blame import blame
         from jupyter_mlo.notebook.reports import Demands
         from jupyter_mlo.verbs.judging import Judge
@@ -69,6 +75,7 @@ class Reader:
             checkpoint = found.checkpoint
             return NotebookVerdict(
                 path=path,
+                modified=None if modified is None else to_text(modified),
                 notebook=found.notebook,
                 holds=found.holds(demands),
                 summary=summary_of(found, demands),

@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import warnings
 from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from http.client import responses
 from typing import TYPE_CHECKING, Any, Final
@@ -26,7 +28,16 @@ _READS: Final = 10
 _PAUSE: Final = 0.1
 
 
-async def notebook_at(path: str, contents: Any, app: MloApp) -> Mapping[str, Any]:
+@dataclass(frozen=True)
+class Read:
+    """A notebook that was read."""
+
+    content: Mapping[str, Any]
+    #: When its file was last written, as the contents manager says.
+    modified: datetime | None
+
+
+async def notebook_at(path: str, contents: Any, app: MloApp) -> Read:
     """The notebook in a file, upgraded to format 4 where it is older.
 
     Args:
@@ -38,10 +49,11 @@ async def notebook_at(path: str, contents: Any, app: MloApp) -> Mapping[str, Any
     """
     problem: MloError | None = None
     content: Mapping[str, Any] | None = None
+    modified: datetime | None = None
     for _ in range(_READS):
         await app.hook.at_rest(path)
         writes = app.hook.writes
-        text = await _text(path, contents)
+        text, modified = await _text(path, contents)
         try:
             content, problem = await app.in_worker(partial(_notebook, path, text)), None
         except NotebookError as error:
@@ -53,7 +65,7 @@ async def notebook_at(path: str, contents: Any, app: MloApp) -> Mapping[str, Any
     if content is None:
         assert problem is not None
         raise problem
-    return content
+    return Read(content, modified)
 
 
 def reason_of(error: web.HTTPError) -> str:
@@ -61,7 +73,7 @@ def reason_of(error: web.HTTPError) -> str:
     return error.reason or responses.get(error.status_code, str(error.status_code))
 
 
-async def _text(path: str, contents: Any) -> str:
+async def _text(path: str, contents: Any) -> tuple[str, datetime | None]:
     try:
         model = await ensure_async(contents.get(path, content=True, type="file", format="text"))
     except web.HTTPError as error:
@@ -75,7 +87,9 @@ async def _text(path: str, contents: Any) -> str:
     text = model.get("content")
     if not isinstance(text, str):
         raise NotebookError(f"{path} is no notebook", hint="name a notebook")
-    return text
+    modified = model.get("last_modified")
+    aware = isinstance(modified, datetime) and modified.utcoffset() is not None
+    return text, modified if aware else None
 
 
 def _notebook(path: str, text: str) -> Mapping[str, Any]:

@@ -230,9 +230,16 @@ class NotebookHandler(_Notebooks):
     @authorized
     async def get(self) -> None:
         """What verifying finds, of the notebook as it is on disk."""
-        await self.answer(
-            lambda: self._of_notebook(lambda reader, path, value: reader.verdict(path, value))
-        )
+
+        async def work() -> Any:
+            path = await self.may_read(self._path())
+            read, reader = await self.file_at(path), self._reader()
+            found = await self.mlo.in_worker(
+                lambda: reader.verdict(path, read.content, read.modified)
+            )
+            return found.model_dump()
+
+        await self.answer(work)
 
 
 class ChangesHandler(_Notebooks):

@@ -7,6 +7,9 @@ import { Widget } from '@lumino/widgets';
 import type { Model } from './model';
 import type { NotebookModel } from './notebook';
 
+/** Milliseconds by which one time of a file may differ between two looks at it, as in JupyterLab. */
+const COARSE = 500;
+
 /** A cell as the document has it now. */
 export interface Line {
   id: string;
@@ -26,6 +29,8 @@ export interface IDocument {
   readonly dirty: boolean;
   /** Several people edit it at once, and the server saves it. */
   readonly together: boolean;
+  /** A file of this time is not the one that was last read or saved here. */
+  elsewhere(modified: string | null): boolean;
   /** The same objects until `changed` is emitted. */
   lines(): readonly Line[];
   jump(cellId: string): void;
@@ -42,6 +47,7 @@ export class OpenNotebook implements IDocument, IDisposable {
     this.notebook = model.open(context.path);
     context.pathChanged.connect(this.onPath, this);
     context.saveState.connect(this.onSave, this);
+    context.fileChanged.connect(this.onFile, this);
     context.sessionContext.kernelChanged.connect(this.onKernel, this);
     this.onKernel(context.sessionContext);
     void context.ready.then(() => {
@@ -70,6 +76,14 @@ export class OpenNotebook implements IDocument, IDisposable {
 
   get together(): boolean {
     return this.panel.content.model?.collaborative ?? false;
+  }
+
+  elsewhere(modified: string | null): boolean {
+    const known = this.panel.context.contentsModel?.last_modified;
+    if (modified === null || known === undefined || this.together) {
+      return false;
+    }
+    return Date.parse(modified) - Date.parse(known) > COARSE;
   }
 
   get isDisposed(): boolean {
@@ -108,6 +122,11 @@ export class OpenNotebook implements IDocument, IDisposable {
 
   private onPath(_: unknown, path: string): void {
     void this.notebook.move(path);
+  }
+
+  /** It was saved, or read again. */
+  private onFile(): void {
+    this._changed.emit();
   }
 
   private onSave(_: unknown, state: string): void {

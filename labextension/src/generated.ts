@@ -847,6 +847,8 @@ export interface components {
         NotebookVerdict: {
             /** Path */
             path: string;
+            /** Modified */
+            modified: string | null;
             /** Notebook */
             notebook: string | null;
             /** Holds */

@@ -14,6 +14,8 @@ import { ADA, KERNEL, PASSPHRASE, ran, Server, verdictOn, verified } from './ser
 
 const trans = nullTranslator.load('jupyter_mlo');
 const PATH = 'train.ipynb';
+/** A time at which these files were written by somebody else. */
+const LATER = '2026-11-22T12:00:00.000Z';
 const TEAM = { ...ADA, id: 'mlo:team', name: 'Team Sample' };
 
 function line(id: string, position: number, text = `cell ${id}`): Line {
@@ -41,6 +43,7 @@ async function shown(
     changed: new Signal<object, undefined>({}),
     dirty,
     together,
+    elsewhere: modified => modified === LATER,
     lines: () => lines,
     jump: id => jumps.push(id),
     save: () => Promise.resolve()
@@ -80,6 +83,19 @@ it('lists cells with executor and verdict, counts them, and jumps', async () => 
   expect(screen.getByText('2 cells executed')).toBeTruthy();
   fireEvent.click(screen.getByRole('button', { name: /cell b/ }));
   expect(jumps).toEqual(['b']);
+});
+
+it('says that the file is not what is shown', async () => {
+  const server = new Server();
+  server.files[PATH] = verdictOn(PATH, verified('a'));
+  const { notebook } = await shown(server, [line('a', 1)]);
+  await act(() => notebook.verify());
+  await frame();
+  expect(screen.queryByText(/changed outside of this page/)).toBeNull();
+  server.files[PATH] = { ...verdictOn(PATH, verified('a')), modified: LATER };
+  await act(() => notebook.verify());
+  await frame();
+  expect(screen.getByText(/changed outside of this page/)).toBeTruthy();
 });
 
 it('moves while cells run', async () => {

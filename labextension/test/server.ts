@@ -34,6 +34,7 @@ export function verdictOn(path: string, ...cells: CellVerdict[]): NotebookVerdic
     ...{ path, notebook: null, holds: true, altered: false },
     ...{ summary: { code: 'holds', cells: cells.length } },
     ...{ seal: NOBODY_SEALED, cells, contributions: [], problems: [], notes: [] },
+    modified: null,
     asOf: null
   };
 }

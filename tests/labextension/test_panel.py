@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -127,6 +128,26 @@ def test_a_notebook_altered_on_disk_is_told_of_above_it(lab: Lab, page: Page) ->
     expect(page.locator(".jp-CodeCell.jp-mod-active")).to_be_focused()
     banner.get_by_role("button", name="Dismiss").click()
     expect(banner).to_be_hidden()
+
+
+def test_a_notebook_altered_while_it_is_open_is_not_what_is_shown(lab: Lab, page: Page) -> None:
+    ready(page, lab, "meanwhile.ipynb", "print('true')")
+    again = panel(page).get_by_role("button", name="Verify now")
+    elsewhere = panel(page).get_by_text("The file was changed outside of this page")
+    again.click()
+    expect(again).to_be_visible()
+    expect(elsewhere).to_be_hidden()
+    file = lab.folder / "meanwhile.ipynb"
+    written = file.stat().st_mtime
+    file.write_text(file.read_text().replace("true", "forged"))
+    os.utime(file, (written + 5, written + 5))
+    again.click()
+    expect(elsewhere).to_be_visible()
+    expect(page.get_by_role("alert", name="MLO")).to_contain_text("altered after it was sealed")
+    expect(page.locator(".jp-OutputArea-output")).to_have_text("true\n")
+    command(page, "Reload Notebook from Disk")
+    expect(page.locator(".jp-OutputArea-output")).to_have_text("forged\n")
+    expect(elsewhere).to_be_hidden()
 
 
 def test_cells_wait_where_a_sign_in_is_required(lab: Lab, page: Page) -> None:

@@ -122,6 +122,13 @@ function Whole({ verdict, document, trans }: WholeProps): React.JSX.Element {
               )
             : summaryOf(verdict.summary, trans)}
       </p>
+      {document.elsewhere(verdict.modified) && (
+        <p className="jp-mlo-notice">
+          {trans.__(
+            'The file was changed outside of this page: the cells here are not those that were verified. File > Reload Notebook from Disk shows them.'
+          )}
+        </p>
+      )}
       <Blamed {...{ verdict, document, trans }} />
       {seal.by && seal.time && (
         <p>
