@@ -32,6 +32,7 @@ from jupyter_mlo.notebook.reports import Demands, NotebookReport
 from jupyter_mlo.notebook.verdicts import Verdict
 from jupyter_mlo.verbs.judging import Judge
 from jupyter_mlo.verbs.shown_people import names_here, when, who
+from jupyter_mlo.words import count_of
 
 #: Verdict → how it is marked: an icon and a tone, beside the word itself.
 _MARKS: Final = {
@@ -196,7 +197,7 @@ def _summary(found: NotebookReport, names: dict[str, str]) -> list[str]:
     lines += [f"changed since the seal: {change}" for change in seal.changes]
     counts = found.counts()
     cells = [f"{counts[verdict]} {verdict}" for verdict in Verdict if counts[verdict]]
-    lines.append(f"{len(found.cells)} cells: {', '.join(cells)}")
+    lines.append(f"{count_of(len(found.cells), 'cell')}: {', '.join(cells)}")
     lines += [f"altered: {problem}" for problem in found.problems]
     lines += [f"not certain: {problem}" for problem in found.unread]
     for mlo, key in found.unknown_keys():

@@ -5,6 +5,9 @@ Knowing costs one row; only a ledger that has to be changed imports Alembic and 
 
 from __future__ import annotations
 
+import contextlib
+import logging
+from collections.abc import Iterator
 from typing import Any, Final
 
 from jupyter_mlo.errors import LedgerError
@@ -56,9 +59,22 @@ def migrate(connection: Any, dialect: str) -> None:
     try:
         with engine.connect() as lent:
             config.attributes["connection"] = lent
-            command.upgrade(config, "head")
+            with _quiet():
+                command.upgrade(config, "head")
     except DBAPIError as error:  # the caller knows the driver's own errors
         raise error.orig or error from error
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Alembic's remarks on its work are no news to whoever has papermill log what runs."""
+    alembic = logging.getLogger("alembic")
+    before = alembic.level
+    alembic.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        alembic.setLevel(before)
 
 
 class _Lent:

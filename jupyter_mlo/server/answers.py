@@ -275,6 +275,8 @@ class Summary(_Answer):
     code: Literal["nothing-executed", "unread", "holds", "changed", "not-sealed", "failing"]
     #: How many cells that is about: executed, changed, or failing.
     cells: int
+    #: Beside those that changed, how many fail otherwise.
+    others: int = 0
 
 
 class NotebookVerdict(_Answer):

@@ -29,6 +29,7 @@ from jupyter_mlo.server.who import People
 from jupyter_mlo.statements.predicates import types
 from jupyter_mlo.statements.strict_json import read_json
 from jupyter_mlo.statements.times import to_text
+from jupyter_mlo.words import count_of
 
 if TYPE_CHECKING:
     from jupyter_mlo.ledger.log import Ledger
@@ -115,7 +116,7 @@ class Reader:
             changed = [f"altered: {problem}" for problem in found.problems]
             changed += list(found.seal.changes)
             if said is None:
-                cells = _count(len(found.cells), "cell")
+                cells = count_of(len(found.cells), "cell")
                 changed.append(f"nobody has said anything about its {cells} yet")
             else:
                 changed += _since(said, examined)
@@ -221,14 +222,11 @@ def summary_of(found: NotebookReport, demands: Demands) -> Summary:
     if found.holds(demands):
         return Summary(code="holds", cells=len(executed))
     if changed or found.problems:
-        return Summary(code="changed", cells=len(changed or failing))
+        others = [cell for cell in failing if changed and not cell.changed]
+        return Summary(code="changed", cells=len(changed or failing), others=len(others))
     if found.seal.mlo is None and found.seal.verdict == "unsealed":
         return Summary(code="not-sealed", cells=0)
     return Summary(code="failing", cells=len(failing))
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def _altered(found: NotebookReport, examined: Examined) -> bool:
@@ -298,7 +296,7 @@ def _since(said: Any, examined: Examined) -> list[str]:
             changed.append(f"{name}: run again, or its outputs were changed")
     gone = said.claim.seal.cells.count - len(examined.cells)
     if gone > 0:
-        changed.append(f"{_count(gone, 'cell')} fewer than then")
+        changed.append(f"{count_of(gone, 'cell')} fewer than then")
     return changed
 
 

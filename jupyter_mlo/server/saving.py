@@ -33,6 +33,7 @@ from jupyter_mlo.server.intentions import Intentions
 from jupyter_mlo.server.known import Known, KnownNotebooks
 from jupyter_mlo.server.publishing import Publishing
 from jupyter_mlo.statements.envelope import Envelope
+from jupyter_mlo.words import count_of
 
 if TYPE_CHECKING:
     from jupyter_mlo.notebook.vouching import RecordSource
@@ -175,7 +176,7 @@ class SaveHook:
             model["content"] = sealed.value
             self._keep(sealed)
         if signer is not None and sealed.seal is not None:
-            detail, mlo = f"{len(sealed.stamps)} cells stamped", signer.mlo
+            detail, mlo = f"{count_of(len(sealed.stamps), 'cell')} stamped", signer.mlo
             self._publishing.begin(
                 path,
                 sealed.to_publish,

@@ -51,7 +51,7 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
     from jupyter_mlo.verbs.publishing import last_checkpoint, publish
 
     store = IdentityStore(context.settings)
-    identity = choose(store, arguments.who, option="--as WHO")
+    identity = choose(store, arguments.who, option="--as WHO", kinds=("person",))
     if identity.kind != "person":
         raise InvalidInput(
             f"{identity.label} is a {identity.kind}; only persons grant", hint="--as WHO"

@@ -51,7 +51,7 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
     """Log in."""
     from jupyter_mlo.delegation.sessions import check_activity, check_duration, check_model
     from jupyter_mlo.identity.store import IdentityStore
-    from jupyter_mlo.verbs.choosing import choose
+    from jupyter_mlo.verbs.choosing import ACTING, choose
     from jupyter_mlo.verbs.durations import parse_duration
     from jupyter_mlo.verbs.home_notice import warn_of_home
     from jupyter_mlo.verbs.key_ending import refuse_ended
@@ -68,7 +68,7 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
         enrolled = _enrol_first(arguments, context)
         identity, key = enrolled.identity, enrolled.key
     else:
-        identity = choose(store, arguments.who, option="login WHO")
+        identity = choose(store, arguments.who, option="login WHO", kinds=ACTING)
         refuse_kind(identity)
         warn_of_home(context)
         try:

@@ -239,13 +239,13 @@ def _free(out: str | None, stem: str) -> Path:
 
 def _identity(who: str | None, store: IdentityStore, context: Context) -> Identity:
     """Who is named, else who is logged in, else the only one here."""
-    from jupyter_mlo.verbs.choosing import choose
+    from jupyter_mlo.verbs.choosing import ACTING, choose
 
     if who is None and len(store.all()) > 1:
         session = _session(context)
         if session is not None:
             return store.find(session[0])
-    return choose(store, who, option="--as WHO")
+    return choose(store, who, option="--as WHO", kinds=ACTING)
 
 
 def _session(context: Context) -> tuple[str, str | None, str | None] | None:

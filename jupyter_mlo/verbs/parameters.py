@@ -56,7 +56,7 @@ def _one(text: str, at: int, found: dict[str, Given]) -> int:
     if match is None or (end < len(text) and text[end] not in ",="):
         raise InvalidInput(
             f"--parameters {text[:80]!r}: a name is expected at {text[at : at + 20]!r}",
-            hint="write --parameters seed,alpha=0.1",
+            hint="write names and values as in seed,alpha=0.1",
         )
     name = match.group(1)
     held = found.get(name)
@@ -96,7 +96,7 @@ def _range(name: str, low: str | None, high: str | None) -> Range:
     if any(not abs(bound) <= _EXACT for bound in bounds) or sorted(bounds) != bounds:
         raise InvalidInput(
             f"no number is in the range of {name!r}, or its bounds are beyond 2^53",
-            hint="write --parameters seed=1..20, both included",
+            hint="write a range as in seed=1..20, both included",
         )
     return found
 

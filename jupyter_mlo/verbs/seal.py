@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from jupyter_mlo.errors import MloError, Refused, SessionError
 from jupyter_mlo.verbs.context import Context
+from jupyter_mlo.words import count_of
 
 if TYPE_CHECKING:
     from jupyter_mlo.delegation.signer import Signer
@@ -163,7 +164,7 @@ def _report(path: Path, found: SealedNotebook, mlo: str, meaning: str, context: 
         context.say(f"{name}: nothing has changed since your last seal; {found.kept} stamps hold")
     else:
         context.say(
-            f"{name}: sealed ({meaning}) by {by}; {len(found.stamps)} cells stamped, "
+            f"{name}: sealed ({meaning}) by {by}; {count_of(len(found.stamps), 'cell')} stamped, "
             f"{found.kept} stamps kept"
         )
     for cell in found.unvouched[:_MOST_LINES]:

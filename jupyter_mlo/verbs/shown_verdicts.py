@@ -11,6 +11,7 @@ from jupyter_mlo.notebook.reports import CellReport, Demands, NotebookReport, Se
 from jupyter_mlo.notebook.verdicts import Verdict
 from jupyter_mlo.verbs.judging import Judged
 from jupyter_mlo.verbs.shown_people import unknown_keys, who, with_names
+from jupyter_mlo.words import count_of
 
 #: Lines about cells of one notebook; --json has them all.
 _MOST_CELLS = 30
@@ -91,7 +92,7 @@ def _cells(report: NotebookReport) -> str:
     )
     if idle:
         parts.append(f"{idle} of the code cells never executed")
-    return f"{len(report.cells)} cells: {', '.join(parts)}" if parts else "no cells"
+    return f"{count_of(len(report.cells), 'cell')}: {', '.join(parts)}" if parts else "no cells"
 
 
 def _details(

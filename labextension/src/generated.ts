@@ -1013,6 +1013,11 @@ export interface components {
             code: "nothing-executed" | "unread" | "holds" | "changed" | "not-sealed" | "failing";
             /** Cells */
             cells: number;
+            /**
+             * Others
+             * @default 0
+             */
+            others?: number;
         };
         /**
          * Token

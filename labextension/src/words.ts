@@ -124,7 +124,8 @@ export function meant(meaning: string, trans: TranslationBundle): string {
 }
 
 /** The verdict on a whole notebook as one plain sentence. */
-export function summaryOf({ code, cells }: Summary, trans: TranslationBundle): string {
+export function summaryOf(summary: Summary, trans: TranslationBundle): string {
+  const { code, cells, others = 0 } = summary;
   switch (code) {
     case 'nothing-executed':
       return trans.__('Nothing was executed yet, so there is nothing to vouch for.');
@@ -136,12 +137,19 @@ export function summaryOf({ code, cells }: Summary, trans: TranslationBundle): s
         'Everything is as it was sealed; %1 executed cells are attributed.',
         cells
       );
-    case 'changed':
-      return trans._n(
+    case 'changed': {
+      const changed = trans._n(
         '%1 cell changed since somebody answered for it.',
         '%1 cells changed since somebody answered for them.',
         cells
       );
+      const also = trans._n(
+        '%1 more cannot be vouched for.',
+        '%1 more cannot be vouched for.',
+        others
+      );
+      return others ? `${changed} ${also}` : changed;
+    }
     case 'not-sealed':
       return trans.__('Not sealed yet. Saving seals it while you are signed in.');
     case 'failing':
@@ -163,13 +171,13 @@ export function numbers(all: readonly number[], trans: TranslationBundle): strin
   return more > 0 ? trans.__('%1 and %2 more', named, more) : named;
 }
 
-/** The cells that {@link summaryOf} counts where it counts what does not hold. */
+/** The cells that {@link summaryOf} counts where it counts what does not hold, changed ones first. */
 export function blamedBy({ summary, cells }: NotebookVerdict): CellVerdict[] {
   const failing = cells.filter(cell => !cell.holds);
   switch (summary.code) {
     case 'changed': {
       const changed = cells.filter(cell => cell.changed.length);
-      return changed.length ? changed : failing;
+      return [...changed, ...failing.filter(cell => !cell.changed.length)];
     }
     case 'failing':
       return failing;

@@ -205,6 +205,33 @@ it('names five of them at most', async () => {
   expect(said.at(-1)).toBe('and 2 more');
 });
 
+it('names those that changed first, and counts the others as well', async () => {
+  const server = new Server();
+  const others = { holds: false, verdict: 'unattributed' } as const;
+  const changed = { holds: false, verdict: 'changed since', changed: ['outputs'] };
+  server.files[PATH] = {
+    ...verdictOn(
+      PATH,
+      verified('a', { position: 0, ...others }),
+      verified('b', { position: 1, ...changed }),
+      verified('c', { position: 2, ...others })
+    ),
+    holds: false,
+    summary: { code: 'changed', cells: 1, others: 2 }
+  };
+  const lines = [line('a', 1), line('b', 2), line('c', 3)];
+  const { notebook } = await shown(server, lines);
+  await act(() => notebook.verify());
+  await frame();
+  expect(document.querySelector('.jp-mlo-verdict')?.textContent).toContain(
+    '1 cell changed since somebody answered for it. 2 more cannot be vouched for.'
+  );
+  const list = screen.getByRole('list', { name: 'What does not hold' });
+  expect([...list.children].map(each => each.textContent)).toEqual(
+    ['2', '1', '3'].map(number => `Go to cell ${number}`)
+  );
+});
+
 it('names none where all is well', async () => {
   expect((await failing([1], 'holds')).said).toEqual([]);
 });

@@ -217,6 +217,13 @@ def test_a_migration_that_fails_leaves_nothing_behind(
         assert ledger.verify().holds
 
 
+def test_making_a_ledger_is_no_news_in_a_log(settings, caplog) -> None:
+    caplog.set_level("INFO")
+    with open_ledger(settings):
+        pass
+    assert not [one.message for one in caplog.records if one.name.startswith("alembic")]
+
+
 def test_opening_a_ledger_that_is_up_to_date_imports_neither_alembic_nor_sqlalchemy(
     settings: Settings, home_env: dict[str, str], envelopes: list[Envelope]
 ) -> None:

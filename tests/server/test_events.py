@@ -57,7 +57,7 @@ def test_every_attributed_act_is_an_event_and_counted(start: Start) -> None:
     ada.save("folder.ipynb", notebook(cell))
     sealed = listener.next("act")
     assert (sealed["act"], sealed["path"]) == ("seal", "folder.ipynb")
-    assert sealed["detail"] == "1 cells stamped"
+    assert sealed["detail"] == "1 cell stamped"
     # Nothing is an act that nobody did: a failure, and signing out where nobody is signed in.
     wrong = {"mlo": mlo, "passphrase": "something else entirely"}
     assert grace.ask("POST", "/jupyter-mlo/login", json=wrong).status_code == 403

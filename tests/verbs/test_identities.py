@@ -215,7 +215,7 @@ def test_an_assistant_acts_under_a_grant(cli, ada, secret, sealed, settings, tmp
     done = cli("login", helper, MLO_PASSPHRASE_FILE=secret)
     assert done.told("a person answers for what it does")
     file = tmp_path / "agent.grant"
-    done = cli("grant", helper, "--as", ada, "--activity", "training", "--model", "loan",
+    done = cli("grant", helper, "--activity", "training", "--model", "loan",
                "--out", file, MLO_PASSPHRASE_FILE=secret)  # fmt: skip
     assert done.status == 0, done.err
     assert file.stat().st_mode & 0o777 == 0o600

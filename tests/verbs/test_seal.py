@@ -94,7 +94,7 @@ def test_copies_that_nothing_tells_apart_stay_unstamped(cli, shop, settings) -> 
     kernel.records.clear()
     kernel.run(value["cells"][0], stream("1\n"))
     shop.keep(kernel, value)
-    assert "1 cells stamped" in cli("seal", shop.write("other.ipynb", value)).out
+    assert "1 cell stamped" in cli("seal", shop.write("other.ipynb", value)).out
 
 
 def test_a_seal_that_did_not_reach_the_ledger_reaches_it_the_next_time(cli, shop, settings) -> None:
