@@ -45,7 +45,7 @@ def test_a_stamp_is_opened_from_the_notebook_that_carries_it(start: Start) -> No
     marks(ada, kernel, "c1")
     ada.save("one.ipynb", notebook(cell))
     verdict = ada.get("/jupyter-mlo/notebook", path="one.ipynb")
-    assert verdict["summary"] == {"code": "holds", "cells": 1}
+    assert verdict["summary"] == {"code": "holds", "cells": 1, "others": 0}
     stamp = verdict["cells"][0]["stamp"]
     assert ada.ask("GET", f"/jupyter-mlo/statement/{stamp}").status_code == 404
     found = ada.get(f"/jupyter-mlo/statement/{stamp}", path="one.ipynb")
