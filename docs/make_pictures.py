@@ -88,10 +88,11 @@ def take(lab: Lab, browser: Browser, theme: str) -> None:
     page.get_by_role("dialog").get_by_role("button", name="Seal").click()
     entry = side.get_by_role("button", name=re.compile("seal · reviewed"))
     entry.wait_for()
-    side.get_by_text("Who you are").first.click()
+    fold(page, "Who you are", "This notebook", "Mandates")
     entry.click()
     side.get_by_label("Statement").wait_for()
     picture(side, "history", theme)
+    fold(page, "History", "Mandates")
     make_mandate(page, file)
     picture(side, "mandates", theme)
     value = json.loads((lab.folder / file).read_text())
@@ -99,17 +100,22 @@ def take(lab: Lab, browser: Browser, theme: str) -> None:
     (lab.folder / file).write_text(json.dumps(value))
     page.wait_for_timeout(500)
     open_notebook(page, lab, file)
+    fold(page, "Who you are", "History", "Mandates")
     page.get_by_role("alert", name="MLO").get_by_role("button", name="Show what").click()
     mark(page, 2, "differs")
     picture(page, "altered", theme)
     page.close()
 
 
+def fold(page: Page, *titles: str) -> None:
+    """Sections of the panel, or unfold them."""
+    for title in titles:
+        panel(page).get_by_text(title, exact=True).first.click()
+
+
 def make_mandate(page: Page, file: str) -> None:
     """One for the notebook that is open, its details shown."""
     side = panel(page)
-    for folded in ("This notebook", "History"):
-        side.get_by_text(folded, exact=True).first.click()
     find_command(page, "Show Mandates")
     page.keyboard.press("Enter")
     side.get_by_role("button", name="New mandate …").click()
