@@ -63,7 +63,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument("--activity", metavar="NAME", help="why: training, validation, …")
     parser.add_argument("--model", metavar="NAME", help="which model")
-    parser.add_argument("--workers", type=_count, metavar="N", help="runs at a time (default: 1)")
+    parser.add_argument(
+        "--workers", type=_count, metavar="N", help="runs at a time (default: 1, in order)"
+    )
     parser.add_argument(
         "--dask", metavar="ADDRESS", help="run on the workers of this Dask scheduler"
     )
@@ -212,10 +214,12 @@ def _folder(text: str | None) -> Path:
 def _write_index(path: Path, results: list[Result], context: Context) -> None:
     """Write the page; what is in its way is said, as all has run."""
     from jupyter_mlo.runs.batch.index import write_index
+    from jupyter_mlo.verbs.run_verdicts import verdicts_on
     from jupyter_mlo.verbs.shown_people import names_here
 
     try:
-        write_index(path, results, names_here(context.settings), context.now())
+        verdicts = verdicts_on(results, context)
+        write_index(path, results, verdicts, names_here(context.settings), context.now())
     except (MloError, OSError, ValueError) as error:
         context.note(f"The table of results is not written: {terminal_safe(str(error))}")
 

@@ -41,7 +41,7 @@ def shown(path: Path, found: Judged, demands: Demands, names: Mapping[str, str])
         yield f"{name}: {new}"
     else:
         holding = "holds" if holds else "DOES NOT HOLD"
-        yield f"{name}: {holding}; {_seal(report.seal, names)}; {_cells(report)}"
+        yield f"{name}: {holding}; {_seal(report.seal, names)}; {cells_of(report)}"
     for line in _details(path, report, demands, names):
         yield f"  {terminal_safe(line, limit=_WIDTH)}"
 
@@ -83,7 +83,8 @@ def acting(one: SealReport, names: Mapping[str, str]) -> str:
     return terminal_safe(found, limit=_WIDTH)
 
 
-def _cells(report: NotebookReport) -> str:
+def cells_of(report: NotebookReport) -> str:
+    """How many cells have which verdict."""
     counts = report.counts()
     parts = [f"{counts[verdict]} {verdict}" for verdict in Verdict if counts[verdict]]
     idle = sum(

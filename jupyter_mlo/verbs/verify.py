@@ -18,24 +18,17 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
-import multiprocessing
-import os
-import sys
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jupyter_mlo.verbs.context import Context
-from jupyter_mlo.verbs.progress import progress
 
 if TYPE_CHECKING:
     from jupyter_mlo.notebook.reports import Demands
     from jupyter_mlo.verbs.judging import Judged
 
 LEVELS = ("claimed", "signed", "enrolled", "witnessed")
-#: Below these a second process costs more time than it saves.
-_MANY_FILES, _MANY_BYTES = 8, 4_000_000
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -68,6 +61,7 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
     """Verify them all; the exit status is the worst of them."""
     from jupyter_mlo.delegation.assurance import Assurance
     from jupyter_mlo.notebook.reports import Demands
+    from jupyter_mlo.verbs.judging_many import judged_in_order
     from jupyter_mlo.verbs.notebook_paths import notebooks_at
     from jupyter_mlo.verbs.shown_people import names_here
     from jupyter_mlo.verbs.shown_verdicts import shown
@@ -89,7 +83,7 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
     exported = _exports(exports, arguments, demands, people, context)
     for entry in exported:
         tally[2 if "error" in entry else 0 if entry["holds"] else 1] += 1
-    for path, found in _with_progress(_verdicts(paths, context), len(paths), context):
+    for path, found in judged_in_order(paths, context):
         for problem in found.problems:
             if problem not in said:
                 said.add(problem)
@@ -151,46 +145,6 @@ def _exports(
     except OSError as error:
         context.note(f"note: what these ledgers showed is not remembered: {error.strerror}")
     return found
-
-
-def _verdicts(paths: Sequence[Path], context: Context) -> Iterator[tuple[Path, Judged]]:
-    """The report on each notebook, in order; on all cores where that saves time."""
-    from jupyter_mlo.verbs.judging import Judge, judge_here, start_judging
-
-    cores = os.cpu_count() or 1
-    # In a kernel there are threads, and whoever forks then may inherit a lock for ever.
-    if context.in_kernel or cores < 2 or not _worth_processes(paths):
-        with Judge(context.settings, context.now()) as judge:
-            yield from zip(paths, map(judge, paths), strict=True)
-        return
-    method = "fork" if sys.platform == "linux" else "spawn"
-    with ProcessPoolExecutor(
-        min(cores, len(paths)),
-        multiprocessing.get_context(method),
-        initializer=start_judging,
-        initargs=(context.settings, context.now()),
-    ) as pool:
-        yield from zip(paths, pool.map(judge_here, paths), strict=True)
-
-
-def _with_progress(
-    verdicts: Iterator[tuple[Path, Judged]], total: int, context: Context
-) -> Iterator[tuple[Path, Judged]]:
-    """The same, saying how many are done; not while what came of one is being written."""
-    with progress("verifying", "notebooks", context) as moved:
-        for done, each in enumerate(verdicts):
-            moved(done, total)
-            yield each
-
-
-def _worth_processes(paths: Sequence[Path]) -> bool:
-    if len(paths) < 2:
-        return False
-    total = 0
-    for path in paths:
-        with contextlib.suppress(OSError):
-            total += path.stat().st_size
-    return len(paths) >= _MANY_FILES or total >= _MANY_BYTES
 
 
 def _status(found: Judged, demands: Demands) -> int:

@@ -124,11 +124,16 @@ class Batch:
         one_arena()
         with self._signals():
             async with self._place:
+                turn = asyncio.Event()
+                turn.set()
                 for result in results:
                     await open_runs.acquire()
                     if self._over:
                         break
-                    task = asyncio.create_task(self._job(result))
+                    ended = asyncio.Event()
+                    task = asyncio.create_task(self._job(result, turn, ended))
+                    if self._manner.workers == 1:
+                        turn = ended
                     self._tasks.add(task)
                     task.add_done_callback(self._tasks.discard)
                     task.add_done_callback(lambda _: open_runs.release())
@@ -166,14 +171,15 @@ class Batch:
         for task in self._tasks:
             task.cancel()
 
-    async def _job(self, result: Result) -> None:
-        began = time.monotonic()
+    async def _job(self, result: Result, turn: asyncio.Event, ended: asyncio.Event) -> None:
+        """Run a job, not before its ``turn``, and say when it has ``ended``."""
         try:
             if result.job.number in self._manner.done:
                 result.keep(self._manner.done[result.job.number])
                 return
             for left in range(self._manner.retries, -1, -1):
-                again = await self._attempt(result, last=not left)
+                first = left == self._manner.retries
+                again = await self._attempt(result, turn, first=first, last=not left)
                 if not again or not left or self._over:
                     break
                 result.remark(f"tried again: {result.reason}")
@@ -190,17 +196,23 @@ class Batch:
             result.status, result.reason = "failed", f"its end went wrong: {error!r:.200}"
             result.remark(result.reason)
         finally:
-            result.seconds = time.monotonic() - began
+            if result.began is not None:
+                result.seconds = time.monotonic() - result.began
             if not result.good:
                 self._failed = True
+            ended.set()
             self._show.ended(result)
             self._ended += 1
             if self._ended % _TIDY == 0:
                 forget_lines()
                 give_back()
 
-    async def _attempt(self, result: Result, *, last: bool) -> bool:
+    async def _attempt(
+        self, result: Result, turn: asyncio.Event, *, first: bool, last: bool
+    ) -> bool:
         """Try once; True where a fault of the infrastructure has ended it."""
+        # Where those that wait for this one's end hold all places, trying again must need none.
+        ready = self._ready if first else contextlib.nullcontext()
         attempt = self._place.attempt(
             result.job,
             self._around,
@@ -210,7 +222,7 @@ class Batch:
         fault: BaseException | None = None
         stopped: asyncio.CancelledError | None = None
         try:
-            async with self._ready:
+            async with ready:
                 if self._over:
                     return False
                 attempt.prepare()
@@ -221,10 +233,13 @@ class Batch:
                 except KernelFault as error:
                     fault = error
                     result.remark(str(error))
+                await turn.wait()
                 async with self._running:
                     if self._over:
                         return False
                     attempt.check_again()
+                    if first:
+                        result.began = time.monotonic()
                     self._show.begun(result)
                     try:
                         await attempt.execute(fault)

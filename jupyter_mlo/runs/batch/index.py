@@ -6,6 +6,7 @@ import html
 import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -29,43 +30,70 @@ code { font-size: 12px; overflow-wrap: anywhere }
   .good { color: #7fd498 } .bad { color: #ff8f98 } a { color: #8ab4ff }
 }
 """
-_COLUMNS: Final = ("Run", "Verdict", "Who", "What", "Parameters", "Metrics", "Seconds", "Remarks")
+_COLUMNS: Final = (
+    *("Run", "Outcome", "Verdict", "Who", "What", "Parameters", "Metrics", "Seconds", "Remarks"),
+)
+
+
+@dataclass(frozen=True)
+class OutputVerdict:
+    """What verifying an output has found, in a few words."""
+
+    holds: bool
+    words: str
 
 
 def write_index(
-    path: Path, results: Sequence[Result], names: Mapping[str, str], now: datetime
+    path: Path,
+    results: Sequence[Result],
+    verdicts: Mapping[int, OutputVerdict],
+    names: Mapping[str, str],
+    now: datetime,
 ) -> None:
     """Write the page, whole or not at all; raises :class:`NotebookError`.
 
     Args:
+        verdicts: number of a job → what verifying its output has found.
         names: MLO ID → name, of those who are known here.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    text = index(results, names, now, path.parent)
+    text = index(results, verdicts, names, now, path.parent)
     write_atomically(path, [text.encode("utf-8", "backslashreplace")])
 
 
-def index(results: Sequence[Result], names: Mapping[str, str], now: datetime, folder: Path) -> str:
+def index(
+    results: Sequence[Result],
+    verdicts: Mapping[int, OutputVerdict],
+    names: Mapping[str, str],
+    now: datetime,
+    folder: Path,
+) -> str:
     """The page; links to outputs are relative to ``folder``."""
     counts = Counter(result.status for result in results)
     summary = ", ".join(f"{count} {status}" for status, count in counts.most_common())
     head = "".join(f"<th scope=col>{column}" for column in _COLUMNS)
-    rows = "\n".join(_row(result, names, folder) for result in results)
+    rows = "\n".join(
+        _row(result, verdicts.get(result.job.number), names, folder) for result in results
+    )
     return (
         "<!doctype html>\n<html lang=en><meta charset=utf-8>\n"
         "<meta http-equiv=Content-Security-Policy "
         "content=\"default-src 'none'; style-src 'unsafe-inline'\">\n"
         f"<title>Runs of {now:%Y-%m-%d %H:%M} UTC</title>\n<style>{_STYLE}</style>\n"
-        f"<h1>Runs of {now:%Y-%m-%d %H:%M} UTC</h1>\n<p>{_text(summary)}. What this page says is "
-        "a list; what holds, <code>jupyter mlo verify</code> says of each output.</p>\n"
+        f"<h1>Runs of {now:%Y-%m-%d %H:%M} UTC</h1>\n<p>{_text(summary)}. The verdict is what "
+        "<code>jupyter mlo verify</code> found as this page was written; whoever it is for asks "
+        "it again.</p>\n"
         f"<table><thead><tr>{head}</thead><tbody>\n{rows}\n</tbody></table>\n</html>\n"
     )
 
 
-def _row(result: Result, names: Mapping[str, str], folder: Path) -> str:
+def _row(
+    result: Result, verdict: OutputVerdict | None, names: Mapping[str, str], folder: Path
+) -> str:
     cells = (
         str(result.job.number),
-        _verdict(result),
+        _outcome(result),
+        _marked(verdict.words, verdict.holds) if verdict else "-",
         _who(result, names),
         _what(result, folder),
         _pairs(shown_parameters(result.job.parameters)),
@@ -76,7 +104,7 @@ def _row(result: Result, names: Mapping[str, str], folder: Path) -> str:
     return "<tr>" + "".join(f"<td>{cell}" for cell in cells)
 
 
-def _verdict(result: Result) -> str:
+def _outcome(result: Result) -> str:
     words: list[str] = [result.status]
     if result.tested is not None:
         words.append(f"tests {result.tested}")
@@ -84,9 +112,12 @@ def _verdict(result: Result) -> str:
         words.append("sealed" if result.sealed else "not sealed")
     if result.waiting:
         words.append("waits for the ledger")
-    good = "good" if result.good and result.tested != "FAILED" else "bad"
     why = f"<br>{_text(result.reason)}" if result.reason else ""
-    return f"<span class={good}>{_text(', '.join(words))}</span>{why}"
+    return _marked(", ".join(words), result.good and result.tested != "FAILED") + why
+
+
+def _marked(words: str, good: bool) -> str:
+    return f"<span class={'good' if good else 'bad'}>{_text(words)}</span>"
 
 
 def _who(result: Result, names: Mapping[str, str]) -> str:

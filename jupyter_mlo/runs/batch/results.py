@@ -54,6 +54,8 @@ class Result:
     via: str = ""
     activity: str = ""
     model: str | None = None
+    #: Monotonic seconds when its cells began to be executed.
+    began: float | None = None
     seconds: float = 0.0
     attempts: list[Tried] = field(default_factory=list)
     metrics: dict[str, float] = field(default_factory=dict)

@@ -164,6 +164,29 @@ def test_only_infrastructure_is_tried_again(ada, batch, folder, holds, logged):
     assert not any("ZeroDivision" in str(each) for each in said)
 
 
+def test_one_worker_runs_them_in_the_order_given(ada, batch, folder, holds):
+    """As a loop does: each finds the output of the one before, also where that was tried again."""
+    ada.login()
+    write(
+        folder / "1.ipynb",
+        "import os, time\ntime.sleep(0.5)\nif not os.path.exists('flag'):\n"
+        "    open('flag', 'w').close(); os._exit(9)",
+        "open('1', 'w').close()",
+    )
+    for n in (2, 3, 4, 5):
+        reads = f"open('out/{n - 1}.ipynb').close(); open('{n - 1}').close()"
+        write(folder / f"{n}.ipynb", reads, f"open('{n}', 'w').close()")
+    jobs = [Job(n, f"{n}.ipynb", f"out/{n}.ipynb", {}) for n in (1, 2, 3, 4, 5)]
+    results = batch(jobs, manner=Manner(workers=1, retries=1))
+    assert [(each.status, len(each.attempts)) for each in results] == [
+        ("succeeded", 2),
+        *[("succeeded", 1)] * 4,
+    ]
+    assert max(each.seconds for each in results[1:]) < results[0].seconds
+    for job in jobs:
+        holds(job.target)
+
+
 def test_a_failure_ends_the_batch_and_time_is_limited(ada, batch, folder, holds):
     ada.login()
     write(folder / "long.ipynb", "import time; time.sleep(60)", "2")

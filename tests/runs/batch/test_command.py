@@ -14,7 +14,7 @@ import nbformat
 import pexpect
 import pytest
 
-from jupyter_mlo.runs.batch.index import index
+from jupyter_mlo.runs.batch.index import OutputVerdict, index
 from jupyter_mlo.runs.batch.jobs import Job
 from jupyter_mlo.runs.batch.results import Result, Tried
 from jupyter_mlo.statements.predicates import types
@@ -69,6 +69,8 @@ def test_results_are_lines_a_table_json_and_a_page(ada, folder, run_command, hol
     assert "alpha = &lt;b&gt;" in page
     assert ada.mlo in page
     assert 'href="0.ipynb"' in page
+    assert page.count("<span class=good>holds; 3 cells: 3 verified</span>") == 2
+    assert page.count("<span class=good>holds; 5 cells: 5 verified</span>") == 1
     for seed in range(3):
         holds(f"out/{seed}.ipynb")
 
@@ -94,6 +96,20 @@ def test_a_page_that_cannot_be_written_costs_no_results(ada, folder, run_command
     assert 'href="out/caf%E9.ipynb"' in (folder / "index.html").read_text()
 
 
+def test_a_page_has_the_verdict_of_each_output_that_this_batch_made(ada, folder, run_command):
+    write(folder / "in.ipynb", "seed = 0", "1 / seed", tags={0: ["parameters"]})
+    arguments = ["in.ipynb", "--out", "{seed}.ipynb", "--index", "i.html"]
+    run_command(*arguments, "--grid", "seed=1..2")  # nobody is logged in: nobody answers for these
+    assert Path("i.html").read_text().count("<span class=bad>DOES NOT HOLD; 3 cells: ") == 2
+    ada.login()
+    (folder / "2.ipynb").write_text("what an earlier one has left")
+    done = run_command(*arguments, "--grid", "seed=1,0,2", "--workers", "1")
+    assert done.returncode == 1
+    page = Path("i.html").read_text()
+    assert page.count("<span class=good>holds; 3 cells: 3 verified</span>") == 1
+    assert "<span class=bad>not started</span><td>-<td>" in page
+
+
 def test_everything_on_a_page_is_escaped(tmp_path):
     evil = "<script>alert(1)</script>\u202e\"'"
     result = Result(Job(1, evil, f"{evil}.ipynb", {evil: evil}), "failed", evil, evil, evil, evil)
@@ -102,7 +118,8 @@ def test_everything_on_a_page_is_escaped(tmp_path):
     result.attempts = [Tried(evil, "failed", evil)]
     import datetime
 
-    page = index([result], {evil: evil}, datetime.datetime.now(datetime.UTC), tmp_path)
+    verdicts = {1: OutputVerdict(False, evil)}
+    page = index([result], verdicts, {evil: evil}, datetime.datetime.now(datetime.UTC), tmp_path)
     assert "<script" not in page
     assert "\u202e" not in page
 

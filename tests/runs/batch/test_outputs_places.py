@@ -61,7 +61,7 @@ def test_numbers_that_json_does_not_have_are_texts() -> None:
 def test_a_name_of_any_bytes_has_a_link(tmp_path: Path) -> None:
     name = os.fsdecode(b"caf\xe9.ipynb")
     target = str(tmp_path / name)
-    page = index([Result(Job(1, name, target, {}))], {}, datetime.now(UTC), tmp_path)
+    page = index([Result(Job(1, name, target, {}))], {}, {}, datetime.now(UTC), tmp_path)
     assert 'href="caf%E9.ipynb"' in page
 
 
