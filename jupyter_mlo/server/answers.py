@@ -171,6 +171,8 @@ class Mandate(_Answer):
     key: Literal["runner", "kept", "elsewhere"]
     #: Where its key is kept: the file on this server that runs there may name in MLO_MANDATE.
     file: str | None
+    #: The same as one word of a shell's command, the user's home as ``~``.
+    fileInShell: str | None
     #: The mandate that it renews, or is a part of.
     replaces: str | None
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shlex
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jupyter_mlo.delegation.ranges import Range
@@ -124,8 +126,16 @@ def view(held: Held, people: People, now: datetime) -> answers.Mandate:
         left=standing.left,
         key="runner" if mandate.runner else "kept" if held.kept else "elsewhere",
         file=str(held.file) if held.kept else None,
+        fileInShell=shell_word(held.file, Path.home()) if held.kept else None,
         replaces=mandate.replaces,
     )
+
+
+def shell_word(path: Path, home: Path) -> str:
+    """``path`` as one word for after ``NAME=`` in a POSIX shell, ``home`` as its ``~``."""
+    if path.is_relative_to(home) and path != home:
+        return f"~/{shlex.quote(str(path.relative_to(home)))}"
+    return shlex.quote(str(path))
 
 
 def file_answer(mandate: Mandate, file: MandateFile) -> answers.MandateFile:

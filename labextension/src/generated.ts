@@ -648,6 +648,8 @@ export interface components {
             key: "runner" | "kept" | "elsewhere";
             /** File */
             file: string | null;
+            /** Fileinshell */
+            fileInShell: string | null;
             /** Replaces */
             replaces: string | null;
         };

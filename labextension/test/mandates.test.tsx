@@ -191,6 +191,9 @@ it('renews and revokes with a passphrase, and says so', async () => {
   await shown(server);
   expect(screen.getByText(/1 mandate ends within three days/)).toBeTruthy();
   fireEvent.click(screen.getByRole('button', { name: /train.ipynb/ }));
+  expect(screen.getByText(/^MLO_MANDATE=/).textContent).toBe(
+    'MLO_MANDATE=~/x.mandate papermill --engine mlo …'
+  );
   fireEvent.click(screen.getByRole('button', { name: 'Renew …' }));
   await submit('Renew', PASSPHRASE);
   await screen.findByText(/stands in place of/);

@@ -69,6 +69,7 @@ export function mandateOf(change: Partial<Mandate> = {}): Mandate {
       left: 19,
       key: 'kept',
       file: '/home/ada/x.mandate',
+      fileInShell: '~/x.mandate',
       replaces: null
     },
     scope: {

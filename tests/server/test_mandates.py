@@ -15,6 +15,7 @@ import pytest
 import requests
 
 from jupyter_mlo.delegation.mandates import read_content
+from jupyter_mlo.server.mandate_views import shell_word
 from tests.server.conftest import PASSPHRASE, Running, User, notebook, started
 from tests.server.test_assistants import grant
 
@@ -82,6 +83,19 @@ def papermill(server: Running, source: str, file: str, *given: str) -> tuple[int
         timeout=120,
     )
     return done.returncode, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["{home}/x.mandate", "{home}/a b/$(x)'\"`.mandate", "{home}", "/else where/~/x", "{home}2/x"],
+)
+def test_a_shell_reads_the_file_s_word_as_the_file(tmp_path: Path, path: str) -> None:
+    file = Path(path.format(home=tmp_path))
+    command = f"MLO_MANDATE={shell_word(file, tmp_path)} sh -c 'printf %s \"$MLO_MANDATE\"'"
+    said = subprocess.run(
+        ["sh", "-c", command], env={"HOME": str(tmp_path)}, capture_output=True, check=True
+    )
+    assert said.stdout.decode() == str(file)
 
 
 def test_one_made_in_the_panel_is_the_accounts_runs_and_is_taken_back(alone: Running) -> None:

@@ -236,11 +236,11 @@ function Details(props: {
             ? trans.__('Its key is kept on this server, for jobs here.')
             : trans.__('Its key is in the file that was handed out.')}
       </p>
-      {mandate.file !== null && ['in-force', 'begins'].includes(mandate.state) && (
+      {mandate.fileInShell !== null && ['in-force', 'begins'].includes(mandate.state) && (
         <>
           <p>{trans.__('In a terminal of the server:')}</p>
           <p>
-            <code>{`MLO_MANDATE=${mandate.file} papermill --engine mlo …`}</code>
+            <code>{`MLO_MANDATE=${mandate.fileInShell} papermill --engine mlo …`}</code>
           </p>
         </>
       )}
