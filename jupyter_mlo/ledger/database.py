@@ -12,6 +12,7 @@ import errno
 import os
 import sqlite3
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -96,7 +97,7 @@ class SqliteDatabase:
             self._connection = self._connect(patience)
             self._connection.text_factory = _text
             if not self._read_only():
-                self._set_durability(on_network(path))
+                self._set_durability(on_network(path), time.monotonic() + patience)
 
     @property
     def in_transaction(self) -> bool:
@@ -188,12 +189,19 @@ class SqliteDatabase:
     def _read_only(self) -> bool:
         return not (os.access(self._path, os.W_OK) and os.access(self._path.parent, os.W_OK))
 
-    def _set_durability(self, network: bool) -> None:
+    def _set_durability(self, network: bool, end: float) -> None:
         wanted, synchronous = ("delete", "EXTRA") if network else ("wal", "FULL")
         run = self._connection.execute
-        if run("PRAGMA journal_mode").fetchone()[0] != wanted:
-            run(f"PRAGMA page_size = {_PAGE_SIZE}")  # of a new file only
-            run(f"PRAGMA journal_mode = {wanted}")
+        while run("PRAGMA journal_mode").fetchone()[0] != wanted:
+            try:
+                run(f"PRAGMA page_size = {_PAGE_SIZE}")  # of a new file only
+                run(f"PRAGMA journal_mode = {wanted}")
+                break
+            except sqlite3.OperationalError as error:
+                # Where several make the file at once, SQLite does not wait for this one lock.
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > end:
+                    raise
+                time.sleep(0.01)
         run(f"PRAGMA synchronous = {synchronous}")
         run(f"PRAGMA cache_size = -{_CACHE_KIB}")
         if sys.platform == "darwin":  # there fsync leaves data in the drive's cache

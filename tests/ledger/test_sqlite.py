@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import re
+import sqlite3
 import stat
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -58,6 +60,21 @@ def test_a_local_ledger_is_durable_through_a_write_ahead_log(settings: Settings)
         with open_ledger(settings, **LOCAL) as ledger:
             assert pragma(ledger, "journal_mode") == "wal"
             assert pragma(ledger, "synchronous") == 2  # FULL
+
+
+def test_a_file_that_another_process_is_making_is_waited_for(settings: Settings) -> None:
+    settings.ledger.mkdir(mode=0o700)
+    other = sqlite3.connect(
+        settings.ledger / "ledger.sqlite3", isolation_level=None, check_same_thread=False
+    )
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(LedgerUnreachable, match="locked by another process"):
+        open_ledger(settings, patience=0.05, **LOCAL)
+    timer = threading.Timer(0.5, other.close)
+    timer.start()
+    with open_ledger(settings, patience=30, **LOCAL) as ledger:
+        assert pragma(ledger, "journal_mode") == "wal"
+    timer.join()
 
 
 def test_a_ledger_on_a_network_uses_a_rollback_journal_and_is_as_durable(
