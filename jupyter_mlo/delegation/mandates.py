@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -21,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
 from jupyter_mlo.config import open_plain
 from jupyter_mlo.delegation.links import KeyCache, Link
+from jupyter_mlo.delegation.mandate_given import content_or_path, missing
 from jupyter_mlo.delegation.pool import Pool
 from jupyter_mlo.delegation.ranges import Range
 from jupyter_mlo.delegation.revocation import Links
@@ -257,8 +257,8 @@ def read_mandate(value: str | Path) -> Mandate:
     """
     mandate = read_any(value)
     if mandate.key is None:
-        text = _content_of(value) if isinstance(value, str) else None
-        named = f"file {value}" if text is None else "that was given as a value"
+        given = content_or_path(value)
+        named = f"file {given}" if isinstance(given, Path) else "that was given as a value"
         raise KeyFileError(
             f"the mandate {named} has no private key",
             hint="it is the public part that its maker keeps, or is made over to the key of a "
@@ -274,22 +274,17 @@ def read_any(value: str | Path) -> Mandate:
         KeyFileError: the file is missing, damaged or readable by others; what was read is no
             mandate; or its chain does not hold.
     """
-    text = _content_of(value) if isinstance(value, str) else None
-    if text is not None:
-        return read_content(text, "the mandate that was given as a value")
-    path = Path(os.path.expanduser(value))
-    where = f"the mandate file {path}"
+    given = content_or_path(value)
+    if isinstance(given, bytes):
+        return read_content(given, "the mandate that was given as a value")
+    where = f"the mandate file {given}"
     try:
-        return read_content(read_mounted(path, what="mandate file"), where)
+        return read_content(read_mounted(given, what="mandate file"), where)
     except FileNotFoundError:
-        raise KeyFileError(
-            f"{where} does not exist",
-            hint="MLO_MANDATE names the file that jupyter mlo mandate create wrote, or holds "
-            "its content",
-        ) from None
+        raise missing(given) from None
     except KeyFileError:
         # Others may read what holds no key: one that was made over to a runner's.
-        public = _without_key(path, where)
+        public = _without_key(given, where)
         if public is None:
             raise
         return public
@@ -302,18 +297,6 @@ def _without_key(path: Path, where: str) -> Mandate | None:
     except (MloError, OSError):
         return None
     return mandate if mandate.key is None else None
-
-
-def _content_of(text: str) -> bytes | None:
-    """The JSON text that an environment variable holds; None where it names a file."""
-    stripped = text.strip()
-    if stripped.startswith("{"):
-        return stripped.encode()
-    try:
-        decoded = base64.b64decode("".join(stripped.split()), validate=True)
-    except (binascii.Error, ValueError):
-        return None
-    return decoded if decoded.lstrip().startswith(b"{") else None
 
 
 def read_content(content: bytes, where: str) -> Mandate:

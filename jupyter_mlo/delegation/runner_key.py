@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from jupyter_mlo.config import Settings
+from jupyter_mlo.delegation.mandate_given import content_or_path
 from jupyter_mlo.delegation.mandates import Mandate, read_any
 from jupyter_mlo.errors import InvalidInput, KeyFileError, MloError
 from jupyter_mlo.identity.keys import PublicKey, SigningKey
@@ -110,10 +111,13 @@ def read_mandate_here(settings: Settings, value: str | Path) -> Mandate:
 
 
 def _notes(value: str | Path) -> tuple[str, ...]:
+    path = content_or_path(value)
+    if isinstance(path, bytes):
+        return ()
     try:
-        group = mounted_for_group(Path(value).expanduser())
-    except (OSError, ValueError, RuntimeError):
-        return ()  # its content was given, not a path
+        group = mounted_for_group(path)
+    except OSError:
+        return ()
     if group is None:
         return ()
     return (f"the mandate is a file that root mounted for the group {group}: all in it can use it",)

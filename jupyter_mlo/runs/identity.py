@@ -86,7 +86,7 @@ def decide(
     check_activity(activity)
     check_model(model)
     given = secrets.get(MANDATE_VARIABLE)
-    if given:
+    if given is not None:
         return _by_mandate(given, request, activity, model, settings, now)
     reason = "nobody is logged in here, and MLO_MANDATE is not set"
     try:

@@ -93,6 +93,90 @@ def test_it_is_read_from_its_file_and_from_a_value_alike(file: Path, ada: Hand) 
         assert mandate.key is not None
 
 
+def test_secrets_that_were_quoted_marked_or_cut_at_their_padding_are_read(
+    file: Path, tmp_path: Path
+) -> None:
+    text = file.read_text()
+    # Of every length after division by three, so with each padding; and with bytes that the two
+    # alphabets write differently.
+    for padded in (text + " " * at + "\n" for at in range(3)):
+        content = padded.encode()
+        standard = base64.b64encode(content).decode()
+        safe = base64.urlsafe_b64encode(content).decode()
+        marked = base64.b64encode("\ufeff".encode() + content).decode()
+        for given in (
+            standard.rstrip("="),
+            safe,
+            safe.rstrip("="),
+            f'"{standard}"',
+            f"'{padded}'",
+            f"\ufeff{padded}",
+            f"  {marked}\n",
+        ):
+            assert read_mandate(given).notebook == "train.ipynb"
+    for given in (f" {file}\n", f'"{file}"', f"'{file}'"):
+        assert read_mandate(given).notebook == "train.ipynb"
+
+
+def test_what_is_neither_file_nor_mandate_is_never_shown(file: Path) -> None:
+    text = file.read_text()
+    key = json.loads(text)["key"]
+    encoded = base64.b64encode(text.encode()).decode()
+    for given in (
+        f"MLO_MANDATE={encoded}",
+        f"MLO_MANDATE={text}",
+        f"export MLO_MANDATE='{encoded}'",
+        f"b'{encoded}'",
+        encoded[:-3] + "!",
+        encoded[: len(encoded) // 8 * 4 + 1],
+        text[1:],
+        text.replace("{", "%7B", 1),
+        key,
+        f"key={key}",
+        f"mandates/{key}",
+        encoded[:400] + "*",
+        "\0",
+        f"x{encoded}",
+    ):
+        with pytest.raises(
+            KeyFileError, match=r"no file, and no mandate \(\d+ characters"
+        ) as caught:
+            read_mandate(given)
+        said = caught.value.message + caught.value.hint
+        assert len(said) < 400
+        assert not any(part in said for part in (given, key[:24], encoded[:24]))
+
+
+@pytest.mark.parametrize("given", ["", " \n", '""', "\ufeff"])
+def test_an_empty_one_is_called_empty(given: str) -> None:
+    with pytest.raises(KeyFileError, match="is empty"):
+        read_mandate(given)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/run/secrets/mlo/train.mandate",
+        "/secrets/mlo-mandate-of-the-nightly-training",
+        f"mandates/{'0af3' * 16}.mandate",
+        "/srv/CreditRisk2026/Models.v2/train.mandate",
+        "/tmp/pytest-of-root/pytest-0/popen-gw0/test_a_missing_file_0/none.mandate",
+    ],
+)
+def test_a_path_that_is_not_there_is_shown(path: str) -> None:
+    with pytest.raises(KeyFileError, match="does not exist") as caught:
+        read_mandate(path)
+    assert path in caught.value.message
+
+
+def test_a_file_whose_name_begins_like_encoded_json_is_a_file(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(file.parent)
+    file.rename("eyes")
+    assert read_mandate("eyes").notebook == "train.ipynb"
+
+
 def test_what_runs_under_it_is_attributed(file: Path, ada: Hand) -> None:
     signer = read_mandate(file).signer(NOW)
     assert (signer.activity, signer.model, signer.expires) == ("training", "loan", NOW + 30 * DAY)

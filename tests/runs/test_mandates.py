@@ -15,7 +15,7 @@ from papermill.exceptions import PapermillExecutionError
 from jupyter_mlo.delegation.mandate_store import MandateStore
 from jupyter_mlo.delegation.mandates import read_mandate
 from jupyter_mlo.delegation.revocation import make_revocation
-from jupyter_mlo.errors import Refused
+from jupyter_mlo.errors import KeyFileError, Refused
 from jupyter_mlo.ledger.publish import publish
 from jupyter_mlo.runs import withheld
 from jupyter_mlo.runs.identity import Request
@@ -195,6 +195,35 @@ def test_what_is_no_mandate_is_refused_even_with_a_session(ada, job, run, monkey
     assert "mandate" in refused(run, "job.ipynb")
     monkeypatch.setenv("MLO_MANDATE", "absent.mandate")
     assert "does not exist" in refused(run, "job.ipynb")
+
+
+def test_an_empty_variable_is_refused_even_with_a_session(ada, job, run, verb, monkeypatch):
+    # What a secret that CI does not have looks like.
+    ada.login()
+    monkeypatch.setenv("MLO_MANDATE", "")
+    assert "is empty" in refused(run, "job.ipynb")
+    with pytest.raises(KeyFileError, match="is empty"):
+        verb("run", "job.ipynb", "--out", "out.ipynb")
+    assert not Path("out.ipynb").exists()
+
+
+def test_a_secret_that_was_cut_is_nowhere_said(job, command, verb, monkeypatch):
+    content = Path(os.environ["MLO_MANDATE"]).read_text()
+    cut = base64.b64encode(content.encode()).decode()[:-7]
+    monkeypatch.setenv("MLO_MANDATE", cut)
+    process = command("job.ipynb", "out.ipynb", environ={"MLO_MANDATE": cut})
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 1
+    with pytest.raises(KeyFileError) as said:
+        verb("run", "job.ipynb", "--out", "out.ipynb")
+    monkeypatch.delenv("MLO_MANDATE")
+    with pytest.raises(KeyFileError) as more:
+        verb("run", "job.ipynb", "--out", "out.ipynb", "--mandate", cut)
+    for text in (out + err, str(said.value), str(more.value)):
+        assert "characters, not shown" in text
+        assert cut[:20] not in text
+        assert cut[-20:] not in text
+    assert not Path("out.ipynb").exists()
 
 
 def test_a_mandate_that_others_can_read_is_refused(job, run):
